@@ -1,0 +1,195 @@
+"""What a connector is: a manifest and the capabilities it offers. Read this before writing one.
+
+A connector reports what happened and decides nothing: it never sleeps, loops over failures or counts attempts. It
+raises `RemoteError` with a `Reason`; whether, when and how often something is tried again is the runtime's affair.
+All calls are synchronous and end within the deadline of `connectors.http`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
+
+from shared.errors.problem import Problem
+from shared.events.orders import Order
+
+if TYPE_CHECKING:
+    from shared.connectors.http import Http
+
+
+class Reason(StrEnum):
+    """What a remote system did, in words that do not depend on the vendor. Each is also a code of the catalogue."""
+
+    UNREACHABLE = "remote-unreachable"  # nothing was sent: name, connect or TLS failed
+    TIMEOUT = "remote-timeout"  # sent, no complete answer in time: outcome unknown
+    BROKEN_ANSWER = "remote-broken-answer"  # reset, truncated, HTML instead of JSON: outcome unknown
+    UNAVAILABLE = "remote-unavailable"  # 5xx: outcome unknown
+    RATE_LIMITED = "remote-rate-limited"  # 429: not executed
+    UNAUTHORISED = "remote-unauthorised"  # 401: not executed
+    FORBIDDEN = "remote-forbidden"  # 403: not executed
+    NOT_FOUND = "remote-not-found"  # 404
+    CONFLICT = "remote-conflict"  # 409: the remote state does not allow it
+    TOO_LARGE = "remote-too-large"  # 413
+    INVALID = "remote-refused"  # 400, 422: the remote system refuses the content
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """True where the remote system may have executed the call all the same."""
+        return self in (Reason.TIMEOUT, Reason.BROKEN_ANSWER, Reason.UNAVAILABLE)
+
+
+class RemoteError(Exception):
+    """A call did not succeed. `detail` is safe to show: no secret, no personal data, at most 500 characters."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail[:500]
+        self.status = status
+        self.retry_after = retry_after  # seconds, from Retry-After
+        self.problems = tuple(problems)  # what the remote system complained about, field by field
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOrder:
+    """An order as the marketplace shows it now. `changed_at` is the marketplace's own time of the last change."""
+
+    order: Order
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOrder:
+    """An order found in the ERP.
+
+    id is the ERP's own id or number (shown as "ERP number"); marketplace_id is what the ERP stores as the external id,
+    None where it stores none; cancelled says that it is cancelled there; url opens it for a person.
+    """
+
+    id: str
+    number: str
+    marketplace_id: str | None
+    cancelled: bool = False
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mappings:
+    """Per interface, what the two sides call the same thing: `table["payment"]["INVOICE_SINGLE"] == "2"`.
+
+    Kinds used: payment, shipping, tax (rate → ERP tax category), setting (customer, project, channel,
+    shipping-article, discount-article). A target of "" counts as unmapped.
+    """
+
+    table: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def get(self, kind: str, source: str) -> str | None:
+        """The target of one mapping, or None."""
+        return self.table.get(kind, {}).get(source) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order ready to be created in the ERP.
+
+    document is the ERP's own request body without product ids that are not known yet; skus are the SKUs whose existence
+    must be looked up first; remarks make the record a `warning` once it is created (total differs by a cent).
+    """
+
+    number: str
+    marketplace_id: str
+    document: dict[str, Any]
+    skus: tuple[str, ...]
+    remarks: tuple[Problem, ...] = ()
+
+
+class OrderSource(Protocol):
+    """A marketplace that orders come from."""
+
+    def orders_changed(self, since: datetime) -> Iterator[list[SourceOrder]]:
+        """Pages of orders changed at or after `since`, oldest change first; ends when there are no more."""
+        ...
+
+    def read_orders(self, numbers: Sequence[str]) -> dict[str, SourceOrder]:
+        """The orders with these numbers (or marketplace ids), keyed as asked; unknown ones are left out."""
+        ...
+
+    def ping(self) -> None:
+        """Raise RemoteError unless the system answers and accepts our credentials."""
+        ...
+
+
+class OrderSink(Protocol):
+    """An ERP that orders are created in. It may accept the same external number twice: we look up first."""
+
+    def draft(self, order: Order, mappings: Mappings) -> Draft | list[Problem]:
+        """Pure: the document to create, or every problem of the order at once (data and mapping), field by field."""
+        ...
+
+    def find_products(self, skus: Sequence[str]) -> set[str]:
+        """Which of these SKUs the ERP knows. The connector may remember the ERP's ids for `create_order`."""
+        ...
+
+    def find_orders(self, numbers: Sequence[str]) -> dict[str, list[RemoteOrder]]:
+        """Orders of our own sales channel with these external numbers, keyed by number; unknown ones are left out."""
+        ...
+
+    def create_order(self, draft: Draft) -> RemoteOrder:
+        """Create it. Not idempotent. RemoteError.reason.outcome_unknown says that it may exist all the same."""
+        ...
+
+    def cancel_order(self, order_id: str) -> None:
+        """Cancel it; harmless when it is cancelled already; RemoteError(CONFLICT) when it cannot be cancelled."""
+        ...
+
+    def ping(self) -> None:
+        """Raise RemoteError unless the system answers and accepts our credentials."""
+        ...
+
+
+class CallContext(Protocol):
+    """What the runtime gives an opened connector; the connector itself keeps no clock and no counters."""
+
+    def before_call(self, operation: str) -> None:
+        """Take one call from the shared rate limit; waits, at most until the deadline, then RATE_LIMITED."""
+        ...
+
+    def after_call(self, operation: str, code: str, seconds: float) -> None:
+        """Report a finished call for the metrics; `code` is 2xx, 4xx, 429, 5xx, timeout or error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """The manifest of a remote system: one module constant `CONNECTOR` in its folder's `__init__`.
+
+    settings:     pydantic model of what an interface must say about this side: base_url, credentials (SecretStr), …
+    rate_limit:   the vendor's calls per second, the default of the interface's setting
+    lookup_lag:   seconds until what was created is found by a look-up
+    source/sink:  open the capability, None where the system has none
+    sandbox:      builds the ASGI stand-in, with its state in the given folder
+    """
+
+    key: str
+    title: str
+    settings: type[BaseModel]
+    rate_limit: float
+    lookup_lag: float
+    folder: Path
+    source: Callable[[Any, Http], OrderSource] | None = None
+    sink: Callable[[Any, Http], OrderSink] | None = None
+    sandbox: Callable[[Path], Any] | None = None
