@@ -1,0 +1,63 @@
+"""Opens connections to Postgres with a deadline on everything that can block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Half-open connections are noticed after about 30 s instead of two hours; a demoted primary is not written to.
+PARAMETERS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "target_session_attrs": "read-write",
+}
+
+
+def _options(statement_timeout: float) -> str:
+    return (
+        f"-c statement_timeout={int(statement_timeout * 1000)} -c idle_in_transaction_session_timeout=30000"
+        " -c timezone=UTC -c synchronous_commit=on -c jit=off"
+    )
+
+
+def connect(url: str, name: str, *, statement_timeout: float = 30.0) -> Connection:
+    """An autocommit connection. `name` shows in pg_stat_activity; statement_timeout in seconds, 0 for none.
+
+    Raises psycopg.OperationalError within about five seconds when the server cannot be reached.
+    """
+    return psycopg.connect(
+        url, autocommit=True, application_name=name, options=_options(statement_timeout), **PARAMETERS
+    )
+
+
+def _usable(conn: Connection) -> None:
+    """A pooled connection is handed out only if it still answers, and to a primary."""
+    row = conn.execute("SHOW transaction_read_only").fetchone()
+    if row != ("off",):
+        raise psycopg.OperationalError("the database is read-only (a standby?)")
+
+
+def open_pool(url: str, name: str, size: int, *, statement_timeout: float = 30.0) -> ConnectionPool[Connection]:
+    """A pool of up to `size` checked autocommit connections; getting one has a deadline of five seconds."""
+    return ConnectionPool(
+        url,
+        kwargs={
+            "autocommit": True,
+            "application_name": name,
+            "options": _options(statement_timeout),
+            **PARAMETERS,
+        },
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        reconnect_timeout=30,
+        check=_usable,
+        open=True,
+    )

@@ -1,0 +1,147 @@
+"""Every setting, read from the environment once at start. The only file that reads `os.environ`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, ValidationError
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "CONNECT_"
+Service = Literal["importer", "exporter", "stock", "alerts", "journal"]
+PORTS: dict[str, int] = {"importer": 9401, "exporter": 9402, "stock": 9403, "alerts": 9404, "journal": 9405}
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong or missing. The message names all of them."""
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except Exception:
+        raise ValueError("is not the name of a time zone, e.g. Europe/Berlin") from None
+    return value
+
+
+def _url(*schemes: str) -> UrlConstraints:
+    return UrlConstraints(allowed_schemes=list(schemes))
+
+
+def _data_dir() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "connect"
+
+
+class Settings(BaseSettings):
+    """`CONNECT_…` by name. A secret may be given as a value or, with `_FILE` behind its name, as a file."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_url: Annotated[Url, _url("postgresql", "postgres")] | None = Field(
+        None, description="PostgreSQL; unset: the embedded one of `connect up`"
+    )
+    amqp_url: Annotated[Url, _url("amqp", "amqps", "pgmq")] | None = Field(
+        None, description="RabbitMQ (amqp://…) or the broker inside PostgreSQL (pgmq://…); unset: embedded"
+    )
+    smtp_url: Annotated[Url, _url("smtp", "smtps")] | None = Field(None, description="mail server for alarms")
+    prometheus_url: Annotated[Url, _url("http", "https")] | None = Field(None, description="Prometheus")
+    base_url: Annotated[Url, _url("http", "https")] = Field(
+        Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"
+    )
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "Europe/Berlin", description="of days and dates in filters"
+    )
+    secret_key: SecretStr | None = Field(
+        None, min_length=16, description="seals credentials in the database; at least 16 characters"
+    )
+    log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal")
+    data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
+    port: int = Field(8080, ge=0, le=65535, description="of the Journal's pages and API")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="of /metrics; unset: the service's own")
+
+    def database(self) -> str:
+        """The database's URL, or SettingsError."""
+        if self.database_url is None:
+            raise SettingsError(
+                "CONNECT_DATABASE_URL is not set: set it to postgresql://…, or start everything with `connect up`"
+            )
+        return str(self.database_url)
+
+    def broker(self) -> str:
+        """The broker's URL, or SettingsError."""
+        if self.amqp_url is None:
+            raise SettingsError(
+                "CONNECT_AMQP_URL is not set: set it to amqp://…, or start everything with `connect up`"
+            )
+        return str(self.amqp_url)
+
+    def secret(self) -> str:
+        """The secret key, or SettingsError."""
+        if self.secret_key is None:
+            raise SettingsError(
+                "CONNECT_SECRET_KEY is not set: set it (or CONNECT_SECRET_KEY_FILE) to a random text of 32 characters"
+            )
+        return self.secret_key.get_secret_value()
+
+    def port_of(self, service: str) -> int:
+        """The port for /metrics, /livez and /readyz of a service."""
+        return PORTS[service] if self.metrics_port is None else self.metrics_port
+
+
+def _with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    values = dict(environ)
+    for name, path in environ.items():
+        if name.startswith(PREFIX) and name.endswith("_FILE") and path:
+            try:
+                values[name.removesuffix("_FILE")] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from None
+    return values
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings, from the given or the process's environment. An empty value counts as unset.
+
+    Raises SettingsError with one message that names every wrong setting.
+    """
+    values = _with_files(os.environ if environ is None else environ)
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in values.items()
+        if name.startswith(PREFIX) and value
+    }
+    try:
+        return Settings.model_validate({k: v for k, v in given.items() if k in Settings.model_fields})
+    except ValidationError as error:
+        lines = [
+            f"  {PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("These settings are wrong:\n" + "\n".join(lines)) from None
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+    """`CONNECT_…` variables that mean nothing here: probably misspelt. Those for tests are left out."""
+    names = (os.environ if environ is None else environ).keys()
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in names
+        if name.startswith(PREFIX)
+        and name.removesuffix("_FILE") not in known
+        and not name.startswith((f"{PREFIX}TEST_", f"{PREFIX}FAULT"))
+    )
+
+
+def environment() -> dict[str, str]:
+    """A copy of the process's environment, for the processes that we start."""
+    return dict(os.environ)
+
+
+SERVICES: tuple[str, ...] = get_args(Service)
