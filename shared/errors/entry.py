@@ -1,0 +1,100 @@
+"""What the error catalogue says about one code. Read from `entries/*.toml` and checked here, field by field.
+
+Who raises an error names a code and its variables; everything else (whose turn it is, whether a retry helps, what to
+do) is data. Used by the runtime (retry policy, key) and by Journal, CLI and mail (texts).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Language = Literal["de", "en"]
+Kind = Literal["mapping", "data", "missing", "connection", "rate limit", "auth", "remote bug", "duplicate", "internal"]
+Stage = Literal["intake", "connect", "erp", "any"]
+Retry = Literal["never", "now", "backoff", "when the key clears"]
+Clearer = Literal["mapping", "setting", "article", "breaker"]
+Owner = Literal["you", "shop", "ERP admin", "nobody"]
+Sentence = Annotated[str, StringConstraints(min_length=10, max_length=400, strip_whitespace=True)]
+
+GIVE_UP_AFTER = timedelta(days=5)
+"""After this long a record that is tried again and again becomes `failed` with `gave-up`."""
+
+SCHEDULE = (10, 30, 60, 120, 300, 900, 1800, 3600, 7200, 14400)
+"""Seconds before the 1st, 2nd … repetition; from then on every `LAST_DELAY` until `GIVE_UP_AFTER`."""
+
+LAST_DELAY = 6 * 3600
+
+VARIABLE = re.compile(r"\{([a-z_]+)\}")
+
+
+class Texts(BaseModel):
+    """One language. `{variables}` stand for the values of a `Problem`; `{place}` is the field in plain words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Sentence
+    cause: Sentence
+    remedy: tuple[Sentence, ...] = Field(min_length=1, max_length=3)
+
+    def variables(self) -> set[str]:
+        """The names of all variables used."""
+        return set(VARIABLE.findall("\n".join((self.title, self.cause, *self.remedy))))
+
+
+class Entry(BaseModel):
+    """One error of the catalogue.
+
+    stage:      where it is found; `intake` makes a rejection
+    retry:      whether trying again helps: `backoff` follows `SCHEDULE`, up to five days
+    key:        template of what has to come true, e.g. `payment:{payment}`; the runtime scopes it by interface
+    cleared_by: what makes the key come true: a saved mapping or setting, an article the ERP now knows, …
+    owner:      whose turn it is; `nobody` heals by itself
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+    kind: Kind = Field(alias="class")
+    stage: Stage
+    retry: Retry
+    key: str | None = None
+    cleared_by: Clearer | None = None
+    owner: Owner
+    de: Texts
+    en: Texts
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Entry:
+        if self.de.variables() != self.en.variables():
+            raise ValueError(f"{self.code}: de and en use different variables")
+        if (self.key is None) != (self.cleared_by is None):
+            raise ValueError(f"{self.code}: key and cleared_by belong together")
+        if self.retry == "when the key clears" and self.key is None:
+            raise ValueError(f"{self.code}: waits for a key but has none")
+        return self
+
+    def texts(self, language: Language) -> Texts:
+        """The texts in one language."""
+        return self.de if language == "de" else self.en
+
+    def key_for(self, values: Mapping[str, str]) -> str | None:
+        """The key that these values wait for, e.g. `payment:PAYPAL`; None without a template or a value."""
+        if self.key is None or not set(VARIABLE.findall(self.key)) <= values.keys():
+            return None
+        return VARIABLE.sub(lambda match: values[match[1]], self.key)
+
+    def delay(self, tries: int) -> float | None:
+        """Seconds to wait before repetition number `tries` (from 1); None where repeating by itself is not the policy.
+
+        Pure and without jitter, which the caller adds. When to give up is a matter of age (`GIVE_UP_AFTER`).
+        """
+        if self.retry == "now":
+            return 0.0 if tries <= 1 else float(SCHEDULE[min(tries - 2, len(SCHEDULE) - 1)])
+        if self.retry != "backoff":
+            return None
+        return float(SCHEDULE[tries - 1] if 1 <= tries <= len(SCHEDULE) else LAST_DELAY if tries > 0 else SCHEDULE[0])
