@@ -1,0 +1,296 @@
+"""The one way out: HTTP calls to remote systems with a deadline, and their failures in the words of `contract.Reason`.
+
+One `Http` belongs to one opened side of an interface and is shared by its threads. What enters is an operation's name
+and a request; what leaves is an `Answer`, or a `RemoteError` that holds no header, no body and no credential.
+Nothing is repeated here but a read on a kept connection that turned out to be dead.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import httpcore2
+import httpx2
+import orjson
+from pydantic import AfterValidator
+
+from shared.connectors.contract import CallContext, Reason, RemoteError
+from shared.connectors.deadline import CallClock, DeadlineBackend
+from shared.errors.problem import Problem
+
+CONNECT_SECONDS = 5.0
+DEADLINE_SECONDS = 20.0
+BODY_CAP = 2 * 1024 * 1024
+LONGEST_RETRY_AFTER = 3600.0
+
+# Many servers close a kept connection after five idle seconds. Leaving first avoids most broken ones.
+KEEP_IDLE_SECONDS = 4.0
+
+Explain = Callable[[int, Any], Sequence[Problem]]
+"""Reads a refusal's body (status, parsed JSON or None) and names what the remote system complained about."""
+
+
+def _checked_url(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as https://api.example.org")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must not contain credentials, a query or a fragment")
+    return value.strip().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_checked_url)]
+"""A remote system's address. Credentials in it are refused, because addresses are shown and logged."""
+
+_REASONS: Mapping[int, Reason] = {
+    401: Reason.UNAUTHORISED,
+    402: Reason.FORBIDDEN,
+    403: Reason.FORBIDDEN,
+    404: Reason.NOT_FOUND,
+    408: Reason.TIMEOUT,
+    409: Reason.CONFLICT,
+    410: Reason.NOT_FOUND,
+    413: Reason.TOO_LARGE,
+    429: Reason.RATE_LIMITED,
+}
+
+
+def reason_of(status: int) -> Reason:
+    """The reason behind a status that the caller did not expect."""
+    if status in _REASONS:
+        return _REASONS[status]
+    if status >= 500:
+        return Reason.UNAVAILABLE
+    return Reason.INVALID if status >= 400 else Reason.BROKEN_ANSWER
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds to wait out of a Retry-After header (seconds or an HTTP date), between 0 and one hour."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        # An HTTP date without a zone is UTC by definition.
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An expected answer. `body` is the parsed JSON, None where there was none; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Http:
+    """Calls to one remote system. Safe for many threads; close it when its side is closed."""
+
+    def __init__(self, base_url: str, context: CallContext, deadline: float, client: httpx2.Client, clock: CallClock):
+        self.base_url = base_url
+        self.deadline = deadline
+        self._context = context
+        self._client = client
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        base_url: str,
+        context: CallContext,
+        deadline: float = DEADLINE_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Prepare calls to `base_url`; nothing is connected yet. `deadline` is seconds for one whole call."""
+        clock = CallClock()
+        base_url = _checked_url(base_url)
+        client = httpx2.Client(
+            base_url=base_url,
+            # Without compression a small answer cannot grow into a huge one past the cap.
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "connect",
+                **(headers or {}),
+            },
+            timeout=httpx2.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
+            follow_redirects=False,
+            trust_env=False,
+            transport=_transport(clock),
+        )
+        return cls(base_url, context, deadline, client, clock)
+
+    def __repr__(self) -> str:
+        return f"Http({self.base_url})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._client.close()
+
+    def request_json(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        json: Any = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: Collection[int] = (200,),
+        explain: Explain | None = None,
+    ) -> Answer:
+        """Make one call and return its answer, or raise RemoteError. All of it ends within the deadline.
+
+        operation: a bounded name for limits and metrics, e.g. `create-order`
+        path:      relative to the base address; its parts are quoted by the caller
+        json/data: the body, as JSON or as a form
+        expect:    statuses that are a success; their body must be JSON or empty
+        explain:   turns the body of a 4xx into problems, field by field
+        """
+        ends = time.monotonic() + self.deadline
+        self._context.before_call(operation)
+        if ends - time.monotonic() < self.deadline / 2:
+            # What is left would be too short for an answer, and the outcome would be unknown for no reason.
+            raise RemoteError(Reason.RATE_LIMITED, f"{operation}: waited too long for its turn", retry_after=1.0)
+        content = None if json is None else orjson.dumps(json)
+        kind = {} if json is None else {"Content-Type": "application/json"}
+        request = self._client.build_request(
+            method, path, params=list(params) or None, content=content, data=data, headers={**kind, **(headers or {})}
+        )
+        started = time.monotonic()
+        code = "error"
+        try:
+            answer = self._exchange(operation, request, ends, expect, explain)
+            code = _code(answer.status)
+            return answer
+        except RemoteError as error:
+            code = "timeout" if error.reason is Reason.TIMEOUT else _code(error.status)
+            raise
+        finally:
+            self._context.after_call(operation, code, time.monotonic() - started)
+
+    def _exchange(
+        self,
+        operation: str,
+        request: httpx2.Request,
+        ends: float,
+        expect: Collection[int],
+        explain: Explain | None,
+    ) -> Answer:
+        """Send and read; a GET that met a dead kept connection is sent once more."""
+        for attempt in (1, 2):
+            try:
+                with self._clock.running(ends):
+                    response = self._client.send(request, stream=True)
+                    try:
+                        body = _read(operation, response)
+                    finally:
+                        response.close()
+            except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
+                dead = isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError))
+                if attempt == 1 and dead and request.method == "GET" and not self._clock.connected:
+                    continue
+                # `from None`: the exception holds the request with its credentials.
+                raise _failure(operation, error) from None
+            return _judge(operation, response, body, expect, explain)
+        raise AssertionError("unreachable")
+
+
+def _transport(clock: CallClock) -> httpx2.HTTPTransport:
+    """The client's transport on sockets that know the deadline. It offers no parameter for the backend."""
+    context = httpx2.create_ssl_context(trust_env=False)
+    transport = httpx2.HTTPTransport(verify=context, trust_env=False)
+    transport._pool = httpcore2.ConnectionPool(
+        ssl_context=context,
+        max_connections=200,
+        max_keepalive_connections=50,
+        keepalive_expiry=KEEP_IDLE_SECONDS,
+        network_backend=DeadlineBackend(clock),
+    )
+    return transport
+
+
+def _read(operation: str, response: httpx2.Response) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > BODY_CAP:
+            detail = f"{operation}: the answer is larger than {BODY_CAP >> 20} MiB"
+            raise RemoteError(Reason.BROKEN_ANSWER, detail, status=response.status_code)
+    return bytes(body)
+
+
+def _judge(
+    operation: str, response: httpx2.Response, body: bytes, expect: Collection[int], explain: Explain | None
+) -> Answer:
+    """The only place where a status becomes a reason."""
+    status = response.status_code
+    parsed, readable = _parse(body)
+    if status in expect:
+        if not readable:
+            raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer is not JSON", status=status)
+        return Answer(status, {name.lower(): value for name, value in response.headers.items()}, parsed)
+    problems = tuple(explain(status, parsed)) if explain and 400 <= status < 500 else ()
+    detail = f"{operation}: HTTP {status}"
+    if 300 <= status < 400:
+        detail += ", a redirect; the address in the settings may be wrong"
+    raise RemoteError(
+        reason_of(status),
+        detail,
+        status=status,
+        retry_after=retry_after(response.headers.get("Retry-After")) if status in (429, 503) else None,
+        problems=problems,
+    )
+
+
+def _parse(body: bytes) -> tuple[Any, bool]:
+    """The JSON and whether it could be read; an empty body is no JSON and fine."""
+    if not body.strip():
+        return None, True
+    try:
+        return orjson.loads(body), True
+    except orjson.JSONDecodeError:
+        return None, False
+
+
+def _failure(operation: str, error: Exception) -> RemoteError:
+    """The only place where an exception of the client becomes a reason."""
+    detail = f"{operation}: {type(error).__name__}"
+    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)):
+        return RemoteError(Reason.UNREACHABLE, detail)
+    if isinstance(error, httpx2.TimeoutException):
+        return RemoteError(Reason.TIMEOUT, detail)
+    return RemoteError(Reason.BROKEN_ANSWER, detail)
+
+
+def _code(status: int | None) -> str:
+    """The bounded metric label of a finished call."""
+    if status is None:
+        return "error"
+    if status == 429:
+        return "429"
+    return f"{status // 100}xx" if status // 100 in (2, 4, 5) else "error"
