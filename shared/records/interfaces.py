@@ -98,9 +98,7 @@ def save_side(conn: Connection, seal: Seal, slug: str, side: str, new: NewSide) 
                 new.calls_at_once,
             ),
         )
-        conn.execute(
-            "INSERT INTO side_states(interface, side) VALUES (%s, %s) ON CONFLICT DO NOTHING", (slug, side)
-        )
+        conn.execute("INSERT INTO side_states(interface, side) VALUES (%s, %s) ON CONFLICT DO NOTHING", (slug, side))
         touch(conn, slug)
 
 
@@ -157,7 +155,7 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
     ).fetchone()
     if row is None:
         return None
-    *plain, sides, mappings = row
+    sides, mappings = row[9], row[10]
     opened = {
         side["side"]: Side(
             side["settings"],
@@ -167,7 +165,7 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
         )
         for side in sides or []
     }
-    return Interface(*plain, sides=opened, mappings=_table(mappings or []))
+    return Interface(*row[:9], opened, _table(mappings or []))
 
 
 def _table(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:

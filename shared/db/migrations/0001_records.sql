@@ -132,9 +132,10 @@ CREATE TABLE records (
     payload_no     integer NOT NULL DEFAULT 1,     -- the staged copy that is wanted
     sent_no        integer,                        -- the staged copy that the remote system has
     tries          smallint NOT NULL DEFAULT 0,    -- the retry budget in use
-    lost           smallint NOT NULL DEFAULT 0,    -- leases lost since the last settle
+    lost           smallint NOT NULL DEFAULT 0,    -- claims since the last settle: each one but the last is a lost lease
     intended       boolean NOT NULL DEFAULT false, -- a call that is not idempotent may have been sent
     blocked        boolean NOT NULL DEFAULT false, -- has rows in blocks
+    recheck        boolean NOT NULL DEFAULT false, -- a call was made that its worker could not settle: read back
     forced         boolean NOT NULL DEFAULT false, -- a person wants it to run although the interface does not
     test           boolean NOT NULL DEFAULT false,
     changed_at     timestamptz NOT NULL,

@@ -1,0 +1,98 @@
+"""What operators do to records, the same for page, API and CLI. Each is one conditional statement with its history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.db.connect import Connection
+from shared.records.states import Verb, sources
+
+MOST_NUMBERS = 1000
+NUMBER_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """done: ids that will run; skipped: why the others will not, by id."""
+
+    done: list[int]
+    skipped: dict[int, str]
+
+
+def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
+    """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name.
+
+    Where the interface is in test or paused, a person's wish still runs the record.
+    """
+    rows = conn.execute(
+        "WITH o AS (SELECT r.id, r.state, i.mode FROM records r JOIN interfaces i ON i.slug = r.interface"
+        "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
+        " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
+        "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id AND o.state = ANY(%(from)s)"
+        "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
+        " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)"
+        "   SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)"
+        " SELECT o.id, o.state, u.id IS NOT NULL FROM o LEFT JOIN u USING (id)",
+        {"ids": list(ids), "from": sources(Verb.RETRY), "actor": actor},
+    ).fetchall()
+    skipped = {id_: "is on its way already" for id_, _, done in rows if not done}
+    known = {id_ for id_, _, _ in rows}
+    skipped.update({id_: "is not known" for id_ in ids if id_ not in known})
+    return RetryResult([id_ for id_, _, done in rows if done], skipped)
+
+
+def request_import(conn: Connection, interface: str, numbers: Sequence[str], actor: str) -> UUID:
+    """Ask for orders by number; the importer reads them from the marketplace. Returns the id of the receipt.
+
+    What Connect has already is answered at once (`exists`), as is what cannot be a number (`malformed`).
+    """
+    wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))[:MOST_NUMBERS]
+    malformed = {number for number in wanted if len(number) > NUMBER_LENGTH or not number.isprintable()}
+    with conn.transaction():
+        row = conn.execute(
+            "INSERT INTO receipts(verb, interface, created_by) VALUES ('import', %s, %s) RETURNING id",
+            (interface, actor),
+        ).fetchone()
+        assert row is not None
+        conn.execute(
+            "INSERT INTO receipt_numbers(receipt, no, number, result, record_id, due_at)"
+            " SELECT %(receipt)s, n.no, n.number, CASE WHEN n.bad THEN 'malformed' WHEN r.id IS NULL THEN 'queued'"
+            "   ELSE 'exists' END, r.id, CASE WHEN r.id IS NULL AND NOT n.bad THEN now() END"
+            " FROM unnest(%(nos)s::int[], %(numbers)s::text[], %(bad)s::bool[]) AS n(no, number, bad)"
+            " LEFT JOIN records r ON r.interface = %(interface)s AND r.flow = 'order-import' AND r.key = n.number",
+            {
+                "receipt": row[0],
+                "nos": list(range(len(wanted))),
+                "numbers": wanted,
+                "bad": [number in malformed for number in wanted],
+                "interface": interface,
+            },
+        )
+    return UUID(str(row[0]))
+
+
+def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
+    """A receipt with one entry per number: queued, exists, taken-in, not-found, malformed or failed."""
+    row = conn.execute(
+        "SELECT id, verb, interface, created_by, created_at FROM receipts WHERE id = %s", (receipt,)
+    ).fetchone()
+    if row is None:
+        return None
+    numbers = conn.execute(
+        "SELECT number, result, record_id, code FROM receipt_numbers WHERE receipt = %s ORDER BY no", (receipt,)
+    ).fetchall()
+    return {
+        "id": str(row[0]),
+        "verb": row[1],
+        "interface": row[2],
+        "created_by": row[3],
+        "created_at": row[4],
+        "complete": all(result != "queued" for _, result, _, _ in numbers),
+        "numbers": [
+            {"number": number, "result": result, "record_id": record_id, "code": code}
+            for number, result, record_id, code in numbers
+        ],
+    }

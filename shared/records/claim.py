@@ -1,0 +1,191 @@
+"""Claims what is due: running, a lease, a fence number, a transition, and the payload, in one statement for all lanes.
+
+A lane is one interface at one stage. The claim asks for nothing but `due_at`: who is owed work is written there. The
+literal 5000 bounds the planner's estimate (never the rows), without it a generic plan reads whole tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.db.connect import Connection
+from shared.records.states import State, Verb, sources
+
+LEASE = 30.0  # seconds, renewed while working
+CALL_DEADLINE = 20.0  # seconds a remote call may take
+ALONE_AFTER = 2  # lost leases after which a record is claimed alone
+LOST_AFTER = 5  # lost leases after which it fails
+
+
+class Kind(StrEnum):
+    """Which rows of the lanes: the normal ones, those forced by hand, those that lost leases (one, alone)."""
+
+    NORMAL = "lost < 2"
+    FORCED = "forced AND lost < 2"
+    SUSPECT = "lost >= 2 AND lost < 5"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many rows of one interface to claim. lag: seconds until the remote look-up shows what was created.
+
+    floor: no due row is older, as far as is known; dead index entries before it need not be walked.
+    """
+
+    interface: str
+    slots: int
+    lag: float
+    floor: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call.
+
+    body is the wanted copy; sent_body the copy that the remote system has, if that is another one. staged_seconds: age
+    of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could see, for the keys.
+    """
+
+    id: int
+    interface: str
+    key: str
+    was: State
+    claim_no: int
+    tries: int
+    intended: bool
+    blocked: bool
+    forced: bool
+    test: bool
+    payload_no: int
+    sent_no: int | None
+    remote: str | None
+    revision: int
+    due_at: datetime
+    staged_seconds: float
+    trying_seconds: float | None
+    snapshot: str
+    traceparent: str | None
+    body: bytes
+    sent_body: bytes | None
+
+
+def _claim_sql(kind: Kind) -> str:
+    return f"""
+WITH c AS MATERIALIZED (
+  SELECT r.id, r.state, r.intended, r.due_at, l.hold
+  FROM unnest(%(lanes)s::text[], %(slots)s::int[], %(holds)s::float8[], %(floors)s::timestamptz[]) AS l(i, n, hold, f),
+    LATERAL (SELECT id, state, intended, due_at FROM records
+             WHERE stage = %(stage)s AND interface = l.i AND due_at <= now() AND due_at >= l.f AND {kind}
+             ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) r
+  LIMIT 5000),
+u AS (
+  UPDATE records r SET state = 'running', due_at = now() + make_interval(secs => c.hold), claim_no = r.claim_no + 1,
+         seq = r.seq + 1, lost = r.lost + 1, intended = r.intended OR %(intends)s, updated_at = now()
+  FROM c WHERE r.id = c.id AND r.id = ANY(ARRAY(SELECT id FROM c))
+  RETURNING r.id, r.interface, r.key, c.state AS was, r.claim_no, r.tries, c.intended, r.blocked, r.forced, r.test,
+            r.payload_no, r.sent_no, r.remote, r.seq, r.stage, c.due_at, r.trying_since),
+t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no)
+      SELECT id, seq, stage, was, 'running', claim_no FROM u)
+SELECT u.id, u.interface, u.key, u.was, u.claim_no, u.tries, u.intended, u.blocked, u.forced, u.test, u.payload_no,
+       u.sent_no, u.remote, (SELECT revision FROM interfaces i WHERE i.slug = u.interface), u.due_at,
+       extract(epoch FROM now() - p.received_at)::float8, extract(epoch FROM now() - u.trying_since)::float8,
+       pg_current_snapshot()::text, p.traceparent, p.body, s.body
+FROM u JOIN payloads p ON p.record_id = u.id AND p.no = u.payload_no
+     LEFT JOIN payloads s ON s.record_id = u.id AND s.no = u.sent_no AND u.sent_no <> u.payload_no
+"""  # noqa: S608  # the kind is one of three constants
+
+
+_CLAIM = {kind: _claim_sql(kind) for kind in Kind}
+_BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+def claim(conn: Connection, stage: str, quotas: Sequence[Quota], kind: Kind, *, intends: bool) -> list[Claim]:
+    """Claim due rows of these lanes, oldest first in each, skipping what others hold.
+
+    intends: the stage's call is not idempotent, so the claim itself is the committed intent to make it.
+    """
+    if not quotas:
+        return []
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(
+            _CLAIM[kind],
+            {
+                "stage": stage,
+                "lanes": [q.interface for q in quotas],
+                "slots": [q.slots for q in quotas],
+                "holds": [LEASE + CALL_DEADLINE + q.lag for q in quotas],
+                "floors": [q.floor or _BEGINNING for q in quotas],
+                "intends": intends,
+            },
+        )
+        return [Claim(row[0], row[1], row[2], State(row[3]), *row[4:]) for row in cursor.fetchall()]
+
+
+def lanes_with_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[str]:
+    """Which of these interfaces have something due at the stage: the poll behind the wake-ups."""
+    rows = conn.execute(
+        "SELECT i FROM unnest(%s::text[]) i"
+        " WHERE EXISTS (SELECT FROM records WHERE stage = %s AND interface = i AND due_at <= now())",
+        (list(interfaces), stage),
+    )
+    return [row[0] for row in rows]
+
+
+def special_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[str]:
+    """Which of these have something due that was forced by hand or has lost leases."""
+    rows = conn.execute(
+        "SELECT i FROM unnest(%s::text[]) i WHERE EXISTS (SELECT FROM records"
+        " WHERE stage = %s AND interface = i AND due_at <= now() AND (forced OR lost >= 2))",
+        (list(interfaces), stage),
+    )
+    return [row[0] for row in rows]
+
+
+def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int]:
+    """Renew the leases of (id, claim_no, lag); returns the ids that are still ours."""
+    rows = conn.execute(
+        "UPDATE records r SET due_at = now() + make_interval(secs => c.hold)"
+        " FROM unnest(%s::int8[], %s::int4[], %s::float8[]) AS c(id, claim_no, hold)"
+        " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state = 'running' RETURNING r.id",
+        (
+            [id_ for id_, _, _ in claims],
+            [no for _, no, _ in claims],
+            [LEASE + CALL_DEADLINE + lag for _, _, lag in claims],
+        ),
+    )
+    return {row[0] for row in rows}
+
+
+def release(conn: Connection, claims: Sequence[Claim]) -> None:
+    """Give back claims that were never begun (shutdown): pending, due now, no try and no lease counted."""
+    conn.execute(
+        "WITH c AS (SELECT * FROM unnest(%s::int8[], %s::int4[], %s::bool[]) AS c(id, claim_no, intended)),"
+        " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, lost = 0,"
+        "   intended = c.intended, updated_at = now() FROM c WHERE r.id = c.id AND r.claim_no = c.claim_no"
+        "   AND r.state = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
+        " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)"
+        " SELECT id, seq, stage, 'running', 'pending', claim_no, 'worker-stopped' FROM u",
+        (
+            [c.id for c in claims],
+            [c.claim_no for c in claims],
+            [c.intended for c in claims],
+            sources(Verb.RELEASE),
+        ),
+    )
+
+
+def fail_lost(conn: Connection, stage: str, interfaces: Sequence[str]) -> int:
+    """Records whose workers died five times fail with `worker-lost`; returns how many."""
+    rows = conn.execute(
+        "WITH u AS (UPDATE records r SET state = 'failed', due_at = NULL, seq = seq + 1, lost = 0, forced = false,"
+        '   code = \'worker-lost\', reason = \'[{"code": "worker-lost", "field": "", "values": {}}]\','
+        "   updated_at = now() WHERE stage = %s AND interface = ANY(%s) AND due_at <= now() AND lost >= %s"
+        "   AND (forced OR lost >= 2) AND state = ANY(%s) RETURNING id, seq, r.stage, claim_no, reason)"
+        " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code, reason)"
+        " SELECT id, seq, stage, 'running', 'failed', claim_no, 'worker-lost', reason FROM u RETURNING 1",
+        (stage, list(interfaces), LOST_AFTER, sources(Verb.LOSE)),
+    ).fetchall()
+    return len(rows)

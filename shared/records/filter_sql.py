@@ -1,0 +1,82 @@
+"""A filter as SQL over `records r`: only parameters carry what a person wrote. Called by `listing` and `actions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from shared.records import dates
+from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, patterns
+
+CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
+KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"
+TRACKING = "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
+COLUMNS = {
+    "state": "r.state",
+    "stage": "r.stage",
+    "interface": "r.interface",
+    "flow": "r.flow",
+    "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
+    "tracking": f"CASE WHEN r.flow = 'order-export' AND r.stage = 'tracking' THEN {TRACKING} END",
+    "group": "r.code",
+}
+
+
+def to_sql(filter: Filter) -> tuple[str, list[Any]]:
+    """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`."""
+    if not filter.terms:
+        return "true", []
+    conditions, values = [], []
+    for term in filter.terms:
+        condition, of_term = _term(term, filter)
+        conditions.append(condition)
+        values += of_term
+    return " AND ".join(conditions), values
+
+
+def _term(term: Term, filter: Filter) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    for (word, op), atoms in groupby(term.atoms, key=lambda atom: (atom.word, atom.op)):
+        part, of_part = _atoms(word, op, [atom.value for atom in atoms], filter)
+        parts.append(part)
+        values += of_part
+    condition = " OR ".join(f"({part})" for part in parts)
+    # IS NOT TRUE: what has no order date was not ordered before a date either, so the negation must find it.
+    return (f"({condition}) IS NOT TRUE" if term.negated else f"({condition})"), values
+
+
+def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str, list[Any]]:
+    if word in DATES:
+        parts = [_date(Atom(word, op, value), filter) for value in said]
+        return " OR ".join(part for part, _ in parts), [value for _, values in parts for value in values]
+    if word == "":
+        words = list(said)
+        codes = codes_that_say(words)
+        searched = f"{SEARCHED} LIKE ANY(%s)"
+        if not codes:
+            return searched, [patterns(words)]
+        return f"{CODES} ?| %s OR {searched}", [codes, patterns(words)]
+    if word == "error":
+        return f"{CODES} ?| %s", [list(said)]
+    if word == "assignee":  # nobody can be assigned in this release
+        return "%s", ["none" in said]
+    return f"{COLUMNS[word]} = ANY(%s)", [list(said)]
+
+
+def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:
+    column, stretch = f"r.{DATES[atom.word]}", dates.read(atom.value, filter.zone)
+    if atom.op == ":":
+        spans = [(stretch.start, stretch.end), *([stretch.twice] if stretch.twice else [])]
+        condition = " OR ".join(f"({column} >= %s AND {column} < %s)" for _ in spans)
+        return condition, [moment for span in spans for moment in span]
+    side, moment = {
+        ">=": (">=", stretch.start),
+        "<": ("<", stretch.start),
+        ">": (">=", stretch.last_end),
+        "<=": ("<", stretch.last_end),
+    }[atom.op]
+    return f"{column} {side} %s", [moment]

@@ -1,0 +1,211 @@
+"""Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, in one transaction.
+
+Most events are new and concern a record that is not there yet; one statement stores all of those. What is left over (an
+event or a record that exists) is decided by `change.decide` under row locks, again in a few statements for all.
+Called by `runtime.intake` with keys in sorted order, so that two intakes never wait for each other in a ring.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.db.connect import Connection
+from shared.records.change import Decision, Outcome, Standing, decide
+from shared.records.states import State, Verb, allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A decoded event for one record. hash names (`source`, `id`); after is when it is due, in seconds from now."""
+
+    hash: UUID
+    source: str
+    event_id: str
+    event: str
+    interface: str
+    flow: str
+    stage: str
+    key: str
+    changed_at: datetime
+    version: int
+    data_hash: UUID
+    body: bytes
+    traceparent: str | None
+    marketplace_id: str | None
+    ordered_at: datetime | None
+    ship_by: datetime | None
+    after: float
+    forced: bool
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of one event: reused says that its id was used before for other data (a rejection)."""
+
+    outcome: Outcome
+    record_id: int | None
+    reused: bool = False
+
+
+_FIRST = """
+WITH x AS MATERIALIZED (
+  SELECT nextval('records_id_seq') AS rid, j.* FROM unnest(
+    %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[],
+    %b::int8[], %b::uuid[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::float8[],
+    %b::bool[], %b::bool[])
+  AS j(hash, source, id, event, interface, flow, stage, key, changed_at, version, data_hash, body, traceparent,
+       marketplace_id, ordered_at, ship_by, after, forced, test)),
+known AS (SELECT x.hash FROM x JOIN events e ON e.hash = x.hash),
+r AS (
+  INSERT INTO records(id, interface, flow, key, stage, state, due_at, seq, forced, test, changed_at, version, data_hash,
+                      input_hash, ordered_at, ship_by, marketplace_id)
+  SELECT rid, interface, flow, key, stage, 'pending', now() + make_interval(secs => after), 2, forced, test, changed_at,
+         version, data_hash, hash, ordered_at, ship_by, marketplace_id
+  FROM x WHERE NOT EXISTS (SELECT FROM known WHERE known.hash = x.hash)
+  ON CONFLICT (interface, flow, key) DO NOTHING RETURNING id),
+n AS MATERIALIZED (SELECT x.* FROM r JOIN x ON x.rid = r.id),
+ev AS (
+  INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id)
+  SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
+p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
+t AS (
+  INSERT INTO transitions(record_id, seq, stage, from_state, to_state)
+  SELECT rid, 1, 'connect', NULL, 'done' FROM n UNION ALL SELECT rid, 2, stage, NULL, 'pending' FROM n)
+SELECT hash, rid FROM n
+"""
+
+_ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])"
+
+
+def receive(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
+    """Store the batch, one result per event in order. Runs inside the caller's transaction.
+
+    In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.intake` sees to it.
+    """
+    if not batch:
+        return []
+    count_arrivals(conn, [(one.event, one.interface) for one in batch])
+    new = _first(conn, batch)
+    rest = [one for one in batch if one.hash not in new]
+    known = _again(conn, rest) if rest else {}
+    return [Received(Outcome.APPLIED, new[one.hash]) if one.hash in new else known[one.hash] for one in batch]
+
+
+def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
+    """Count inputs as (event, interface) where they come in; `?` for an interface that nobody knows."""
+    counts = Counter(inputs)
+    conn.execute(_ARRIVED, ([e for e, _ in counts], [i for _, i in counts], list(counts.values())))
+
+
+def _first(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, int]:
+    columns = list(
+        zip(
+            *(
+                (
+                    one.hash, one.source, one.event_id, one.event, one.interface, one.flow, one.stage, one.key,
+                    one.changed_at, one.version, one.data_hash, one.body, one.traceparent, one.marketplace_id,
+                    one.ordered_at, one.ship_by, one.after, one.forced, one.test,
+                )
+                for one in batch
+            ),
+            strict=True,
+        )
+    )  # fmt: skip
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_FIRST, [list(column) for column in columns])
+        return dict(cursor.fetchall())
+
+
+def _again(conn: Connection, rest: Sequence[Incoming]) -> dict[UUID, Received]:
+    """Events or records that exist: first those whose id was seen before, then changes, under locks in key order."""
+    results: dict[UUID, Received] = {}
+    seen = {
+        row[0]: (row[1], row[2])
+        for row in conn.execute(
+            "SELECT hash, data_hash, record_id FROM events WHERE hash = ANY(%s::uuid[])", ([o.hash for o in rest],)
+        )
+    }
+    doubles = [one for one in rest if one.hash in seen and seen[one.hash][0] == one.data_hash]
+    if doubles:
+        conn.execute(
+            "INSERT INTO duplicates(event, interface, hash) SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[])",
+            ([o.event for o in doubles], [o.interface for o in doubles], [o.hash for o in doubles]),
+        )
+    for one in rest:
+        if one.hash in seen:
+            data_hash, record_id = seen[one.hash]
+            same = data_hash == one.data_hash
+            results[one.hash] = Received(
+                Outcome.DUPLICATE if same else Outcome.REJECTED, record_id if same else None, reused=not same
+            )
+    for one in rest:
+        if one.hash not in results:
+            results[one.hash] = _change(conn, one)
+    return results
+
+
+def _change(conn: Connection, one: Incoming) -> Received:
+    row = conn.execute(
+        "SELECT id, state, changed_at, version, data_hash FROM records"
+        " WHERE interface = %s AND flow = %s AND key = %s FOR UPDATE",
+        (one.interface, one.flow, one.key),
+    ).fetchone()
+    if row is None:  # a neighbour's insert was rolled back between our two statements
+        return Received(Outcome.APPLIED, _first(conn, [one])[one.hash])
+    record_id, state, *staged = row
+    decision = decide(Standing(*staged), State(state), Standing(one.changed_at, one.version, one.data_hash))
+    stored = conn.execute(
+        "INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+        (
+            one.hash, one.source, one.event_id, one.event, one.interface, one.key, one.data_hash, decision.outcome,
+            record_id,
+        ),
+    ).fetchone()  # fmt: skip
+    if stored is None:  # another intake took the same event in since we looked
+        return _again(conn, [one])[one.hash]
+    if decision.outcome is Outcome.APPLIED:
+        _apply(conn, one, record_id, State(state), decision)
+    return Received(decision.outcome, record_id)
+
+
+def _apply(conn: Connection, one: Incoming, record_id: int, state: State, decision: Decision) -> None:
+    """Put the newer copy in place. What was applied before it counts as superseded from now on."""
+    assert decision.state is None or allowed(Verb.CHANGE, state, decision.state)
+    conn.execute(
+        "WITH o AS (SELECT id, stage, state, input_hash FROM records WHERE id = %(id)s),"
+        " s AS (UPDATE events SET outcome = 'superseded' FROM o WHERE hash = o.input_hash AND outcome = 'applied'),"
+        " u AS (UPDATE records SET payload_no = payload_no + 1, changed_at = %(changed_at)s, version = %(version)s,"
+        "   data_hash = %(data_hash)s, input_hash = %(hash)s, input_at = now(), ordered_at = %(ordered_at)s,"
+        "   ship_by = %(ship_by)s, marketplace_id = %(marketplace_id)s, updated_at = now(),"
+        "   forced = forced OR %(forced)s, seq = seq + %(moves)s::int,"
+        "   state = CASE WHEN %(moves)s THEN 'pending' ELSE state END,"
+        "   due_at = CASE WHEN %(moves)s THEN now() + make_interval(secs => %(after)s) ELSE due_at END,"
+        "   tries = CASE WHEN %(moves)s THEN 0 ELSE tries END,"
+        "   trying_since = CASE WHEN %(moves)s THEN NULL ELSE trying_since END"
+        "   WHERE id = %(id)s RETURNING id, payload_no, seq, stage),"
+        " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"
+        "   SELECT u.id, u.seq, u.stage, o.state, 'pending', 'newer-version' FROM u, o WHERE %(moves)s)"
+        " INSERT INTO payloads(record_id, no, body, traceparent)"
+        " SELECT id, payload_no, %(body)s, %(traceparent)s FROM u",
+        {
+            "id": record_id,
+            "moves": decision.state is not None,
+            "changed_at": one.changed_at,
+            "version": one.version,
+            "data_hash": one.data_hash,
+            "hash": one.hash,
+            "ordered_at": one.ordered_at,
+            "ship_by": one.ship_by,
+            "marketplace_id": one.marketplace_id,
+            "forced": one.forced,
+            "after": one.after,
+            "body": one.body,
+            "traceparent": one.traceparent,
+        },
+    )

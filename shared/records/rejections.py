@@ -1,0 +1,129 @@
+"""Rejections: input that was refused, kept with its raw bytes and every problem, until somebody submits it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shared.db.connect import Connection
+from shared.errors.problem import Problem
+from shared.records.hashes import body_hash, event_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Input to be refused. interface is `?` where it did not name a known one; event is the queue's word for it."""
+
+    queue: str
+    origin: str
+    event: str
+    interface: str
+    source: str | None
+    event_id: str | None
+    raw: bytes
+    content_type: str | None
+    routing_key: str | None
+    problems: tuple[Problem, ...]
+
+
+def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
+    """Keep it; returns (rejection id, whether it is new). The same body again is a duplicate of the open rejection.
+
+    Runs inside the caller's transaction. The arrival is counted by the caller.
+    """
+    digest = body_hash(refusal.raw)
+    named = refusal.source is not None and refusal.event_id is not None
+    row = conn.execute(
+        "INSERT INTO rejections(queue, origin, event, interface, source, event_id, hash, body_hash, raw, content_type,"
+        " routing_key, problems) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (body_hash) WHERE state = 'open' DO NOTHING RETURNING id",
+        (
+            refusal.queue,
+            refusal.origin,
+            refusal.event,
+            refusal.interface,
+            refusal.source if named else None,
+            refusal.event_id if named else None,
+            event_hash(refusal.source or "", refusal.event_id or "") if named else None,
+            digest,
+            refusal.raw,
+            refusal.content_type,
+            refusal.routing_key,
+            Jsonb([problem.as_json() for problem in refusal.problems]),
+        ),
+    ).fetchone()
+    if row is not None:
+        return int(row[0]), True
+    known = conn.execute("SELECT id FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone()
+    rejection = int(known[0]) if known else 0
+    conn.execute(
+        "INSERT INTO duplicates(event, interface, hash, rejection) VALUES (%s, %s, NULL, %s)",
+        (refusal.event, refusal.interface, rejection),
+    )
+    return rejection, False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejection as people see it."""
+
+    id: int
+    queue: str
+    origin: str
+    event: str
+    interface: str
+    source: str | None
+    event_id: str | None
+    body_hash: UUID
+    raw: bytes
+    content_type: str | None
+    routing_key: str | None
+    problems: list[dict[str, Any]]
+    state: str
+    received_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    result: dict[str, Any] | None
+
+
+_COLUMNS = (
+    "id, queue, origin, event, interface, source, event_id, body_hash, {raw}, content_type, routing_key, problems,"
+    " state, received_at, resolved_at, resolved_by, result"
+)
+
+
+def read_rejection(conn: Connection, rejection: int) -> Rejection | None:
+    """One rejection with its raw bytes, or None."""
+    row = conn.execute(
+        f"SELECT {_COLUMNS.format(raw='raw')} FROM rejections WHERE id = %s",  # noqa: S608
+        (rejection,),
+    ).fetchone()
+    return None if row is None else Rejection(*row)
+
+
+def list_rejections(
+    conn: Connection, *, state: str | None = None, before: int | None = None, limit: int = 50
+) -> Sequence[Rejection]:
+    """The newest first, without their raw bytes; `before` is the id to go on from."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS.format(raw=chr(39) * 2 + '::bytea')} FROM rejections"  # noqa: S608
+        " WHERE (%(state)s::text IS NULL OR state = %(state)s) AND (%(before)s::int8 IS NULL OR id < %(before)s)"
+        " ORDER BY id DESC LIMIT %(limit)s",
+        {"state": state, "before": before, "limit": limit},
+    ).fetchall()
+    return [Rejection(*row) for row in rows]
+
+
+def mark_resubmitted(conn: Connection, rejection: int, actor: str, result: dict[str, Any]) -> bool:
+    """It was submitted again with this result; False when somebody else had done so before."""
+    row = conn.execute(
+        "UPDATE rejections SET state = 'resubmitted', resolved_at = now(), resolved_by = %s, result = %s"
+        " WHERE id = %s AND state = 'open' RETURNING id",
+        (actor, Jsonb(result), rejection),
+    ).fetchone()
+    return row is not None

@@ -1,0 +1,95 @@
+"""What a bare word is looked for in, and how texts are made comparable: the same rules in Python and in SQL.
+
+The rules name their characters one by one, so they do not depend on the locale of a database. The SQL of the searched
+text stands here alone, so that an index can be put behind it later. Called by `filter`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+from shared.errors.catalogue import catalogue
+from shared.errors.entry import VARIABLE
+
+MARKS = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+"""Accents, as NFKD leaves them behind their letter."""
+
+BREAKS = r"[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u02b9-\u02df\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff\u3000-\u303f\ufffd]+"
+"""Punctuation, signs and blanks: what separates words."""
+
+UPPER = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩςАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЂЄЅІЈЉЊЋЏҐЁЇØøĐđŁłĦħŦŧıÐ"
+LOWER = "αβγδεζηθικλμνξοπρστυφχψωσабвгдежзийклмнопрстуфхцчшщъыьэюяђєѕіјљњћџґёїooddllhhttið"
+"""Letters that have another case, or a stroke that NFKD does not take off."""
+
+SPELT = (("ß", "ss"), ("ẞ", "ss"), ("æ", "ae"), ("Æ", "ae"), ("œ", "oe"), ("Œ", "oe"))
+
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_LETTERS = str.maketrans(UPPER, LOWER)
+_MARKS = re.compile(MARKS)
+_BREAKS = re.compile(BREAKS)
+
+
+def fold(text: str) -> str:
+    """Small letters without accents, words separated by one blank: "Müller-Straße 1a" is "muller strasse 1a"."""
+    text = _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_ASCII_LOWER).translate(_LETTERS)
+    for letter, letters in SPELT:
+        text = text.replace(letter, letters)
+    return _BREAKS.sub(" ", text).strip()
+
+
+def fold_sql(expression: str) -> str:
+    """The SQL of `fold`, with a blank in front, so that ` % word%` finds the start of any word."""
+    text = f"regexp_replace(normalize({expression}, NFKD) COLLATE \"C\", '{MARKS}', '', 'g')"
+    text = f"translate(lower({text}), '{UPPER}', '{LOWER}')"
+    for letter, letters in SPELT:
+        text = f"replace({text}, '{letter}', '{letters}')"
+    return f"' ' || regexp_replace({text}, '{BREAKS}', ' ', 'g')"
+
+
+def _all(path: str) -> str:
+    return f"(SELECT string_agg(found #>> '{{}}', E'\\n') FROM jsonb_path_query(copy.data, '{path}') found)"
+
+
+_OF_THE_COPY = ", ".join(
+    [f"copy.data #>> '{{order,customer,{part}}}'" for part in ("first_name", "last_name", "company", "email")]
+    + [f"copy.data #>> '{{order,{part},name}}'" for part in ("billing_address", "shipping_address")]
+    + ["copy.data ->> 'erp_number'", "copy.data ->> 'sku'", _all("$.order.lines[*].sku")]
+    + [_all(f"$.shipments[*].{part}") for part in ("tracking_number", "return_tracking_number", "lines[*].sku")]
+)
+
+STAGED_COPY = (
+    "(SELECT convert_from(payloads.body, 'UTF8')::jsonb -> 'data' AS data FROM payloads"
+    " WHERE payloads.record_id = r.id AND payloads.no = r.payload_no OFFSET 0)"
+)
+"""The data of the event that is staged for the record `r`."""
+
+SEARCHED = fold_sql(
+    f"concat_ws(E'\\n', r.key, r.marketplace_id, r.remote, (SELECT concat_ws(E'\\n', {_OF_THE_COPY})"
+    f" FROM {STAGED_COPY} copy), (SELECT string_agg(said #>> '{{}}', E'\\n')"
+    " FROM jsonb_path_query(r.reason, '$[*].values.*') said))"
+)
+"""The folded text of the record `r`: numbers, ids, SKUs, tracking numbers, customer, and the values in its message."""
+
+
+def patterns(words: list[str]) -> list[str]:
+    """LIKE patterns over `SEARCHED`; what is folded holds no wildcard."""
+    return [f"% {fold(word)}%" for word in words]
+
+
+def codes_that_say(words: list[str]) -> list[str]:
+    """The codes of the catalogue whose sentence, in either language, contains a word that starts so."""
+    starts = [f" {fold(word)}" for word in words]
+    return sorted(code for code, pieces in _sentences().items() if any(s in piece for s in starts for piece in pieces))
+
+
+@cache
+def _sentences() -> dict[str, tuple[str, ...]]:
+    """Code → the folded pieces of its titles, cut where a value stands: those are looked for in the record."""
+    return {
+        code: tuple(
+            f" {fold(piece)}" for texts in (entry.de, entry.en) for piece in VARIABLE.sub("\0", texts.title).split("\0")
+        )
+        for code, entry in catalogue().items()
+    }

@@ -1,0 +1,152 @@
+"""Settles claims: state, history and attempt in one statement for many, fenced by the number of the claim.
+
+A row that is not hit was taken over by another worker; if a call had been made for it, it is marked to be read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from shared.db.connect import Connection
+from shared.errors.problem import Problem
+from shared.records.claim import Claim
+from shared.records.keys import block, lock_keys
+from shared.records.states import State, Verb, allowed, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a claim. after: seconds until it is due again, None in a final state.
+
+    called: a call that is not idempotent was sent; sent: the remote system now has the claimed copy; detail goes to the
+    attempt. tries is the new count of the retry budget, trying says whether the budget is in use.
+    """
+
+    claim: Claim
+    outcome: str
+    state: State
+    started_at: datetime
+    after: float | None = None
+    problems: tuple[Problem, ...] = ()
+    keys: tuple[str, ...] = ()
+    remote: str | None = None
+    called: bool = False
+    sent: bool = False
+    tries: int = 0
+    trying: bool = False
+    detail: dict[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        assert allowed(Verb.SETTLE, State.RUNNING, self.state), self.state
+        assert (self.after is not None) == (self.state in (State.PENDING, State.WAITING)), self
+
+    @property
+    def code(self) -> str | None:
+        """The first problem's code."""
+        return self.problems[0].code if self.problems else None
+
+
+_SETTLE = """
+WITH s AS MATERIALIZED (
+  SELECT * FROM unnest(
+    %b::int8[], %b::int4[], %b::int4[], %b::text[], %b::float8[], %b::text[], %b::jsonb[], %b::text[], %b::bool[],
+    %b::bool[], %b::bool[], %b::int2[], %b::bool[], %b::bool[], %b::text[], %b::timestamptz[], %b::jsonb[])
+  AS s(id, claim_no, handled_no, state, after, code, reason, remote, sent, called, intended, tries, trying, blocked,
+       outcome, started_at, detail)),
+f AS (
+  UPDATE records r SET
+    state = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN 'pending' ELSE s.state END,
+    due_at = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN now() + make_interval(secs => coalesce(s.after, 0))
+                  WHEN s.after IS NULL THEN NULL ELSE now() + make_interval(secs => s.after) END,
+    code = s.code, reason = s.reason, remote = coalesce(s.remote, r.remote),
+    sent_no = CASE WHEN s.sent THEN s.handled_no ELSE r.sent_no END, intended = s.intended OR s.called,
+    tries = s.tries, trying_since = CASE WHEN s.trying THEN coalesce(r.trying_since, now()) END,
+    blocked = s.blocked, lost = 0, recheck = false, forced = r.forced AND s.after IS NOT NULL,
+    seq = r.seq + 1, updated_at = now()
+  FROM s WHERE r.id = s.id AND r.claim_no = s.claim_no AND r.state = 'running'
+  RETURNING r.id, r.claim_no, r.seq, r.stage, r.state, s.code, s.reason, s.outcome, s.started_at, s.called, s.detail),
+t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code, reason)
+      SELECT id, seq, stage, 'running', state, claim_no, code, reason FROM f),
+a AS (INSERT INTO attempts(record_id, claim_no, stage, started_at, outcome, code, called, detail)
+      SELECT id, claim_no, stage, started_at, outcome, code, called, detail FROM f)
+SELECT id, state FROM f
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a batch: the states the records have now, by id, and the claims that were no longer ours."""
+
+    states: dict[int, State]
+    refused: list[Settlement]
+
+
+def settle(conn: Connection, batch: Sequence[Settlement]) -> Settled:
+    """Settle a batch. Rows without keys go in one autocommitted statement, the others with their keys locked first."""
+    plain = [s for s in batch if not s.keys and not s.claim.blocked]
+    keyed = [s for s in batch if s.keys or s.claim.blocked]
+    states: dict[int, State] = {}
+    if plain:
+        states.update(_settle(conn, plain))
+    for snapshot in sorted({s.claim.snapshot for s in keyed}):
+        states.update(_settle_keyed(conn, [s for s in keyed if s.claim.snapshot == snapshot], snapshot))
+    return Settled(states, [s for s in batch if s.claim.id not in states])
+
+
+def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
+    rows = [
+        (
+            s.claim.id, s.claim.claim_no, s.claim.payload_no, str(s.state), s.after, s.code,
+            Jsonb([p.as_json() for p in s.problems]) if s.problems else None, s.remote, s.sent, s.called,
+            s.claim.intended, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
+            Jsonb(s.detail) if s.detail else None,
+        )
+        for s in batch
+    ]  # fmt: skip
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_SETTLE, [list(column) for column in zip(*rows, strict=True)])
+        return {id_: State(state) for id_, state in cursor.fetchall()}
+
+
+def _settle_keyed(conn: Connection, batch: Sequence[Settlement], snapshot: str) -> dict[int, State]:
+    with conn.transaction():
+        wanted = {(s.claim.interface, key) for s in batch for key in s.keys}
+        raised = lock_keys(conn, wanted, snapshot) if wanted else set()
+        decided = [_overtaken(s) if any((s.claim.interface, key) in raised for key in s.keys) else s for s in batch]
+        states = _settle(conn, decided)
+        rows = [(s.claim.interface, key, s.claim.id) for s in decided for key in s.keys if s.claim.id in states]
+        block(conn, rows, list(states))
+        return states
+
+
+def _overtaken(s: Settlement) -> Settlement:
+    """A key came true while the handler was looking: look again now, whatever it said."""
+    return Settlement(
+        s.claim, s.outcome, State.PENDING, s.started_at, after=0.0 if not s.called else s.after or 0.0,
+        problems=(Problem("key-came-true", values={"key": s.keys[0]}),), remote=s.remote, called=s.called,
+        sent=s.sent, tries=s.claim.tries, detail=s.detail,
+    )  # fmt: skip
+
+
+def mark_for_reading_back(conn: Connection, refused: Sequence[Settlement], after: float) -> int:
+    """Records whose call was made by a worker that no longer held them are looked at once more, after the lag.
+
+    One that another worker holds now is marked, and its settle sends it back. Returns how many were found.
+    """
+    rows = conn.execute(
+        "WITH o AS (SELECT id, state FROM records WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE),"
+        " u AS (UPDATE records r SET recheck = (o.state = 'running'), intended = true,"
+        "   state = CASE WHEN o.state = ANY(%(from)s) THEN 'pending' ELSE r.state END,"
+        "   due_at = CASE WHEN o.state = ANY(%(from)s) THEN now() + make_interval(secs => %(after)s) ELSE r.due_at END,"
+        "   seq = r.seq + (o.state = ANY(%(from)s))::int, updated_at = now() FROM o WHERE r.id = o.id"
+        "   RETURNING r.id, r.seq, r.stage, r.state, o.state AS was),"
+        " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"
+        "   SELECT id, seq, stage, was, 'pending', 'read-back' FROM u WHERE was = ANY(%(from)s))"
+        " SELECT id FROM u",
+        {"ids": sorted(s.claim.id for s in refused if s.called), "from": sources(Verb.VERIFY), "after": after},
+    ).fetchall()
+    return len(rows)
