@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     )
     log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal")
     data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
+    fault: str = Field("", description="failpoints, for tests only; see shared/failpoint.py")
     port: int = Field(8080, ge=0, le=65535, description="of the Journal's pages and API")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="of /metrics; unset: the service's own")
 
@@ -112,9 +113,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     values = _with_files(os.environ if environ is None else environ)
     given = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in values.items()
-        if name.startswith(PREFIX) and value
+        name.removeprefix(PREFIX).lower(): value for name, value in values.items() if name.startswith(PREFIX) and value
     }
     try:
         return Settings.model_validate({k: v for k, v in given.items() if k in Settings.model_fields})

@@ -10,7 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 def _utc(value: datetime) -> datetime:
     """Two spellings of one instant are one value, so that they have one canonical form."""
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    try:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is not within the years 1 to 9999") from None
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]

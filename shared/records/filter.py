@@ -137,7 +137,9 @@ def _word(written: str, op: str, term: str) -> tuple[str, str]:
         message = f"The filter knows no word “{written}”. To search for a text with this sign, put it in quotes."
         raise FilterError(term, message, term.replace(written, near, 1) if near else None)
     if op != ":" and word not in DATES:
-        raise FilterError(term, f"“{written}” cannot be compared, only {', '.join(DATES)} can.", term.replace(op, ":", 1))
+        raise FilterError(
+            term, f"“{written}” cannot be compared, only {', '.join(DATES)} can.", term.replace(op, ":", 1)
+        )
     return word, op
 
 

@@ -13,7 +13,9 @@ from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, pattern
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
 KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"
-TRACKING = "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
+TRACKING = (
+    "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
+)
 COLUMNS = {
     "state": "r.state",
     "stage": "r.stage",

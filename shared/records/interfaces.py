@@ -118,11 +118,6 @@ def set_mode(conn: Connection, slug: str, mode: str) -> bool:
     return row is not None
 
 
-def slugs(conn: Connection) -> set[str]:
-    """The names of all interfaces."""
-    return {row[0] for row in conn.execute("SELECT slug FROM interfaces")}
-
-
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What the worker looks at each second: may it claim here, has something changed."""
@@ -165,7 +160,10 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
         )
         for side in sides or []
     }
-    return Interface(*row[:9], opened, _table(mappings or []))
+    slug_, title, marketplace, erp, mode, from_date, poll, reread, revision = row[:9]
+    return Interface(
+        slug_, title, marketplace, erp, mode, from_date, poll, reread, revision, opened, _table(mappings or [])
+    )
 
 
 def _table(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
@@ -193,3 +191,8 @@ def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: st
 def as_json(settings: Mapping[str, Any]) -> str:
     """Plain settings as text, for the CLI."""
     return json.dumps(dict(settings), ensure_ascii=False, sort_keys=True)
+
+
+def modes(conn: Connection) -> dict[str, str]:
+    """The mode of every interface, by name."""
+    return {slug: mode for slug, mode in conn.execute("SELECT slug, mode FROM interfaces")}

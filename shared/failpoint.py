@@ -1,0 +1,75 @@
+"""Named places where a test can kill, stop, delay or break a process. Inert unless `CONNECT_FAULT` names them.
+
+`CONNECT_FAULT="work.called:kill@3"` kills with SIGKILL at the third pass; several are separated by commas; also `stop`
+(SIGSTOP), `raise`, and `sleep=SECONDS`. An action without `@n` is taken at the first pass only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+NAMES: frozenset[str] = frozenset(
+    {
+        "intake.received",
+        "intake.decoded",
+        "intake.stored",
+        "intake.committed",
+        "intake.acked",
+        "work.claimed",
+        "work.looked-up",
+        "work.before-call",
+        "work.called",
+        "work.before-settle",
+        "work.settled",
+        "poll.read",
+        "poll.published",
+        "poll.moved",
+        "fetch.read",
+        "fetch.stored",
+    }
+)
+
+
+class Planted(Exception):
+    """Raised by a failpoint with the action `raise`."""
+
+
+@dataclass(slots=True)
+class _Fault:
+    action: str
+    at: int
+    passes: int = 0
+
+
+class Failpoints:
+    """The faults of one process. Call the object with a name where a crash would matter."""
+
+    def __init__(self, plan: str = "") -> None:
+        """Read a plan; an unknown name or action is an error, so that a test cannot miss its target silently."""
+        self._faults: dict[str, _Fault] = {}
+        for part in filter(None, (piece.strip() for piece in plan.split(","))):
+            name, _, rest = part.partition(":")
+            action, _, at = rest.partition("@")
+            if name not in NAMES or action.partition("=")[0] not in ("kill", "stop", "raise", "sleep"):
+                raise ValueError(f"CONNECT_FAULT: no such failpoint or action: {part}")
+            self._faults[name] = _Fault(action, int(at or 1))
+
+    def __call__(self, name: str) -> None:
+        """Pass a failpoint. One look into an empty dict where nothing is planned."""
+        fault = self._faults.get(name)
+        if fault is None:
+            return
+        fault.passes += 1
+        if fault.passes != fault.at:
+            return
+        if fault.action == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif fault.action == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif fault.action == "raise":
+            raise Planted(name)
+        else:
+            time.sleep(float(fault.action.partition("=")[2]))

@@ -1,0 +1,65 @@
+"""Sets up structlog: one JSON object a line, or coloured text on a terminal. No personal data, no secrets.
+
+Only keys on the list get through; whatever else a caller adds is replaced by `…`, so that a forgotten e-mail address or
+token cannot end up in a log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+ALLOWED: frozenset[str] = frozenset(
+    "event level timestamp service thread logger exception error code codes count counts interface flow stage state"
+    " record records queue queues origin outcome outcomes reason seconds waited attempt attempts batch trace_id"
+    " event_id rejection rejections version port url pid signal name names operation status side key keys host"
+    " migrations months released claimed settled published fates watermark method route user role deadline"
+    " loop stacks fingerprint problems what revision".split()  # noqa: SIM905
+)
+
+
+def _only_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {key: value if key in ALLOWED else "…" for key, value in event.items()}
+
+
+def _safe_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An exception's text may quote data (Postgres names the offending value), so only its kind is logged."""
+    error = event.get("error")
+    if isinstance(error, BaseException):
+        event["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
+    return event
+
+
+def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) -> None:
+    """Configure logging for this process; everything goes to stderr."""
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    renderer: Processor = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _safe_error,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+            )
+            if not console
+            else structlog.processors.format_exc_info,
+            _only_allowed,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """The trace id out of a W3C traceparent, None if there is none."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
