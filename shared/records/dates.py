@@ -1,7 +1,7 @@
-"""Dates as people write them in a filter: `2026-11-01`, `2026-11-01T10:00`, `01.11.2026 10:00`, with or without an offset.
+"""Dates as people write them in a filter: `2026-11-01`, `2026-11-01T10:00`, `01.11.2026 10:00`, `2026-11-01T10:00Z`.
 
-A date names a stretch of time, a day or a minute or a second, in the installation's time zone. A day lasts from midnight
-to midnight, be it 23, 24 or 25 hours; a time that the clocks show twice names both. Called by `filter`.
+A date names a stretch of time (a day, a minute, a second) in the installation's time zone. A day lasts from midnight to
+midnight, be it 23, 24 or 25 hours; a time that the clocks show twice names both. Called by `filter`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one filter language: URL, API, CLI, CSV and bulk scope. `state:failed ordered>=2026-11-01 4711|4712 -erika`.
 
-Terms are ANDed, `a|b` is OR, `-` negates, quotes hold a value with blanks. A date's day is one of the installation's time
-zone. In: the text. Out: `Filter`, whose `text` is its canonical spelling, or `FilterError`. The SQL is in `filter_sql`.
+Terms are ANDed, `a|b` is OR, `-` negates, quotes hold a value with blanks. Days are those of the installation's
+time zone. In: the text. Out: `Filter`, whose `text` is its canonical spelling, or `FilterError`. SQL: `filter_sql`.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _choice(word: str, value: str, choices: Collection[str], what: str) -> str:
     raise FilterError(f"{word}:{value}", what, f"{word}:{near}" if near else None)
 
 
-def _listed(word: str, value: str, known: Collection[str] | None) -> str:
+def _listed(word: str, value: str, _known: Collection[str] | None) -> str:
     return _choice(word, value, CHOICES[word], f"There is no {word} “{value}”, only {', '.join(CHOICES[word])}.")
 
 
@@ -194,13 +194,13 @@ def _interface(word: str, value: str, known: Collection[str] | None) -> str:
     return _choice(word, value, known or (), f"There is no interface “{value}”.")
 
 
-def _error(word: str, value: str, known: Collection[str] | None) -> str:
+def _error(word: str, value: str, _known: Collection[str] | None) -> str:
     if FINGERPRINT.fullmatch(value):
         return value
     return _choice(word, value, catalogue().keys(), f"There is no error “{value}” in the catalogue.")
 
 
-def _free(word: str, value: str, known: Collection[str] | None) -> str:
+def _free(word: str, value: str, _known: Collection[str] | None) -> str:
     if not value.strip():
         raise FilterError(f'{word}:"{value}"', "A value is missing here.")
     return value

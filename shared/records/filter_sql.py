@@ -12,7 +12,7 @@ from shared.records.filter import DATES, Atom, Filter, Term
 from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, patterns
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
-KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"
+KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"  # noqa: S608 - our own text
 TRACKING = (
     "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
 )
