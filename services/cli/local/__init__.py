@@ -1,0 +1,1 @@
+"""Servers and services on this machine: start, watch and stop them as children of one process."""
