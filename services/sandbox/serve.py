@@ -1,0 +1,94 @@
+"""Serves the stand-in of every connector on 127.0.0.1, each on its own port, all in one thread with one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from services.sandbox.faults import Sandbox
+from services.sandbox.goods import goods
+from services.sandbox.pace import keep_placing
+from shared.connectors.contract import Connector
+
+
+@contextmanager
+def serving(
+    connectors: Mapping[str, Connector], folder: Path, ports: Mapping[str, int], place_every: float | None = None
+) -> Iterator[dict[str, str]]:
+    """Serve while inside; yields the address of each stand-in by connector.
+
+    ports:       by connector; 0 or none takes a free one
+    place_every: seconds between demo orders; None places none
+    """
+    sandboxes = {key: build(connector, folder) for key, connector in connectors.items() if connector.sandbox}
+    sockets = {key: _listen(ports.get(key, 0)) for key in sandboxes}
+    servers = {key: _server(sandbox) for key, sandbox in sandboxes.items()}
+    ready, failure = threading.Event(), list[BaseException]()
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(server.serve(sockets=[sockets[key]])) for key, server in servers.items()]
+        placing = asyncio.create_task(keep_placing(sandboxes, place_every)) if place_every else None
+        try:
+            while not all(server.started or task.done() for server, task in zip(servers.values(), tasks, strict=True)):
+                await asyncio.sleep(0.01)
+            ready.set()
+            await asyncio.gather(*tasks)
+        finally:
+            if placing:
+                placing.cancel()
+
+    def main() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=main, name="sandbox", daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        if failure:
+            raise failure[0]
+        yield {key: f"http://127.0.0.1:{each.getsockname()[1]}" for key, each in sockets.items()}
+    finally:
+        for server in servers.values():
+            server.should_exit = True
+        thread.join(timeout=5)
+        for each in sockets.values():
+            each.close()
+
+
+def build(connector: Connector, folder: Path) -> Sandbox:
+    """One stand-in with its goods, its state in its own folder below `folder`."""
+    assert connector.sandbox is not None
+    app = connector.sandbox(folder / connector.key)
+    app.state.add_products(goods(), mend=False)
+    return Sandbox(app)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    # A restart must not wait until the connections of the killed process have timed out.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
+def _server(sandbox: Sandbox) -> uvicorn.Server:
+    config = uvicorn.Config(
+        sandbox,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,246 @@
+"""A stand-in for OTTO Market: the calls Connect uses, over HTTP, with state in a folder, and a control side.
+
+Never loaded in production. `services/sandbox` serves it and adds what every stand-in has: faults, counts, settings.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.connectors.otto.sandbox_orders import DEFECTS, UNKNOWN_SKUS, order, set_status
+from shared.connectors.otto.sandbox_store import Raw, Store, stamp
+
+BATCH = 500
+"""Orders placed in one transaction, so that reads get their turn in between."""
+
+
+def sandbox(folder: Path) -> Starlette:
+    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, place, cancel, trim."""
+    market = Market(Store(folder))
+    market.store.save_products(
+        [{"sku": sku, "name": f"Neuheit {sku[-1]}", "price": "12.99"} for sku in UNKNOWN_SKUS], False
+    )
+    app = Starlette(
+        routes=[
+            Route("/v1/token", market.token, methods=["POST"], name="token"),
+            Route("/v4/orders", market.list_orders, name="list-orders"),
+            Route("/v4/orders/{key:path}/cancellation", market.cancel_order, methods=["POST"], name="cancel-order"),
+            Route("/v4/orders/{key:path}", market.read_order, name="read-order"),
+            Route("/_sandbox/state", market.state),
+            Route("/_sandbox/products", market.post_products, methods=["POST"]),
+            Route("/_sandbox/orders", market.post_orders, methods=["POST"]),
+            Route("/_sandbox/orders/{key:path}/cancel", market.post_cancel, methods=["POST"]),
+            Route("/_sandbox/orders/{key:path}/release", market.post_release, methods=["POST"]),
+        ]
+    )
+    app.state.settings = market.settings
+    app.state.add_products = market.store.save_products
+    app.state.place = market.place
+    app.state.cancel = market.cancel
+    app.state.trim = market.store.trim
+    return app
+
+
+class Market:
+    """The marketplace: what its API and its control side do."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.settings: dict[str, float] = {"token_seconds": 1800.0}
+        # Lost at a restart, as real tokens may be: clients have to cope.
+        self._tokens: dict[str, float] = {}
+
+    async def token(self, request: Request) -> Response:
+        form = parse_qs((await request.body()).decode())
+        if form.get("grant_type") != ["client_credentials"]:
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
+        if not form.get("client_id") or form.get("client_secret", ["wrong"]) == ["wrong"]:
+            return JSONResponse({"error": "invalid_client"}, 401)
+        token = secrets.token_urlsafe(24)
+        seconds = self.settings["token_seconds"]
+        self._tokens[token] = datetime.now(UTC).timestamp() + seconds
+        return JSONResponse({"access_token": token, "expires_in": seconds, "token_type": "bearer", "scope": "orders"})
+
+    async def list_orders(self, request: Request) -> Response:
+        if not self._known(request):
+            return _unauthorised()
+        try:
+            query = _query(request)
+        except ValueError as error:
+            return _error(request, 400, "Bad Request", str(error))
+        rows = self.store.page({**query, "limit": query["limit"] + 1})
+        rows, more = rows[: query["limit"]], len(rows) > query["limit"]
+        links = []
+        if more:
+            cursor = _cursor({**query, "seq": rows[-1][0], "changed": rows[-1][1]})
+            links = [{"rel": "next", "href": f"/v4/orders?nextcursor={cursor}&limit={query['limit']}"}]
+        bodies = ",".join(row[2] for row in rows)
+        return Response(f'{{"resources":[{bodies}],"links":{json.dumps(links)}}}', media_type="application/json")
+
+    async def read_order(self, request: Request) -> Response:
+        if not self._known(request):
+            return _unauthorised()
+        body = self.store.order(request.path_params["key"])
+        return Response(body, media_type="application/json") if body else _not_found(request)
+
+    async def cancel_order(self, request: Request) -> Response:
+        if not self._known(request):
+            return _unauthorised()
+        changed = self.store.change(request.path_params["key"], lambda raw: _cancel(raw, "CANCELLED_BY_PARTNER"))
+        if changed is None:
+            return _not_found(request)
+        detail = "No position item can be cancelled. Fulfillment status needs to be [PROCESSABLE]."
+        return Response(status_code=202) if changed else _error(request, 409, "Conflict", detail)
+
+    async def state(self, _request: Request) -> Response:
+        def text() -> str:
+            products = json.dumps(self.store.products())
+            orders = ",".join(self.store.bodies())
+            return f'{{"products":{products},"orders":[{orders}],"quantities":{{}},"shipments":[]}}'
+
+        return Response(await run_in_threadpool(text), media_type="application/json")
+
+    async def post_products(self, request: Request) -> Response:
+        self.store.save_products(await request.json())
+        return JSONResponse({"products": len(self.store.products())})
+
+    async def post_orders(self, request: Request) -> Response:
+        wish = await request.json()
+        numbers = wish.get("numbers")
+        try:
+            placed = await run_in_threadpool(
+                self.place,
+                int(wish.get("count", len(numbers) if numbers else 1)),
+                wish.get("defects", ()),
+                wish.get("skus"),
+                numbers,
+                wish.get("units"),
+            )
+        except ValueError as error:
+            return JSONResponse({"detail": str(error)}, 422)
+        return JSONResponse({"count": len(placed), "numbers": placed}, 201)
+
+    async def post_cancel(self, request: Request) -> Response:
+        changed = self.cancel(request.path_params["key"])
+        return _not_found(request) if changed is None else JSONResponse({"cancelled": changed})
+
+    async def post_release(self, request: Request) -> Response:
+        changed = self.store.change(request.path_params["key"], _release)
+        return _not_found(request) if changed is None else JSONResponse({"released": changed})
+
+    def place(
+        self,
+        count: int,
+        defects: Sequence[str] = (),
+        skus: Sequence[str] | None = None,
+        numbers: Sequence[str] | None = None,
+        units: int | None = None,
+    ) -> list[str]:
+        """Place `count` orders, each with all the defects; answers their numbers. ValueError names what is wrong."""
+        unknown = sorted(set(defects) - set(DEFECTS))
+        if unknown:
+            raise ValueError(f"unknown defects {unknown}; there are {sorted(DEFECTS)}")
+        if numbers and len(numbers) != count:
+            raise ValueError("as many numbers as orders are needed")
+        listed = {product["sku"]: product for product in self.store.products() if product["sku"] not in UNKNOWN_SKUS}
+        wanted = [listed.get(sku, {"sku": sku}) for sku in skus] if skus else list(listed.values())
+        placed: list[str] = []
+        for start in range(0, count, BATCH):
+            now = stamp()
+            batch = []
+            for index in range(start, min(start + BATCH, count)):
+                goods = wanted if skus else random.sample(wanted, k=min(2, len(wanted)))
+                size = units or (len(goods) if skus else random.randint(1, 3))
+                batch.append(order(goods, now, numbers[index] if numbers else None, defects, size))
+            self.store.add_orders(batch)
+            placed += [raw["orderNumber"] for raw in batch]
+        return placed
+
+    def cancel(self, key: str) -> bool | None:
+        """The buyer cancels: True, False where nothing can be cancelled any more, None where there is no such order."""
+        return self.store.change(key, lambda raw: _cancel(raw, "CANCELLED_BY_MARKETPLACE"))
+
+    def _known(self, request: Request) -> bool:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return self._tokens.get(token, 0) > datetime.now(UTC).timestamp()
+
+
+def _cancel(raw: Raw, status: str) -> bool:
+    """OTTO cancels what is not on its way; a buyer also what is only announced."""
+    if any(item["fulfillmentStatus"] in ("PROCESSABLE", "ANNOUNCED") for item in raw["positionItems"]):
+        set_status(raw, status)
+        return True
+    return False
+
+
+def _release(raw: Raw) -> bool:
+    """The buyer has paid: an announced order may be shipped, and its addresses show."""
+    if not any(item["fulfillmentStatus"] == "ANNOUNCED" for item in raw["positionItems"]):
+        return False
+    set_status(raw, "PROCESSABLE")
+    shown = order([{"sku": "any"}], stamp(), None, (), 1)
+    for address in ("deliveryAddress", "invoiceAddress"):
+        raw.setdefault(address, shown[address])
+    return True
+
+
+def _query(request: Request) -> dict[str, Any]:
+    """The filter of a list call; a cursor carries its own, and only `limit` counts beside it."""
+    given = request.query_params
+    limit = int(given.get("limit", "128"))
+    if not 1 <= limit <= 256:
+        raise ValueError("limit must be between 1 and 256")
+    if "nextcursor" in given:
+        return {**json.loads(base64.urlsafe_b64decode(given["nextcursor"])), "limit": limit}
+    statuses = given.getlist("fulfillmentStatus")
+    known = {"ANNOUNCED", "PROCESSABLE", "SENT", "RETURNED", "CANCELLED_BY_PARTNER", "CANCELLED_BY_MARKETPLACE"}
+    if not set(statuses) <= known:
+        raise ValueError("fulfillmentStatus is not one of the known ones")
+    descending = given.get("orderDirection", "ASC") == "DESC"
+    return {
+        "since": _time(given.get("fromDate"), ""),
+        "ordered_since": _time(given.get("fromOrderDate"), ""),
+        "ordered_until": _time(given.get("toOrderDate"), "9999"),
+        "statuses": json.dumps([f"|{status}|" for status in statuses]),
+        "mode": given.get("mode", "BUCKET"),
+        "descending": descending,
+        "changed": "9999" if descending else "",
+        "seq": 0,
+        "limit": limit,
+    }
+
+
+def _time(value: str | None, default: str) -> str:
+    if not value:
+        return default
+    return datetime.fromisoformat(value).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _cursor(query: Raw) -> str:
+    return base64.urlsafe_b64encode(json.dumps(query).encode()).decode()
+
+
+def _unauthorised() -> Response:
+    return JSONResponse({"message": "Unauthorized"}, 401)
+
+
+def _not_found(request: Request) -> Response:
+    return _error(request, 404, "Not Found", "No such order.")
+
+
+def _error(request: Request, status: int, title: str, detail: str) -> Response:
+    return JSONResponse({"errors": [{"path": request.url.path, "title": title, "detail": detail}]}, status)

@@ -1,0 +1,26 @@
+"""What an interface says about its OTTO Market account."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from shared.connectors.http import BaseUrl
+
+
+class OttoSettings(BaseModel):
+    """Address and credentials of one partner account.
+
+    token_path:           where the token comes from; installations through an app use another path
+    free_shipping_method: the shipping method of orders that OTTO sends without any delivery fee
+    page_size:            orders a page, at most 256; few enough to stay below the cap of an answer when they are large
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: BaseUrl = "https://api.otto.market"
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: SecretStr = Field(min_length=1, max_length=500)
+    scope: str = "orders"
+    token_path: str = Field(default="/v1/token", pattern=r"^/\S*$")
+    free_shipping_method: str = "DELIVERY_FEE_STANDARD"
+    page_size: int = Field(default=64, ge=1, le=256)

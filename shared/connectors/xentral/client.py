@@ -1,0 +1,201 @@
+"""Calls of the Xentral API that Connect needs for orders: look up products and orders, import, cancel.
+
+Xentral has no idempotency key and takes the same external number twice, so the caller looks up before it creates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from shared.connectors.contract import Draft, Mappings, Reason, RemoteError, RemoteOrder
+from shared.connectors.http import Answer, Explain, Http
+from shared.connectors.xentral.known import KnownProducts
+from shared.connectors.xentral.mapping import draft
+from shared.connectors.xentral.refusal import complaints
+from shared.connectors.xentral.settings import XentralSettings
+from shared.errors.problem import Problem
+from shared.events.orders import Order
+
+PAGE = 50
+"""The largest page, and so the most values asked for at once."""
+
+LONGEST_QUERY = 6000
+"""Characters of the values of one query: common web servers refuse addresses of more than 8 KiB."""
+
+
+class XentralOrders:
+    """Orders and products of one Xentral instance. Safe for many threads."""
+
+    def __init__(self, settings: XentralSettings, http: Http) -> None:
+        self._settings = settings
+        self._http = http
+        self._products = KnownProducts()
+        self._channel = settings.channel
+
+    def draft(self, order: Order, mappings: Mappings) -> Draft | list[Problem]:
+        """The document to import, or every problem of the order at once."""
+        # An interface has one channel, but it is told as a mapping: remembered for the look-ups.
+        self._channel = self._settings.channel or mappings.get("setting", "channel") or self._channel
+        return draft(order, mappings, self._settings.max_difference, self._settings.channel)
+
+    def find_products(self, skus: Sequence[str]) -> set[str]:
+        """Which of these SKUs Xentral knows; their ids are remembered for `create_order`."""
+        return set(self._product_ids(skus))
+
+    def find_orders(self, numbers: Sequence[str]) -> dict[str, list[RemoteOrder]]:
+        """Orders of our sales channel with these external numbers, cancelled ones included."""
+        wanted = set(numbers)
+        found: dict[str, list[RemoteOrder]] = {}
+        for batch in batches(wanted):
+            for raw in self._list("find-orders", "/api/v1/salesOrders", "externalOrderNumber", batch):
+                number = raw.get("externalOrderNumber")
+                # The database behind Xentral compares without regard to case and accents.
+                if number in wanted and self._is_ours(raw):
+                    found.setdefault(number, []).append(self._remote_order(raw))
+        return found
+
+    def create_order(self, draft: Draft) -> RemoteOrder:
+        """Import the order. Not idempotent. Unknown SKUs are named by a RemoteError(INVALID)."""
+        ids = self._product_ids(draft.skus)
+        document = {**draft.document, "positions": list(_positions(draft, ids))}
+        answer = self._call(
+            "create-order",
+            "POST",
+            "/api/v1/salesOrders/actions/import",
+            json=document,
+            expect=(201,),
+            explain=lambda _status, body: self._refusal(body, draft),
+        )
+        # The id is only in the Location header; the body is empty.
+        order_id = answer.headers.get("location", "").rstrip("/").rpartition("/")[2]
+        if not order_id:
+            raise RemoteError(Reason.BROKEN_ANSWER, "create-order: the answer names no order", status=answer.status)
+        return RemoteOrder(order_id, draft.number, draft.marketplace_id, False, self._url(order_id))
+
+    def cancel_order(self, order_id: str) -> None:
+        """Cancel it; harmless when it is cancelled already."""
+        path = f"/api/v1/salesOrders/{quote(order_id, safe='')}"
+        try:
+            self._call("cancel-order", "POST", f"{path}/actions/cancel", expect=(200, 204))
+        except RemoteError as error:
+            if error.reason is Reason.CONFLICT and self._read(order_id).get("status") == "canceled":
+                return
+            raise
+
+    def ping(self) -> None:
+        """Raise RemoteError unless Xentral answers and accepts the token for sales orders."""
+        self._call("ping", "GET", "/api/v1/salesOrders", params=[("page[number]", "1"), ("page[size]", "10")])
+
+    def _product_ids(self, skus: Sequence[str]) -> dict[str, str]:
+        found = self._products.ids(skus)
+        missing = [sku for sku in dict.fromkeys(skus) if sku not in found]
+        for batch in batches(missing):
+            asked = set(batch)
+            hits = {
+                str(raw["number"]): str(raw["id"])
+                for raw in self._list("find-products", "/api/v2/products", "number", batch)
+                if raw.get("number") in asked and raw.get("id")
+            }
+            self._products.learn(hits)
+            found.update(hits)
+        return found
+
+    def _refusal(self, body: Any, draft: Draft) -> list[Problem]:
+        problems = complaints(body, draft.document)
+        self._products.forget(problem.values["sku"] for problem in problems if problem.code == "sku-unknown")
+        return problems
+
+    def _is_ours(self, raw: Mapping[str, Any]) -> bool:
+        """Two shops may both have an order 4711. The list does not name the channel, so the order itself is read."""
+        if not self._channel:
+            return True
+        channel = raw.get("salesChannel") or self._read(str(raw["id"])).get("salesChannel")
+        return isinstance(channel, Mapping) and str(channel.get("id")) == self._channel
+
+    def _read(self, order_id: str) -> Mapping[str, Any]:
+        body = self._call("read-order", "GET", f"/api/v1/salesOrders/{quote(order_id, safe='')}").body
+        order = body.get("data") if isinstance(body, Mapping) else None
+        if not isinstance(order, Mapping):
+            raise RemoteError(Reason.BROKEN_ANSWER, "read-order: the answer holds no order")
+        return order
+
+    def _remote_order(self, raw: Mapping[str, Any]) -> RemoteOrder:
+        order_id = str(raw["id"])
+        return RemoteOrder(
+            id=order_id,
+            number=str(raw["externalOrderNumber"]),
+            marketplace_id=raw.get("externalOrderId") or None,
+            cancelled=raw.get("status") == "canceled",
+            url=self._url(order_id),
+        )
+
+    def _url(self, order_id: str) -> str:
+        return f"{self._settings.base_url}/index.php?module=auftrag&action=edit&id={quote(order_id, safe='')}"
+
+    def _list(self, operation: str, path: str, key: str, values: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """All hits, page by page: one number may have several orders, so a batch may have more than one page."""
+        query = [("filter[0][key]", key), ("filter[0][op]", "in")]
+        query += [(f"filter[0][value][{place}]", value) for place, value in enumerate(values)]
+        page = 1
+        while True:
+            params = [*query, ("page[number]", str(page)), ("page[size]", str(PAGE))]
+            body = self._call(operation, "GET", path, params=params).body
+            hits = body.get("data") if isinstance(body, Mapping) else None
+            if not isinstance(hits, list) or not all(isinstance(hit, Mapping) for hit in hits):
+                raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no list")
+            yield from hits
+            if len(hits) < PAGE:
+                return
+            page += 1
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        json: Any = None,
+        expect: Collection[int] = (200,),
+        explain: Explain | None = None,
+    ) -> Answer:
+        return self._http.request_json(
+            operation,
+            method,
+            path,
+            params=params,
+            json=json,
+            headers={"Authorization": f"Bearer {self._settings.token.get_secret_value()}"},
+            expect=expect,
+            explain=explain or (lambda _status, body: complaints(body)),
+        )
+
+
+def batches(values: Collection[str]) -> Iterator[list[str]]:
+    """The values in groups that fit into one page and into one address."""
+    batch: list[str] = []
+    length = 0
+    for value in values:
+        size = len(quote(value)) + len("&filter%5B0%5D%5Bvalue%5D%5B00%5D=")
+        if batch and (len(batch) == PAGE or length + size > LONGEST_QUERY):
+            yield batch
+            batch, length = [], 0
+        batch.append(value)
+        length += size
+    if batch:
+        yield batch
+
+
+def _positions(draft: Draft, ids: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The positions with product ids in place of SKUs; raises when one is unknown, naming all that are."""
+    unknown = [
+        Problem("sku-unknown", f"lines.{number}.sku", {"sku": sku}, f"sku:{sku}")
+        for number, position in enumerate(draft.document["positions"])
+        if (sku := position["product"]["sku"]) not in ids
+    ]
+    if unknown:
+        raise RemoteError(Reason.INVALID, "create-order: unknown products", problems=unknown)
+    for position in draft.document["positions"]:
+        yield {**position, "product": {"id": ids[position["product"]["sku"]]}}

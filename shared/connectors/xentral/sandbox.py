@@ -1,0 +1,209 @@
+"""A stand-in for Xentral: the calls Connect uses, over HTTP, with state in a folder, and a control side.
+
+As awkward as the real one: it takes the same external number twice, its search lags, and unknown products are refused.
+Never loaded in production. `services/sandbox` serves it and adds what every stand-in has: faults, counts, settings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from shared.connectors.xentral.sandbox_store import Raw, Store
+
+PROBLEMS = "https://api.xentral.biz/problems"
+
+# What the list of sales orders shows of each; the sales channel is not among it.
+LISTED = (
+    "id", "documentNumber", "externalOrderNumber", "externalOrderId", "transactionNumber", "date", "status", "customer",
+    "project", "financials",
+)  # fmt: skip
+
+_FILTER = re.compile(r"^filter\[(\d+)\]\[(key|op|value)\](?:\[\d*\])?$")
+
+
+def sandbox(folder: Path) -> Starlette:
+    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, trim."""
+    erp = Erp(Store(folder))
+    orders = "/api/v1/salesOrders"
+    app = Starlette(
+        routes=[
+            Route("/api/v2/products", erp.find_products, name="find-products"),
+            Route(orders, erp.find_orders, name="find-orders"),
+            Route(f"{orders}/actions/import", erp.create_order, methods=["POST"], name="create-order"),
+            Route(f"{orders}/{{id}}/actions/cancel", erp.cancel_order, methods=["POST"], name="cancel-order"),
+            Route(f"{orders}/{{id}}", erp.read_order, name="read-order"),
+            Route("/index.php", erp.page, name="_page"),
+            Route("/_sandbox/state", erp.state),
+            Route("/_sandbox/products", erp.post_products, methods=["POST"]),
+            Route("/_sandbox/orders/{number:path}/status", erp.post_status, methods=["POST"]),
+        ]
+    )
+    app.state.settings = erp.settings
+    app.state.add_products = erp.store.save_products
+    app.state.trim = erp.store.trim
+    return app
+
+
+class Erp:
+    """The ERP: what its API and its control side do."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        # strict_cancel: the letter of the documentation, by which a released order cannot be cancelled.
+        self.settings: dict[str, float] = {"search_lag": 2.0, "strict_cancel": 0.0}
+
+    async def find_products(self, request: Request) -> Response:
+        if not _known(request):
+            return _unauthorised()
+        key, values = _filter(request, "number")
+        number, size = _page(request)
+        hits = self.store.find_products(key, values)
+        return _list(hits[(number - 1) * size : number * size], len(hits), number, size)
+
+    async def find_orders(self, request: Request) -> Response:
+        if not _known(request):
+            return _unauthorised()
+        key, values = _filter(request, "externalOrderNumber")
+        number, size = _page(request)
+        hits, total = self.store.find_orders(key, values, self.settings["search_lag"], number, size)
+        return _list([{name: hit[name] for name in LISTED if name in hit} for hit in hits], total, number, size)
+
+    async def create_order(self, request: Request) -> Response:
+        if not _known(request):
+            return _unauthorised()
+        document = await request.json()
+        violations = _violations(document)
+        if not violations:
+            unknown = self.store.unknown_products([position["product"]["id"] for position in document["positions"]])
+            violations = _unknown(document["positions"], unknown)
+        if violations:
+            body = {"title": "Request payload validation failed.", "violations": violations}
+            return _problem(400, {"type": f"{PROBLEMS}/request-validation", **body})
+        order_id = self.store.add_order(document)
+        headers = {"Location": f"{request.base_url}api/v1/salesOrders/{order_id}"}
+        return HTMLResponse("", 201, headers)
+
+    async def read_order(self, request: Request) -> Response:
+        if not _known(request):
+            return _unauthorised()
+        found = self.store.order(request.path_params["id"])
+        return JSONResponse({"data": found}) if found else Response(status_code=404)
+
+    async def cancel_order(self, request: Request) -> Response:
+        if not _known(request):
+            return _unauthorised()
+        order_id = request.path_params["id"]
+        allowed = ("created", "completed") if self.settings["strict_cancel"] else ("created", "released", "completed")
+        if self.store.set_status(order_id, allowed, "canceled"):
+            return Response(status_code=204)
+        if self.store.order(order_id) is None:
+            return Response(status_code=404)
+        messages = ["The sales order cannot be canceled in its current status."]
+        return _problem(409, {"type": f"{PROBLEMS}/conflict", "title": "Conflict", "messages": messages})
+
+    async def page(self, request: Request) -> Response:
+        """Where the Journal's link leads: the order for a person."""
+        found = self.store.order(request.query_params.get("id", ""))
+        if found is None:
+            return HTMLResponse("<h1>No such order</h1>", 404)
+        text = escape(json.dumps(found, indent=2, ensure_ascii=False))
+        return HTMLResponse(f"<title>{found['documentNumber']}</title><h1>Xentral (sandbox)</h1><pre>{text}</pre>")
+
+    async def state(self, _request: Request) -> Response:
+        def content() -> dict[str, Any]:
+            return {"products": self.store.products(), "salesOrders": self.store.orders()}
+
+        return JSONResponse(await run_in_threadpool(content))
+
+    async def post_products(self, request: Request) -> Response:
+        self.store.save_products(await request.json())
+        return JSONResponse({"products": len(self.store.products())})
+
+    async def post_status(self, request: Request) -> Response:
+        """`{"status": "completed"}` for every order with this external number."""
+        new = (await request.json())["status"]
+        ids = self.store.ids_of(request.path_params["number"])
+        changed = [self.store.set_status(each, ("created", "released", "canceled", "completed"), new) for each in ids]
+        return JSONResponse({"changed": sum(changed)}, 200 if ids else 404)
+
+
+def _known(request: Request) -> bool:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme == "Bearer" and token not in ("", "wrong")
+
+
+def _unauthorised() -> Response:
+    return HTMLResponse("Unauthorized", 401)
+
+
+def _problem(status: int, body: Raw) -> Response:
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def _list(data: Sequence[Raw], total: int, number: int, size: int) -> Response:
+    return JSONResponse({"data": data, "extra": {"totalCount": total, "page": {"number": number, "size": size}}})
+
+
+def _filter(request: Request, default: str) -> tuple[str, list[str]]:
+    """The one filter Connect uses: a key that is in a list of values."""
+    key, values = default, []
+    for name, value in request.query_params.multi_items():
+        part = _FILTER.match(name)
+        if part and part[2] == "key":
+            key = value
+        elif part and part[2] == "value":
+            values.append(value)
+    return key, values
+
+
+def _page(request: Request) -> tuple[int, int]:
+    given = request.query_params
+    number, size = int(given.get("page[number]", "1")), int(given.get("page[size]", "10"))
+    return max(number, 1), min(max(size, 1), 50)
+
+
+def _violations(document: Any) -> Raw:
+    """What the import demands, mirrored as Xentral does: messages in place of the wrong values."""
+    wrong: Raw = {}
+    blank = ["This value should not be blank."]
+    if not isinstance(document, dict):
+        return {"_": ["This value should be an object."]}
+    for name in ("date", "customer", "project", "financials", "delivery", "positions"):
+        if not document.get(name):
+            wrong[name] = blank
+    for name in ("customer", "project", "salesChannel"):
+        given = document.get(name)
+        if given and not str(given.get("id", "")).isdigit():
+            wrong[name] = {"id": ["This value is not valid."]}
+    financials, delivery = document.get("financials") or {}, document.get("delivery") or {}
+    for holder, part, name in ((financials, "financials", "paymentMethod"), (delivery, "delivery", "shippingMethod")):
+        if holder and not str((holder.get(name) or {}).get("id", "")).isdigit():
+            wrong[part] = {name: {"id": ["This value is not valid."]}}
+    for name in ("name", "street", "zipCode", "city", "country"):
+        if delivery and not (delivery.get("shippingAddress") or {}).get(name):
+            wrong.setdefault("delivery", {}).setdefault("shippingAddress", {})[name] = blank
+    for index, position in enumerate(document.get("positions") or ()):
+        if not str((position.get("product") or {}).get("id", "")).isdigit() or not position.get("quantity"):
+            wrong.setdefault("positions", {})[str(index)] = {"product": {"id": blank}}
+    return wrong
+
+
+def _unknown(positions: Sequence[Raw], unknown: set[str]) -> Raw:
+    message = "The product does not exist."
+    wrong = {
+        str(index): {"product": {"id": [message]}}
+        for index, position in enumerate(positions)
+        if position["product"]["id"] in unknown
+    }
+    return {"positions": wrong} if wrong else {}
