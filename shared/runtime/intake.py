@@ -77,7 +77,7 @@ class _Ready:
 class Intake:
     """Takes in for one connection. Not thread-safe: one per thread."""
 
-    def __init__(self, failpoint: Callable[[str], None] = lambda name: None) -> None:
+    def __init__(self, failpoint: Callable[[str], None]) -> None:
         self._clock = DatabaseClock()
         self._modes: dict[str, str] = {}
         self._failpoint = failpoint

@@ -1,0 +1,80 @@
+"""Turns what a handler said into what becomes of the record: the one place where outcomes meet states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared.connectors.contract import Reason, RemoteError
+from shared.errors.problem import Problem
+from shared.records.claim import Claim
+from shared.records.settle import Settlement
+from shared.records.states import State
+from shared.runtime.outcome import Done, Fail, Hold, Outcome, Retry, Skip, Wait, Warned
+from shared.runtime.retry import next_after
+
+CONNECTION: frozenset[Reason] = frozenset(
+    {
+        Reason.UNREACHABLE,
+        Reason.TIMEOUT,
+        Reason.BROKEN_ANSWER,
+        Reason.UNAVAILABLE,
+        Reason.RATE_LIMITED,
+        Reason.UNAUTHORISED,
+    }
+)
+"""What passes by itself, or concerns the whole remote system and not one record."""
+
+
+def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settlement:
+    """The settlement of one claim.
+
+    side: whose key (`erp:otto-de`) a connection error waits for besides its schedule: a closing breaker wakes it.
+    """
+
+    def settlement(state: State, outcome: str, **more: object) -> Settlement:
+        return Settlement(claim, outcome, state, started_at, called=said.called, detail=said.detail, **more)  # type: ignore[arg-type]
+
+    match said:
+        case Done(remote=remote, sent=sent):
+            return settlement(State.DONE, "done", remote=remote, sent=sent)
+        case Warned(problems=problems, remote=remote, sent=sent):
+            return settlement(State.WARNING, "warning", problems=problems, remote=remote, sent=sent)
+        case Retry(problem=problem, after=least):
+            after = next_after(problem.code, claim.tries, claim.trying_seconds, least)
+            if after is None:
+                gave_up = Problem("gave-up", values={"code": problem.code})
+                return settlement(State.FAILED, "failed", problems=(gave_up, problem), tries=claim.tries)
+            away = problem.code in {str(r) for r in CONNECTION}
+            waits_for = (f"{side}:{claim.interface}",) if away else ()
+            return settlement(
+                State.WAITING,
+                "retry",
+                problems=(problem,),
+                keys=waits_for,
+                after=after,
+                tries=claim.tries + 1,
+                trying=True,
+            )
+        case Wait(problem=problem, keys=keys, after=after):
+            return settlement(State.WAITING, "wait", problems=(problem,), keys=keys, after=after, tries=claim.tries)
+        case Hold(problem=problem, after=after):
+            return settlement(State.PENDING, "hold", problems=(problem,), after=after, tries=claim.tries)
+        case Fail(problems=problems, remote=remote):
+            keys = tuple(dict.fromkeys(p.key for p in problems if p.key))
+            return settlement(State.FAILED, "failed", problems=problems, keys=keys, remote=remote, tries=claim.tries)
+        case Skip(problem=problem, remote=remote):
+            return settlement(State.SKIPPED, "skipped", problems=(problem,), remote=remote)
+    raise AssertionError(f"no state for {said!r}")
+
+
+def from_remote_error(error: RemoteError, *, called: bool, lag: float = 0.0) -> Outcome:
+    """What a refused or lost call means.
+
+    After an unknown outcome of a call that is not idempotent the next look waits for the look-up's lag.
+    """
+    values = {"detail": error.detail, "status": str(error.status or "")}
+    if error.reason in CONNECTION:
+        least = max(error.retry_after or 0.0, 2 * lag if called and error.reason.outcome_unknown else 0.0)
+        return Retry(Problem(str(error.reason), values=values), least, called=called and error.reason.outcome_unknown)
+    problems = error.problems or (Problem(str(error.reason), values=values),)
+    return Fail(tuple(problems), called=called)

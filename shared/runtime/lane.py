@@ -1,0 +1,162 @@
+"""One interface at one stage in this process: its handler, its threads, what it holds.
+
+The work loop claims and settles; a lane's threads only handle and report.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from shared.connectors.contract import RemoteError
+from shared.errors.fingerprint import fingerprint
+from shared.errors.problem import Problem
+from shared.failpoint import Planted
+from shared.records.claim import Claim
+from shared.records.interfaces import Interface
+from shared.runtime.judge import from_remote_error
+from shared.runtime.outcome import Fail, Outcome, Released, Retry
+from shared.runtime.stage import Held, LeaseTooShort, Opened
+
+FLOOR_SLACK = timedelta(seconds=5)
+FULL_SCAN_SECONDS = 10.0
+BATCHES_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a thread said about one claim."""
+
+    lane: Lane
+    held: Held
+    said: Outcome
+    started_at: datetime
+    seconds: float
+
+
+class Lane:
+    """Slots for one interface. `dispatch` and the bookkeeping belong to the work loop."""
+
+    def __init__(
+        self,
+        interface: Interface,
+        opened: Opened,
+        slots: int,
+        reports: queue.SimpleQueue[Report],
+        ring: Callable[[], None],
+        *,
+        inline: bool,
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        self.interface = interface
+        self.opened = opened
+        self.slots = slots
+        self.held: dict[int, Held] = {}
+        self.hungry = True
+        self.failures = 0
+        self.floor: datetime | None = None
+        self.scanned_at = 0.0
+        self.stopping = False
+        self._reports = reports
+        self._ring = ring
+        self._fatal = fatal
+        self._inline = inline
+        self._batches = None if inline else ThreadPoolExecutor(BATCHES_AT_ONCE, f"{interface.slug}-batch")
+        self._threads = (
+            None if inline else ThreadPoolExecutor(max(1, slots // BATCHES_AT_ONCE), f"{interface.slug}-call")
+        )
+
+    @property
+    def free(self) -> int:
+        """How many more claims fit."""
+        return self.slots - len(self.held)
+
+    def next_floor(self) -> datetime | None:
+        """Where to begin in the index: dead entries before it need not be walked again, but every 10 s all are."""
+        if time.monotonic() - self.scanned_at > FULL_SCAN_SECONDS:
+            return None
+        return self.floor
+
+    def claimed(self, claims: Sequence[Claim], wanted: int, scanned_all: bool) -> None:
+        """Note how far the claim got. What a floor hides is found by the poll and the next full scan, ten seconds later."""
+        if scanned_all:
+            self.scanned_at = time.monotonic()
+        if claims:
+            oldest = min(claim.due_at for claim in claims) - FLOOR_SLACK
+            self.floor = oldest if self.floor is None else max(self.floor, oldest)
+        self.hungry = len(claims) >= wanted
+
+    def dispatch(self, claims: Sequence[Claim], asked_at: float) -> None:
+        """Hand claims to the handler, on a thread of the lane or, inline, right here."""
+        batch = [Held.at(claim, asked_at) for claim in claims]
+        self.held.update((held.claim.id, held) for held in batch)
+        if self._batches is None:
+            self._handle(batch)
+        else:
+            self._batches.submit(self._handle, batch)
+
+    def _handle(self, batch: Sequence[Held]) -> None:
+        started, began = datetime.now(UTC), time.monotonic()
+        open_ids = {held.claim.id for held in batch}
+
+        def say(held: Held, said: Outcome) -> None:
+            open_ids.discard(held.claim.id)
+            self._reports.put(Report(self, held, said, started, time.monotonic() - began))
+            self._ring()
+
+        def one(held: Held, handle: Callable[[Held], Outcome]) -> None:
+            say(held, Released() if self.stopping else self._safely(lambda: handle(held)))
+
+        def each(items: Sequence[Held], handle: Callable[[Held], Outcome]) -> None:
+            if self._threads is None or len(items) == 1:
+                for held in items:
+                    one(held, handle)
+            else:
+                wait([self._threads.submit(one, held, handle) for held in items])
+
+        if self.stopping:
+            problem: Outcome = Released()
+        else:
+            problem = self._safely(lambda: self._whole(batch, say, each))
+        for held in batch:
+            if held.claim.id in open_ids:
+                say(held, problem)
+
+    def _whole(self, batch: Sequence[Held], say: Callable[[Held, Outcome], None], each: object) -> Outcome:
+        self.opened.handle(batch, say, each)  # type: ignore[arg-type]
+        return Fail((Problem("unclassified", values={"fingerprint": "not-reported", "what": "no outcome"}),))
+
+    def _safely(self, handle: Callable[[], Outcome]) -> Outcome:
+        """Whatever a handler raises is an outcome. A planted failure ends the process, as a crash would."""
+        try:
+            return handle()
+        except RemoteError as error:
+            return from_remote_error(error, called=False)
+        except LeaseTooShort:
+            return Retry(Problem("lease-too-short"))
+        except Planted as error:
+            self._fatal(error)
+            raise
+        except Exception as error:
+            mark = fingerprint(error)
+            structlog.get_logger().error("record.unclassified", error=error, fingerprint=mark, exc_info=True)
+            return Fail(
+                (Problem("unclassified", values={"fingerprint": mark, "what": type(error).__name__}),), called=True
+            )
+
+    def stop(self) -> None:
+        """Begin nothing more: what has not begun is reported as released."""
+        self.stopping = True
+
+    def close(self) -> None:
+        """Close after the last report."""
+        for executor in (self._batches, self._threads):
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+        self.opened.close()

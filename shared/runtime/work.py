@@ -1,0 +1,298 @@
+"""Works off what is due at one stage: claim, handle, settle, report; woken by the bell or, behind it, by a poll.
+
+    bell ──▶ claim (one statement, all lanes) ──▶ lane: handle on bounded threads ──▶ reports ──▶ settle ──▶ report
+
+One loop, one connection; only handlers run on threads. A row is all there is to lose: when this process dies its leases
+run out and another claims them.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+
+from shared.db.connect import Connection
+from shared.metrics import Metrics
+from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
+from shared.records.interfaces import Interface, Summary, summaries
+from shared.records.settle import Settlement, mark_for_reading_back, settle
+from shared.records.states import State
+from shared.runtime.bell import Bell
+from shared.runtime.breaker import OPEN_AFTER, open_breaker
+from shared.runtime.judge import CONNECTION, judge
+from shared.runtime.lane import Lane, Report
+from shared.runtime.outcome import Released
+from shared.runtime.stage import Stage
+
+POLL_SECONDS = 1.0
+RENEW_SECONDS = 10.0
+SETTLE_AT_ONCE = 500
+INLINE_SLOTS = 250
+DRAIN_SECONDS = 25.0
+AWAY = {str(reason) for reason in CONNECTION}
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the loop is given: how to connect, to read an interface, to pass failpoints, to beat, and to die."""
+
+    connect: Callable[[], Connection]
+    read: Callable[[Connection, str], Interface | None]
+    failpoint: Callable[[str], None]
+    beat: Callable[[], None]
+    fatal: Callable[[BaseException], None]
+    stopping: Callable[[], bool]
+
+
+class Work:
+    """The loop of one stage in one process."""
+
+    def __init__(self, stage: Stage, bell: Bell, metrics: Metrics, wiring: Wiring) -> None:
+        self._stage = stage
+        self._bell = bell
+        self._metrics = metrics
+        self._w = wiring
+        self._log = structlog.get_logger().bind(stage=stage.name, flow=stage.flow)
+        self._lanes: dict[str, Lane] = {}
+        self._interfaces: dict[str, Summary] = {}
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._unsettled: list[Report] = []
+        self._poll_at = 0.0
+        self._renew_at = 0.0
+
+    def run(self) -> None:
+        """Work until stopping, then let the calls under way end and give back the rest."""
+        while not self._w.stopping():
+            try:
+                with self._w.connect() as conn:
+                    self._work(conn)
+                    self._drain(conn)
+            except psycopg.OperationalError as error:
+                # Leases protect what is in hand: what was reported is settled after the return, fenced as ever.
+                self._log.warning("work.database-gone", error=error)
+                self._w.beat()
+                time.sleep(0.5)
+        for lane in self._lanes.values():
+            lane.close()
+
+    def _work(self, conn: Connection) -> None:
+        self._poll_at = 0.0
+        while not self._w.stopping():
+            self._w.beat()
+            for name in self._bell.wait(self._patience()):
+                if name in self._lanes:
+                    self._lanes[name].hungry = True
+            self._settle(conn)
+            now = time.monotonic()
+            if now >= self._poll_at:
+                self._poll_at = now + POLL_SECONDS
+                self._poll(conn)
+            if now >= self._renew_at:
+                self._renew_at = now + RENEW_SECONDS
+                self._renew(conn)
+            self._claim(conn, Kind.NORMAL, [lane for lane in self._open_lanes() if lane.hungry])
+
+    def _patience(self) -> float:
+        """No waiting while there is something to claim or to settle."""
+        if self._unsettled or not self._reports.empty():
+            return 0.0
+        if any(lane.hungry and lane.free > 0 for lane in self._open_lanes()):
+            return 0.0
+        return max(0.0, min(self._poll_at, self._renew_at) - time.monotonic())
+
+    # -- lanes -------------------------------------------------------------------------------------------------------
+
+    def _breaker_closed(self, name: str) -> bool:
+        return self._interfaces[name].breakers.get(self._stage.side, "closed") == "closed"
+
+    def _open_lanes(self) -> list[Lane]:
+        """Live interfaces whose remote system is thought to be there."""
+        return [
+            lane
+            for name, lane in self._lanes.items()
+            if self._interfaces[name].mode == "live" and self._breaker_closed(name)
+        ]
+
+    def _poll(self, conn: Connection) -> None:
+        """See what interfaces there are and which have something due, wake-ups lost or not."""
+        self._interfaces = {summary.slug: summary for summary in summaries(conn)}
+        for name, summary in self._interfaces.items():
+            lane = self._lanes.get(name)
+            if lane is None or (lane.interface.revision != summary.revision and not lane.held):
+                self._open(conn, name)
+        for name in [name for name, lane in self._lanes.items() if name not in self._interfaces and not lane.held]:
+            self._lanes.pop(name).close()
+        usable = [lane.interface.slug for lane in self._open_lanes()]
+        for name in lanes_with_work(conn, self._stage.name, usable):
+            self._lanes[name].hungry = True
+        self._special(conn)
+
+    def _special(self, conn: Connection) -> None:
+        """Rows forced by hand run in any mode; rows that lost leases run alone, or fail when that is hopeless."""
+        able = [name for name in self._lanes if self._breaker_closed(name)]
+        found = special_work(conn, self._stage.name, able)
+        if not found:
+            return
+        if lost := fail_lost(conn, self._stage.name, found):
+            self._log.error("work.worker-lost", count=lost)
+        self._claim(conn, Kind.FORCED, [self._lanes[name] for name in found if self._interfaces[name].mode != "live"])
+        if not any(lane.held for lane in self._lanes.values()):
+            live = [name for name in found if self._interfaces[name].mode == "live"]
+            self._claim(conn, Kind.SUSPECT, [self._lanes[name] for name in live[:1]], most=1)
+
+    def _open(self, conn: Connection, name: str) -> None:
+        """Open a lane, or open it anew with changed settings."""
+        interface = self._w.read(conn, name)
+        if interface is None:
+            return
+        try:
+            opened = self._stage.open(interface)
+        except ValueError as error:
+            self._log.error("lane.settings-wrong", interface=name, error=error)
+            return
+        if name in self._lanes:
+            self._lanes.pop(name).close()
+        slots = INLINE_SLOTS if self._stage.inline else 2 * interface.sides[self._stage.side].calls_at_once
+        self._lanes[name] = Lane(
+            interface,
+            opened,
+            slots,
+            self._reports,
+            self._bell.ring,
+            inline=self._stage.inline,
+            fatal=self._w.fatal,
+        )
+        self._log.info("lane.opened", interface=name, revision=interface.revision)
+
+    # -- claim -------------------------------------------------------------------------------------------------------
+
+    def _claim(self, conn: Connection, kind: Kind, lanes: Sequence[Lane], most: int = 5000) -> None:
+        able = [lane for lane in lanes if lane.free > 0]
+        if not able:
+            return
+        floors = [lane.next_floor() if kind is Kind.NORMAL else None for lane in able]
+        quotas = [
+            Quota(lane.interface.slug, min(lane.free, most), lane.opened.lag, floor)
+            for lane, floor in zip(able, floors, strict=True)
+        ]
+        asked_at = time.monotonic()
+        claims = claim(conn, self._stage.name, quotas, kind, intends=self._stage.intends)
+        self._w.failpoint("work.claimed")
+        by_lane: dict[str, list[Claim]] = {}
+        for one in claims:
+            by_lane.setdefault(one.interface, []).append(one)
+        for lane, quota, floor in zip(able, quotas, floors, strict=True):
+            mine = by_lane.get(lane.interface.slug, [])
+            if kind is Kind.NORMAL:
+                lane.claimed(mine, quota.slots, scanned_all=floor is None)
+        for name, mine in by_lane.items():
+            lane = self._lanes[name]
+            if mine[0].revision != lane.interface.revision and not lane.held:
+                # A mapping saved before the claim must be seen by its handler: the claim told us the newest revision.
+                self._open(conn, name)
+                lane = self._lanes[name]
+            elif mine[0].revision != lane.interface.revision:
+                release(conn, mine)  # the lane is opened anew as soon as it holds nothing
+                lane.hungry = False
+                continue
+            lane.dispatch(mine, asked_at)
+
+    def _renew(self, conn: Connection) -> None:
+        """Keep the leases of what is in hand; what is no longer ours gets no more time for a call."""
+        for lane in self._lanes.values():
+            if not lane.held:
+                continue
+            asked_at = time.monotonic()
+            held = list(lane.held.values())
+            kept = renew(conn, [(one.claim.id, one.claim.claim_no, lane.opened.lag) for one in held])
+            for one in held:
+                one.lease_end = type(one).at(one.claim, asked_at).lease_end if one.claim.id in kept else 0.0
+
+    # -- settle ------------------------------------------------------------------------------------------------------
+
+    def _settle(self, conn: Connection) -> None:
+        while len(self._unsettled) < SETTLE_AT_ONCE:
+            try:
+                self._unsettled.append(self._reports.get_nowait())
+            except queue.Empty:
+                break
+        if not self._unsettled:
+            return
+        batch = self._unsettled
+        self._w.failpoint("work.before-settle")
+        released = [report.held.claim for report in batch if isinstance(report.said, Released)]
+        if released:
+            release(conn, released)
+        judged = [
+            (report, judge(report.held.claim, report.said, report.started_at, self._stage.side))
+            for report in batch
+            if not isinstance(report.said, Released)
+        ]
+        done = settle(conn, [settlement for _, settlement in judged]) if judged else None
+        self._unsettled = []
+        for report in batch:
+            report.lane.held.pop(report.held.claim.id, None)
+        self._w.failpoint("work.settled")
+        if done is None:
+            return
+        for report, settlement in judged:
+            self._report(report, settlement, done.states.get(report.held.claim.id))
+        if any(settlement.called for settlement in done.refused):
+            lag = max(report.lane.opened.lag for report in batch)
+            found = mark_for_reading_back(conn, done.refused, lag)
+            self._log.warning("work.read-back", count=found)
+        self._watch_breakers(conn, judged)
+
+    def _watch_breakers(self, conn: Connection, judged: Sequence[tuple[Report, Settlement]]) -> None:
+        for report, settlement in judged:
+            lane = report.lane
+            if settlement.code not in AWAY or settlement.state is not State.WAITING:
+                lane.failures = 0
+                continue
+            lane.failures += 1
+            if lane.failures == OPEN_AFTER:
+                lane.failures = 0
+                if open_breaker(conn, lane.interface.slug, self._stage.side, str(settlement.code)):
+                    self._log.warning("breaker.opened", interface=lane.interface.slug, code=settlement.code)
+                self._interfaces = {summary.slug: summary for summary in summaries(conn)}
+
+    def _report(self, report: Report, settlement: Settlement, state: State | None) -> None:
+        """One line and one set of metrics per attempt."""
+        claim_, m = report.held.claim, self._metrics
+        if state is None:
+            self._log.warning("record.fenced", record=claim_.id, interface=claim_.interface, outcome=settlement.outcome)
+            return
+        if not claim_.test:
+            m.transitions.labels(self._stage.flow, claim_.interface, self._stage.name, str(state)).inc()
+            m.stage_seconds.labels(self._stage.flow, self._stage.name).observe(report.seconds)
+            if state in (State.DONE, State.WARNING):
+                m.last_success.labels(self._stage.flow, claim_.interface).set_to_current_time()
+            if state in (State.FAILED, State.WAITING) and settlement.code:
+                m.errors.labels(self._stage.flow, claim_.interface, settlement.code).inc()
+            if settlement.code == "unclassified":
+                m.unclassified.inc()
+        self._log.info(
+            "record.settled", record=claim_.id, interface=claim_.interface, state=str(state), code=settlement.code,
+            seconds=round(report.seconds, 4), attempt=claim_.claim_no,
+        )  # fmt: skip
+
+    # -- stop --------------------------------------------------------------------------------------------------------
+
+    def _drain(self, conn: Connection) -> None:
+        """Calls under way may end; what has not begun is given back. Nobody waits longer than a call's deadline."""
+        for lane in self._lanes.values():
+            lane.stop()
+        end = time.monotonic() + DRAIN_SECONDS
+        while any(lane.held for lane in self._lanes.values()) and time.monotonic() < end:
+            self._w.beat()
+            self._bell.wait(0.2)
+            self._settle(conn)
+            if time.monotonic() >= self._renew_at:
+                self._renew_at = time.monotonic() + RENEW_SECONDS
+                self._renew(conn)
+        self._log.info("work.stopped", stage=self._stage.name)
