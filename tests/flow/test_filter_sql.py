@@ -1,0 +1,190 @@
+"""The SQL of a filter finds exactly the records that a plain reading of the same filter finds, on a real PostgreSQL."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from shared.db.connect import Connection, connect
+from shared.errors.catalogue import catalogue
+from shared.errors.entry import VARIABLE
+from shared.records import dates
+from shared.records.filter import CHOICES, DATES, Atom, Filter, Term, parse
+from shared.records.filter_sql import to_sql
+from shared.records.search import fold
+from tests.support.stored import order_event, store_record
+
+pytestmark = pytest.mark.servers
+ZONES = [ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")]
+TEXTS = ["4711", "AB-12/ü", "Müller-Straße", "ERIKA", "İzmir ŁÓDŹ", "x_y%z", "ΣΊΣΥΦΟΣ", "naïve café", "„4711“", "ab 12"]
+CODES = ["sku-unknown", "payment-unmapped", "remote-timeout"]
+CHANGES = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]  # 02:30 in Berlin, twice
+MOMENTS = st.one_of(
+    st.sampled_from(CHANGES),
+    st.integers(0, 96 * 3600).map(lambda seconds: datetime(2026, 10, 23, tzinfo=UTC) + timedelta(seconds=seconds)),
+)
+text = st.one_of(st.sampled_from(TEXTS), st.text("aAbÄäßé1-/ .%_\\|'\"", min_size=1, max_size=8))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> dict[str, Any]:
+    """A row of `records`, with the event behind it."""
+    flow = draw(st.sampled_from(CHOICES["flow"]))
+    number, customer, sku = draw(text), draw(text), draw(text)
+    event = order_event(number, customer={"last_name": customer, "email": None}, lines=[{"id": "1", "sku": sku}])
+    if flow == "stock":
+        kind = draw(st.sampled_from([None, *CHOICES["type"]]))
+        event = {"data": {"sku": sku, "quantity": 1, **({"kind": kind} if kind else {})}}
+    if flow == "order-export":
+        event = {"data": {"order_number": number, "shipments": [{"id": "1", "tracking_number": sku}]}}
+    problems = draw(st.lists(st.tuples(st.sampled_from(CODES), text), max_size=2))
+    return {
+        "flow": flow,
+        "interface": draw(st.sampled_from(["otto-de", "shop"])),
+        "stage": draw(st.sampled_from(CHOICES["stage"])),
+        "state": draw(st.sampled_from(CHOICES["state"])),
+        "marketplace_id": draw(st.none() | text),
+        "remote": draw(st.none() | text),
+        "ordered_at": draw(st.none() | MOMENTS),
+        **{column: draw(MOMENTS) for column in ("received_at", "changed_at", "updated_at")},
+        "code": problems[0][0] if problems else None,
+        "reason": [{"code": c, "field": "", "values": {"sku": v, "n": "5"}} for c, v in problems] or None,
+        "key": number,
+        "event": event,
+    }
+
+
+def _written(moment: datetime, length: int, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat()[:length]
+
+
+ATOMS = st.one_of(
+    *(st.builds(Atom, st.just(word), st.just(":"), st.sampled_from(values)) for word, values in CHOICES.items()),
+    st.builds(Atom, st.just("interface"), st.just(":"), st.sampled_from(["otto-de", "shop", "nobody"])),
+    st.builds(Atom, st.sampled_from(["error", "group"]), st.just(":"), st.sampled_from(CODES)),
+    st.builds(Atom, st.just("assignee"), st.just(":"), st.sampled_from(["none", "erika"])),
+    st.builds(
+        Atom,
+        st.sampled_from(list(DATES)),
+        st.sampled_from([":", ">=", "<=", "<", ">"]),
+        st.builds(_written, MOMENTS, st.sampled_from([10, 16, 19]), st.sampled_from(ZONES)),
+    ),
+    st.builds(Atom, st.just(""), st.just(""), text.filter(fold)),
+    st.builds(Atom, st.just(""), st.just(""), st.sampled_from(["zahlungsart", "did not answ", "sku 5"])),
+)
+FILTERS = st.builds(
+    Filter,
+    st.lists(st.builds(Term, st.lists(ATOMS, min_size=1, max_size=3).map(tuple), st.booleans()), max_size=3).map(tuple),
+    st.sampled_from(ZONES),
+)
+
+
+def matches(filter: Filter, row: dict[str, Any]) -> bool:
+    """The plain reading."""
+    return all(any(_holds(atom, row, filter.zone) for atom in term.atoms) is not term.negated for term in filter.terms)
+
+
+def _holds(atom: Atom, row: dict[str, Any], zone: ZoneInfo) -> bool:
+    data, codes = row["event"]["data"], [problem["code"] for problem in row["reason"] or []]
+    if atom.word in ("state", "stage", "interface", "flow"):
+        return bool(row[atom.word] == atom.value)
+    if atom.word == "type":
+        return row["flow"] == "stock" and data.get("kind", "simple") == atom.value
+    if atom.word == "tracking":
+        shown = {"done": "exported", "warning": "exported", "failed": "failed"}.get(row["state"], "open")
+        return row["flow"] == "order-export" and row["stage"] == "tracking" and shown == atom.value
+    if atom.word == "error":
+        return atom.value in codes
+    if atom.word == "group":
+        return bool(row["code"] == atom.value)
+    if atom.word == "assignee":
+        return atom.value == "none"
+    if atom.word in DATES:
+        at = row[DATES[atom.word]]
+        return at is not None and _in_time(atom, at, zone)
+    return _said(fold(atom.value), row, data)
+
+
+def _in_time(atom: Atom, at: datetime, zone: ZoneInfo) -> bool:
+    shown = at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")[: len(atom.value)]
+    stretch = dates.read(atom.value, zone)
+    return {
+        ":": shown == atom.value,  # the same day, minute or second on the clock of the installation
+        ">=": at >= stretch.start,
+        "<": at < stretch.start,
+        ">": at >= stretch.last_end,
+        "<=": at < stretch.last_end,
+    }[atom.op]
+
+
+def _said(word: str, row: dict[str, Any], data: dict[str, Any]) -> bool:
+    order = data.get("order", {})
+    texts = [row["key"], row["marketplace_id"], row["remote"]]
+    texts += [order.get("customer", {}).get("last_name"), order.get("billing_address", {}).get("name"), data.get("sku")]
+    texts += [line["sku"] for line in order.get("lines", [])]
+    texts += [shipment["tracking_number"] for shipment in data.get("shipments", [])]
+    values = [value for problem in row["reason"] or [] for value in problem["values"].values()]
+    document = fold("\n".join(part for part in [*texts, *values] if part))
+    titles = [
+        fold(piece)
+        for problem in row["reason"] or []
+        for said in (catalogue()[problem["code"]].de, catalogue()[problem["code"]].en)
+        for piece in VARIABLE.split(said.title)[::2]
+    ]
+    return any(f" {part}".find(f" {word}") >= 0 for part in [document, *titles])
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    """A connection whose records are its own: the temporary tables hide the real ones."""
+    with connect(database_url, "tests") as opened:
+        for table in ("records", "payloads"):
+            opened.execute(
+                sql.SQL("CREATE TEMP TABLE {} (LIKE public.{} INCLUDING DEFAULTS INCLUDING IDENTITY)").format(
+                    sql.Identifier(table), sql.Identifier(table)
+                )
+            )
+        yield opened
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(rows=st.lists(records(), min_size=1, max_size=8), filters=st.lists(FILTERS, min_size=1, max_size=12))
+def test_sql_and_a_plain_reading_find_the_same(
+    conn: Connection, rows: list[dict[str, Any]], filters: list[Filter]
+) -> None:
+    conn.execute("TRUNCATE records, payloads")
+    known = {}
+    for row in rows:
+        columns = {name: value for name, value in row.items() if name not in ("key", "event")}
+        known[store_record(conn, row["key"], event=row["event"], **columns)] = row
+    for filter in filters:
+        condition, values = to_sql(filter)
+        query = sql.SQL("SELECT id FROM records r WHERE {}").format(sql.SQL(condition))
+        found = {row[0] for row in conn.execute(query, values)}
+        expected = {record for record, row in known.items() if matches(filter, row)}
+        assert found == expected, (filter.text, json.dumps([known[i] for i in found ^ expected], default=str))
+
+
+def test_a_list_of_numbers_can_be_pasted(conn: Connection) -> None:
+    for number in ("4711", "4712", "4713"):
+        store_record(conn, number)
+    condition, values = to_sql(parse("4711|4713", ZONES[0]))
+    query = sql.SQL("SELECT key FROM records r WHERE {} ORDER BY key").format(sql.SQL(condition))
+    assert [row[0] for row in conn.execute(query, values)] == ["4711", "4713"]
+
+
+def test_a_day_is_a_day_of_the_installation(conn: Connection) -> None:
+    midnight = datetime(2026, 10, 31, 23, tzinfo=UTC)  # 1 November, 00:00 in Berlin
+    for number, at in (("before", midnight - timedelta(seconds=1)), ("first", midnight)):
+        store_record(conn, number, ordered_at=at)
+    condition, values = to_sql(parse("ordered>=2026-11-01", ZONES[0]))
+    query = sql.SQL("SELECT key FROM records r WHERE {}").format(sql.SQL(condition))
+    assert [row[0] for row in conn.execute(query, values)] == ["first"]
