@@ -20,6 +20,9 @@ UNCLASSIFIED = "unclassified"
 ASIDE = " ({place})"
 """Left out where a problem concerns the whole."""
 
+SYSTEM: dict[Language, str] = {"de": "Das andere System", "en": "The other system"}
+"""For `{system}` where whoever raised the problem did not know the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -64,10 +67,10 @@ def explain(problem: Problem, language: Language = "en") -> Explained:
     """What a person needs to know about a problem. Never raises for a missing value."""
     known = entry(problem.code)
     texts = known.texts(language)
-    values = {"place": place(problem.field, language), **problem.values}
+    values = {"place": place(problem.field, language), "system": SYSTEM[language], **problem.values}
     aside = "" if problem.field or "place" in problem.values else ASIDE
     if known.code != problem.code:
-        values = {"type": problem.code, "fingerprint": problem.code, **values}
+        values = {"what": problem.code, "fingerprint": problem.code, **values}
     return Explained(
         code=problem.code,
         title=_filled(texts.title.replace(aside, ""), values),
@@ -80,4 +83,4 @@ def explain(problem: Problem, language: Language = "en") -> Explained:
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return VARIABLE.sub(lambda match: str(values.get(match[1]) or f"‹{match[1]}›"), text)
+    return VARIABLE.sub(lambda match: str(values.get(match[1], f"‹{match[1]}›")), text).strip()

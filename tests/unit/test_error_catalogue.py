@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +14,11 @@ from shared.connectors.contract import Reason
 from shared.errors.catalogue import UNCLASSIFIED, catalogue, entry, explain
 from shared.errors.entry import GIVE_UP_AFTER, VARIABLE, Entry
 from shared.errors.problem import Problem
+from shared.records.states import State
 
 ROOT = Path(__file__).parents[2]
 CODES = sorted(catalogue())
+KNOWN_ANYWAY = {"place", "system"}
 
 
 def raised(tree: ast.AST) -> Iterator[tuple[int, str, set[str] | None, str | None]]:
@@ -39,17 +42,30 @@ def raised(tree: ast.AST) -> Iterator[tuple[int, str, set[str] | None, str | Non
         yield node.lineno, str(code.value), names, begin
 
 
+def noted(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and code of each transition that a statement writes with its code spelt out: `… 'pending', 'retried' …`."""
+    states = "|".join(State)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "INTO transitions" in node.value:
+            for match in re.finditer(rf"(?='(?:{states})',(?: \w+,)* '([a-z]+(?:-[a-z]+)*)')", node.value):
+                if match[1] not in set(State):
+                    yield node.lineno, match[1]
+
+
 def complaints(root: Path) -> list[str]:
     """What the code below `root` raises without the catalogue knowing enough about it."""
     found: list[str] = []
     for path in sorted([*root.glob("shared/**/*.py"), *root.glob("services/**/*.py")]):
-        for line, code, names, key in raised(ast.parse(path.read_text(encoding="utf-8"))):
-            where = f"{path.relative_to(root)}:{line}: {code}"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        name = path.relative_to(root)
+        found += [f"{name}:{line}: {code} has no entry" for line, code in noted(tree) if code not in catalogue()]
+        for line, code, names, key in raised(tree):
+            where = f"{name}:{line}: {code}"
             known = catalogue().get(code)
             if known is None:
                 found.append(f"{where} has no entry")
                 continue
-            missing = known.en.variables() - {"place"} - (names or set())
+            missing = known.en.variables() - KNOWN_ANYWAY - (names or set())
             if names is not None and missing:
                 found.append(f"{where} does not give {', '.join(sorted(missing))}")
             template = (known.key or "").split("{")[0]
@@ -69,8 +85,10 @@ def test_a_code_without_entry_a_missing_variable_and_a_wrong_key_are_caught(tmp_
         'a = Problem("no-such-code")\n'
         'b = Problem("payment-unmapped", "payment.method", {"method": "X"}, key=f"shipping:{x}")\n'
         'c = Problem("payment-unmapped", values={"payment": "X"}, key="payment:X")\n'
+        "d = \"INSERT INTO transitions SELECT id, 'running', 'failed', claim_no, 'made-up' FROM u\"\n"
     )
     assert complaints(tmp_path) == [
+        "services/importer/stage.py:4: made-up has no entry",
         "services/importer/stage.py:1: no-such-code has no entry",
         "services/importer/stage.py:2: payment-unmapped does not give payment",
         "services/importer/stage.py:2: payment-unmapped has the key shipping:…, the catalogue says payment:{payment}",
@@ -102,7 +120,7 @@ def test_an_explanation_with_all_values_shows_them_and_no_placeholder(code: str)
 def test_a_missing_value_shows_as_its_name_and_never_raises(code: str) -> None:
     said = explain(Problem(code), "de")
     text = " ".join((said.title, said.cause, *said.steps))
-    assert all(f"‹{name}›" in text for name in entry(code).de.variables() - {"place"})
+    assert all(f"‹{name}›" in text for name in entry(code).de.variables() - KNOWN_ANYWAY)
     assert "{" not in text
 
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as some
 
-from shared.errors.catalogue import catalogue
 from shared.errors.fingerprint import fingerprint
 
 words = some.text("abcdefghijklmnopqrstuvwxyz äöüß", max_size=20)
@@ -71,4 +70,3 @@ def test_the_place_in_our_code_counts_but_not_its_line() -> None:
         except ValueError as exc:
             marks.append(fingerprint(exc))
     assert marks[0] == marks[1] != outside
-    assert catalogue()["unclassified"].retry == "backoff"
