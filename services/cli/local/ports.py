@@ -4,6 +4,7 @@ Used by every server of this folder and by `connect up`.
 """
 
 import socket
+import time
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -19,6 +20,16 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         except OSError:
             return False
         return True
+
+
+def free_soon(port: int, host: str = LOOPBACK, patience: float = 1.0) -> bool:
+    """Like `is_free`, but gives a server that was just killed a moment (seconds) to let go of it."""
+    deadline = time.monotonic() + patience
+    while not is_free(port, host):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def any_free(host: str = LOOPBACK) -> int:

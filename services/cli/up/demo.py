@@ -1,0 +1,57 @@
+"""The demo's interface: made once, then only pointed at where the stand-ins are this time.
+
+Enters: a connection, the seal, the stand-ins' addresses. Called by `run.py`. What it holds is data: `demo.toml`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from shared.connectors.contract import Connector
+from shared.db.connect import Connection
+from shared.records.interfaces import NewSide, add_interface, read, save_mapping, save_side
+from shared.seal import Seal
+
+
+def description() -> dict[str, Any]:
+    """What `demo.toml` says."""
+    return tomllib.loads((resources.files("services.cli.up") / "demo.toml").read_text(encoding="utf-8"))
+
+
+def seed(conn: Connection, seal: Seal, addresses: Mapping[str, str], connectors: Mapping[str, Connector]) -> None:
+    """Add the demo's interface if it is missing; else bring its base URLs up to date."""
+    demo = description()
+    slug = demo["slug"]
+    sides = {side: _side(demo[side], addresses, connectors) for side in ("marketplace", "erp")}
+    known = read(conn, seal, slug)
+    if known is None:
+        add_interface(
+            conn,
+            seal,
+            slug=slug,
+            title=demo["title"],
+            marketplace=demo["marketplace"]["connector"],
+            erp=demo["erp"]["connector"],
+            mode="live",
+            marketplace_side=sides["marketplace"],
+            erp_side=sides["erp"],
+            poll_seconds=demo["poll_seconds"],
+        )
+        for kind, pairs in demo["mappings"].items():
+            for source, target in pairs.items():
+                save_mapping(conn, slug, kind, source, target)
+        return
+    for side, new in sides.items():
+        old = known.sides[side]
+        if old.settings.get("base_url") != new.settings["base_url"]:
+            settings = {**old.settings, "base_url": new.settings["base_url"]}
+            save_side(conn, seal, slug, side, NewSide(settings, old.secrets, old.calls_per_second, old.calls_at_once))
+
+
+def _side(side: Mapping[str, Any], addresses: Mapping[str, str], connectors: Mapping[str, Connector]) -> NewSide:
+    """Settings and secrets as the connector wants them; what it does not know is an error in demo.toml."""
+    connector = connectors[side["connector"]]
+    settings = {"base_url": addresses[side["connector"]], **side["settings"]}
+    connector.settings.model_validate({**settings, **side["secrets"]})
+    return NewSide(settings, side["secrets"], float(side["calls_per_second"]))
