@@ -160,7 +160,7 @@ class Supervisor:
                 continue
             try:
                 self._changed(name)
-            except Exception as error:  # noqa: BLE001 - whatever it is, looking after the others goes on
+            except Exception as error:  # whatever it is, looking after the others goes on
                 if name not in self._untold:
                     self._say(f"{name} is back, but the others could not be told yet: {error}")
                     self._untold.add(name)

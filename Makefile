@@ -1,0 +1,100 @@
+# Everything starts here: `make help`. Needs Python 3.11 or newer and make; the rest comes with `make setup`.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8080
+BROKER ?=
+ARGS ?=
+TESTS ?= tests
+# `make run` keeps its data beside the code, so that two checkouts do not meet.
+CONNECT_DATA_DIR ?= .connect
+export CONNECT_DATA_DIR
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV_READY := $(VENV)/.dev-ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-annotate pyproject.toml
+CODE := services shared tests benchmarks
+
+.PHONY: help
+help: ## Show what there is
+	@printf 'Connect. Start with: make run\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
+	@printf '\nFor example: make run PORT=8081, make run BROKER=rabbitmq, make test TESTS=tests/unit\n'
+
+.PHONY: run
+run: $(READY) ## Start everything on this machine with demo data (PORT=8080, BROKER=rabbitmq, ARGS=…, CONNECT_…)
+	@exec $(BIN)/connect up --demo --port $(PORT) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with all that running needs, and the command .venv/bin/connect
+
+$(READY): requirements/runtime.txt requirements/build.txt pyproject.toml scripts/make-venv
+	@scripts/make-venv $(VENV)
+	@echo 'Installing what Connect needs (once, about a minute)'
+	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) install --no-build-isolation --no-deps --no-index --editable .
+	@touch $@
+
+.PHONY: setup-dev
+setup-dev: $(DEV_READY) ## The same, and all that testing and checking need
+
+$(DEV_READY): requirements/dev.txt $(READY)
+	@echo 'Installing the tools for tests and checks (once, about a minute)'
+	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@touch $@
+
+.PHONY: test
+test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
+	@$(BIN)/python -m pytest -n auto -m 'not faults_full' $(TESTS) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(DEV_READY) ## The tests that need no server, in seconds
+	@$(BIN)/python -m pytest -n auto -q -m 'not servers and not web and not faults and not faults_full' tests $(ARGS)
+
+.PHONY: check
+check: $(DEV_READY) ## Style, types, house rules, generated files, deployment files, known weak patterns
+	@scripts/check $(CODE)
+
+.PHONY: fmt
+fmt: $(DEV_READY) ## Put the code in its form
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+.PHONY: generate
+generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states)
+	@$(BIN)/python -m services.cli.generated
+
+.PHONY: lock
+lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRADE=1), or only what changed in it
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/runtime.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/runtime.txt -o requirements/dev.txt
+	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
+		-o requirements/build.txt
+
+.PHONY: audit
+audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.txt
+
+.PHONY: bench
+bench: $(DEV_READY) ## Measure Connect and its peers side by side
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: faults
+faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice
+	@$(BIN)/python -m pytest -m 'faults or faults_full' tests/faults $(ARGS)
+
+.PHONY: faults-quick
+faults-quick: $(DEV_READY) ## The short share of them
+	@$(BIN)/python -m pytest -m 'faults and not faults_full' tests/faults $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was made here: .venv, caches. Data in .connect stays
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
