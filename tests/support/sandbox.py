@@ -1,0 +1,90 @@
+"""Starts the stand-ins as a process of their own, and speaks to their control side."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass
+class Stand:
+    """One running process: the address of each stand-in by connector."""
+
+    addresses: dict[str, str]
+    process: subprocess.Popen[str]
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30, trust_env=False))
+
+    def state(self, key: str) -> Any:
+        """Everything a stand-in holds."""
+        return self._call("GET", key, "state")
+
+    def calls(self, key: str) -> dict[str, int]:
+        """Calls per operation."""
+        return dict(self._call("GET", key, "calls"))
+
+    def place(self, key: str, count: int = 1, *defects: str, **more: Any) -> list[str]:
+        """Place orders at a marketplace; answers their numbers."""
+        return list(self._call("POST", key, "orders", {"count": count, "defects": defects, **more})["numbers"])
+
+    def cancel(self, key: str, number: str) -> None:
+        """The buyer cancels."""
+        self._call("POST", key, f"orders/{number}/cancel", {})
+
+    def products(self, key: str, *skus: str) -> None:
+        """Make SKUs known."""
+        self._call("POST", key, "products", [{"sku": sku} for sku in skus])
+
+    def fault(self, key: str, fault: str, operation: str = "*", times: int = 1, **more: Any) -> None:
+        """Let a fault strike the next calls."""
+        self._call("POST", key, "faults", {"operation": operation, "fault": fault, "times": times, **more})
+
+    def clear(self, key: str) -> None:
+        """No more faults."""
+        self._call("DELETE", key, "faults")
+
+    def settings(self, key: str, **values: float) -> None:
+        """Change settings of a stand-in, e.g. `search_lag=0`."""
+        self._call("POST", key, "settings", values)
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def _call(self, method: str, key: str, what: str, body: Any = None) -> Any:
+        answer = self.client.request(method, f"{self.addresses[key]}/_sandbox/{what}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+
+@contextmanager
+def sandbox(folder: Path, ports: Mapping[str, int] | None = None, *arguments: str) -> Iterator[Stand]:
+    """Run the stand-ins on free ports (or the given ones) with their state in `folder`."""
+    wanted = ",".join(f"{key}={port}" for key, port in (ports or {}).items())
+    command = [sys.executable, "-m", "services.sandbox", "--folder", str(folder), "--ports", wanted, *arguments]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, f"the sandbox did not start: exit {process.wait(10)}"
+        stand = Stand(json.loads(line), process)
+        with stand.client:
+            yield stand
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
