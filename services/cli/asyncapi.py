@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from shared.broker.topology import EVENTS_EXCHANGE, connect_topology
 from shared.events.envelope import CONTRACTS
 
-EXCHANGE = "connect.events"
 CONTENT_TYPE = "application/cloudevents+json"
 SCHEMAS = "#/components/schemas/"
 BINDING = "0.3.0"
@@ -44,8 +44,10 @@ def document() -> dict[str, Any]:
     for event_type in CONTRACTS:
         slug = event_type.rpartition(".")[0]
         made["components"]["messages"][event_type] = _message(event_type, SUMMARY[slug], made["components"]["schemas"])
-        made["channels"] |= {event_type: _exchange_channel(event_type), slug: _queue_channel(event_type, slug)}
-        for channel in (event_type, slug):
+        made["channels"][event_type] = _exchange_channel(event_type)
+        queues = connect_topology().route(EVENTS_EXCHANGE, f"{event_type}.any")
+        made["channels"] |= {queue: _queue_channel(event_type, queue) for queue in queues}
+        for channel in (event_type, *queues):
             made["operations"][f"consume-{channel}"] = {
                 "action": "receive",
                 "channel": {"$ref": f"#/channels/{channel}"},
@@ -57,20 +59,21 @@ def document() -> dict[str, Any]:
 
 
 def _exchange_channel(event_type: str) -> dict[str, Any]:
-    exchange = {"name": EXCHANGE, "type": "topic", "durable": True, "autoDelete": False}
+    kinds = {exchange.name: exchange.type for exchange in connect_topology().exchanges}
+    exchange = {"name": EVENTS_EXCHANGE, "type": kinds[EVENTS_EXCHANGE], "durable": True, "autoDelete": False}
     return {
         "address": f"{event_type}.{{interface}}",
-        "description": f"Routing key on the topic exchange {EXCHANGE}. The interface in the body decides.",
+        "description": f"Routing key on the topic exchange {EVENTS_EXCHANGE}. The interface in the body decides.",
         "parameters": {"interface": {"description": "The interface's slug.", "examples": ["otto-de"]}},
         "messages": _messages(event_type),
         "bindings": {"amqp": {"is": "routingKey", "exchange": exchange, "bindingVersion": BINDING}},
     }
 
 
-def _queue_channel(event_type: str, slug: str) -> dict[str, Any]:
-    queue = {"name": slug, "durable": True, "exclusive": False, "autoDelete": False}
+def _queue_channel(event_type: str, name: str) -> dict[str, Any]:
+    queue = {"name": name, "durable": True, "exclusive": False, "autoDelete": False}
     return {
-        "address": slug,
+        "address": name,
         "description": "The queue, for publishers that know only its name and use the default exchange.",
         "messages": _messages(event_type),
         "bindings": {"amqp": {"is": "queue", "queue": queue, "bindingVersion": BINDING}},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.asyncapi import document
+from shared.broker import definitions
 from shared.events.schemas import schemas
 from shared.records.draw import markdown
 
@@ -19,7 +20,12 @@ from shared.records.draw import markdown
 def contents() -> dict[str, str]:
     """Path below the project's root → what the file has to contain."""
     made = {f"docs/schemas/{event_type}.json": _json(schema) for event_type, schema in schemas().items()}
-    return {**made, "docs/asyncapi.json": _json(document()), "docs/states.md": markdown()}
+    return {
+        **made,
+        "docs/asyncapi.json": _json(document()),
+        "docs/states.md": markdown(),
+        "deploy/rabbitmq/definitions.json": definitions.text(),
+    }
 
 
 def stale(root: Path) -> list[str]:
