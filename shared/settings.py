@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     fault: str = Field("", description="failpoints, for tests only; see shared/failpoint.py")
     port: int = Field(8080, ge=0, le=65535, description="of the Journal's pages and API")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="of /metrics; unset: the service's own")
+    host: str = Field("127.0.0.1", description="address that the Journal listens on")
+    metrics_host: str = Field("127.0.0.1", description="address that /metrics listens on")
 
     def database(self) -> str:
         """The database's URL, or SettingsError."""

@@ -35,8 +35,8 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settl
         return Settlement(claim, outcome, state, started_at, called=said.called, detail=said.detail, **more)  # type: ignore[arg-type]
 
     match said:
-        case Done(remote=remote, sent=sent):
-            return settlement(State.DONE, "done", remote=remote, sent=sent)
+        case Done(remote=remote, sent=sent, note=note):
+            return settlement(State.DONE, "done", problems=(note,) if note else (), remote=remote, sent=sent)
         case Warned(problems=problems, remote=remote, sent=sent):
             return settlement(State.WARNING, "warning", problems=problems, remote=remote, sent=sent)
         case Retry(problem=problem, after=least):
@@ -73,8 +73,9 @@ def from_remote_error(error: RemoteError, *, called: bool, lag: float = 0.0) -> 
     After an unknown outcome of a call that is not idempotent the next look waits for the look-up's lag.
     """
     values = {"detail": error.detail, "status": str(error.status or "")}
+    maybe_done = called and error.reason.outcome_unknown
     if error.reason in CONNECTION:
-        least = max(error.retry_after or 0.0, 2 * lag if called and error.reason.outcome_unknown else 0.0)
-        return Retry(Problem(str(error.reason), values=values), least, called=called and error.reason.outcome_unknown)
+        least = max(error.retry_after or 0.0, 2 * lag if maybe_done else 0.0)
+        return Retry(Problem(str(error.reason), values=values), least, called=maybe_done)
     problems = error.problems or (Problem(str(error.reason), values=values),)
-    return Fail(tuple(problems), called=called)
+    return Fail(tuple(problems), called=maybe_done)

@@ -21,7 +21,7 @@ from shared.failpoint import Planted
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.judge import from_remote_error
-from shared.runtime.outcome import Fail, Outcome, Released, Retry
+from shared.runtime.outcome import Fail, Hold, Outcome, Released
 from shared.runtime.stage import Held, LeaseTooShort, Opened
 
 FLOOR_SLACK = timedelta(seconds=5)
@@ -84,7 +84,7 @@ class Lane:
         return self.floor
 
     def claimed(self, claims: Sequence[Claim], wanted: int, scanned_all: bool) -> None:
-        """Note how far the claim got. What a floor hides is found by the poll and the next full scan, ten seconds later."""
+        """Note how far the claim got. What a floor hides is found by the next full scan, ten seconds later."""
         if scanned_all:
             self.scanned_at = time.monotonic()
         if claims:
@@ -139,7 +139,7 @@ class Lane:
         except RemoteError as error:
             return from_remote_error(error, called=False)
         except LeaseTooShort:
-            return Retry(Problem("lease-too-short"))
+            return Hold(Problem("lease-too-short"), 0.0)
         except Planted as error:
             self._fatal(error)
             raise

@@ -18,10 +18,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Done(Outcome):
-    """Verified. remote: the number there. sent: the remote system has the claimed copy now."""
+    """Verified. remote: the number there. sent: the remote system has the claimed copy now. note: worth a sentence."""
 
     remote: str | None = None
     sent: bool = True
+    note: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Work:
         self._interfaces: dict[str, Summary] = {}
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unsettled: list[Report] = []
+        self._to_read_back: list[Settlement] = []
         self._poll_at = 0.0
         self._renew_at = 0.0
 
@@ -82,6 +83,7 @@ class Work:
 
     def _work(self, conn: Connection) -> None:
         self._poll_at = 0.0
+        self._read_back(conn)
         while not self._w.stopping():
             self._w.beat()
             for name in self._bell.wait(self._patience()):
@@ -242,11 +244,17 @@ class Work:
             return
         for report, settlement in judged:
             self._report(report, settlement, done.states.get(report.held.claim.id))
-        if any(settlement.called for settlement in done.refused):
-            lag = max(report.lane.opened.lag for report in batch)
-            found = mark_for_reading_back(conn, done.refused, lag)
-            self._log.warning("work.read-back", count=found)
+        self._to_read_back += [settlement for settlement in done.refused if settlement.called]
+        self._read_back(conn)
         self._watch_breakers(conn, judged)
+
+    def _read_back(self, conn: Connection) -> None:
+        """Calls were made for records that had been taken over meanwhile: somebody must look what came of them."""
+        if self._to_read_back:
+            lag = max(lane.opened.lag for lane in self._lanes.values())
+            found = mark_for_reading_back(conn, self._to_read_back, lag)
+            self._to_read_back = []
+            self._log.warning("work.read-back", count=found)
 
     def _watch_breakers(self, conn: Connection, judged: Sequence[tuple[Report, Settlement]]) -> None:
         for report, settlement in judged:

@@ -1,0 +1,141 @@
+"""Wires the importer: `python -m services.importer`. What runs is in the modules that are put together here.
+
+order-imported ─▶ collect ─▶ records ─▶ work (stage erp) ─▶ ERP
+marketplace ─▶ poll ─▶ order-imported        fetch: orders asked for by number
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from services.importer.fetch import Fetch, take_in_fresh
+from services.importer.poll import Poll
+from services.importer.remotes import Remotes
+from services.importer.stage import ErpStage
+from services.importer.upkeep import Upkeep
+from shared.broker.apply import check
+from shared.broker.open import open_consumer, open_publisher
+from shared.connectors.contract import SourceOrder
+from shared.connectors.registry import discover
+from shared.db.connect import Connection, connect, open_pool
+from shared.db.migrate import pending
+from shared.failpoint import Failpoints
+from shared.log import set_up
+from shared.metrics import Metrics
+from shared.records.change import Outcome
+from shared.records.interfaces import Interface, read
+from shared.runtime.bell import Bell
+from shared.runtime.collect import Collect, Ports
+from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.probe import Probe
+from shared.runtime.wakeups import listen
+from shared.runtime.work import Wiring, Work
+from shared.seal import Seal
+from shared.settings import Settings, SettingsError, load
+from shared.version import VERSION
+
+SERVICE = "importer"
+EVENT = "order-imported"
+QUEUES = (EVENT, f"{EVENT}.dead", "connect.unrouted")
+Beat = Callable[[], None]
+
+
+def run(settings: Settings) -> int:
+    """Run until a signal; returns the exit code. Raises SettingsError."""
+    database, broker = settings.database(), settings.broker()
+    seal = Seal(settings.secret())
+    if missing := pending(database):
+        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
+    metrics = Metrics(SERVICE, VERSION)
+    life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
+    failpoint = Failpoints(settings.fault)
+    pool = open_pool(database, "connect-importer-calls", 8)
+    remotes = Remotes(discover(), pool, metrics)
+    bell = Bell()
+    publisher = open_publisher(broker, name="connect-importer-wake")
+
+    def link(name: str) -> Callable[[], Connection]:
+        return partial(connect, database, f"connect-importer-{name}")
+
+    def interface(conn: Connection, slug: str) -> Interface | None:
+        return read(conn, seal, slug)
+
+    def restage(slug: str, found: SourceOrder) -> bool:
+        with pool.connection() as conn:
+            return take_in_fresh(conn, slug, found, failpoint).outcome is Outcome.APPLIED
+
+    stage = ErpStage(remotes, failpoint, restage)
+
+    def intake(beat: Beat) -> None:
+        consume = partial(open_consumer, broker, QUEUES, name="connect-importer-intake")
+        ports = Ports(link("intake"), consume, publisher, metrics, failpoint, beat, life.stopping, life.pause)
+        Collect(EVENT, ports).run()
+
+    def work(beat: Beat) -> None:
+        Work(stage, bell, metrics, Wiring(link("work"), interface, failpoint, beat, life.fatal, life.stopping)).run()
+
+    def wakeups(beat: Beat) -> None:
+        consume = partial(open_consumer, broker, (f"connect.wake.{stage.name}",), name="connect-importer-work")
+        listen(consume, bell, beat=beat, stopping=life.stopping, pause=life.pause)
+
+    def probe(beat: Beat) -> None:
+        Probe(
+            stage, metrics, connect=link("probe"), read=interface, beat=beat, stopping=life.stopping, pause=life.pause
+        ).run()
+
+    def poll(beat: Beat) -> None:
+        Poll(
+            connect=link("poll"),
+            read=interface,
+            open_source=remotes.marketplace,
+            open_publisher=partial(open_publisher, broker, name="connect-importer-poll"),
+            polled=lambda slug, at: metrics.last_poll.labels(slug).set(at.timestamp()),
+            failpoint=failpoint,
+            fatal=life.fatal,
+        ).run(beat, life.stopping, life.pause)
+
+    def fetch(beat: Beat) -> None:
+        Fetch(
+            connect=link("fetch"), read=interface, open_source=remotes.marketplace, bell=bell, failpoint=failpoint
+        ).run(beat, life.stopping, life.pause)
+
+    def upkeep(beat: Beat) -> None:
+        Upkeep(metrics, link("upkeep")).run(beat, life.stopping, life.pause)
+
+    def database_answers() -> str | None:
+        with pool.connection(timeout=2) as conn:
+            conn.execute("SELECT 1")
+        return None
+
+    def broker_answers() -> str | None:
+        return "; ".join(check(broker)) or None
+
+    for loop in (intake, work, wakeups, probe, poll, fetch, upkeep):
+        life.loop(loop.__name__, loop)
+    life.check("database", database_answers)
+    life.check("broker", broker_answers)
+    try:
+        return life.run()
+    finally:
+        publisher.close()
+        pool.close(timeout=2)
+
+
+def main() -> int:
+    """Entry point of `connect serve importer`."""
+    try:
+        settings = load()
+        set_up(SERVICE, settings.log_format)
+        return run(settings)
+    except SettingsError as error:
+        set_up(SERVICE)
+        structlog.get_logger().error("service.not-started", problems=str(error))
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""The stage *erp* as the work loop needs it: opens a handler for each interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.importer.erp import SKU, OrderCreation, Tools
+from services.importer.remotes import Remotes
+from shared.connectors.contract import SourceOrder
+from shared.records.interfaces import Interface
+
+
+class ErpStage:
+    """Order-import, stage *erp*: creating an order is not idempotent, so a claim is an intent."""
+
+    name = "erp"
+    flow = "order-import"
+    side = "erp"
+    intends = True
+    inline = False
+    probes = (SKU,)
+
+    def __init__(
+        self, remotes: Remotes, failpoint: Callable[[str], None], restage: Callable[[str, SourceOrder], bool]
+    ) -> None:
+        self._remotes = remotes
+        self._failpoint = failpoint
+        self._restage = restage
+
+    def open(self, interface: Interface) -> OrderCreation:
+        """Both sides of the interface: the ERP to create in, the marketplace to read again. Raises ValueError."""
+        calls = self._remotes.calls(interface, "erp")
+        sink, close_sink, lag = self._remotes.erp(interface, calls)
+        source, close_source = self._remotes.marketplace(interface)
+
+        def close() -> None:
+            close_sink()
+            close_source()
+
+        return OrderCreation(interface, sink, source, lag, Tools(calls.guarded, self._failpoint, self._restage, close))

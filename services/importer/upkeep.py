@@ -1,0 +1,56 @@
+"""Once in a while: gauges from the database, and the months of transitions made ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from shared.db.connect import Connection
+from shared.metrics import Metrics
+
+EACH_SECONDS = 15.0
+MONTHS_AHEAD = 3
+
+_RECORDS = "SELECT flow, interface, stage, state, count(*) FROM records WHERE NOT test GROUP BY 1, 2, 3, 4"
+_OLDEST = (
+    "SELECT flow, interface, extract(epoch FROM min(received_at))::float8 FROM records"
+    " WHERE due_at IS NOT NULL AND NOT test AND code IS DISTINCT FROM 'announced' GROUP BY 1, 2"
+)
+_POLLS = "SELECT interface, extract(epoch FROM ok_at)::float8 FROM cursors WHERE ok_at IS NOT NULL"
+
+
+class Upkeep:
+    """The loop."""
+
+    def __init__(self, metrics: Metrics, connect: Callable[[], Connection]) -> None:
+        self._metrics = metrics
+        self._connect = connect
+        self._log = structlog.get_logger()
+
+    def run(self, beat: Callable[[], None], stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
+        """Until stopping."""
+        while not stopping():
+            beat()
+            try:
+                with self._connect() as conn:
+                    self.once(conn)
+            except psycopg.OperationalError as error:
+                self._log.warning("upkeep.database-gone", error=error)
+            pause(EACH_SECONDS)
+
+    def once(self, conn: Connection) -> None:
+        """One round."""
+        row = conn.execute("SELECT make_transition_months(%s)", (MONTHS_AHEAD,)).fetchone()
+        if row and row[0]:
+            self._log.info("upkeep.months-made", months=row[0])
+        m = self._metrics
+        m.records.clear()
+        for flow, interface, stage, state, count in conn.execute(_RECORDS):
+            m.records.labels(flow, interface, stage, state).set(count)
+        m.oldest.clear()
+        for flow, interface, oldest in conn.execute(_OLDEST):
+            m.oldest.labels(flow, interface).set(oldest)
+        for interface, at in conn.execute(_POLLS):
+            m.last_poll.labels(interface).set(at)

@@ -1,0 +1,178 @@
+"""A service's life: loops on threads, signals, a watchdog, and the port with /livez, /readyz and /metrics.
+
+SIGTERM or SIGINT: loops see `stopping`, finish what they hold and end; a second signal leaves at once. A loop that
+raises ends the process with 1, a loop without progress ends it with 70 after writing every thread's stack: both are for
+the supervisor to start again, because a process in an unknown state is worse than a new one.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+
+import structlog
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.failpoint import Planted
+from shared.metrics import Metrics
+
+STALL_SECONDS = 60.0
+GRACE_SECONDS = 40.0
+EXIT_CRASHED = 1
+EXIT_STALLED = 70
+
+
+@dataclass(slots=True)
+class Loop:
+    """One thread of a service. `beat` says that it makes progress."""
+
+    name: str
+    thread: threading.Thread
+    stall_seconds: float
+    at: float
+
+    def beat(self) -> None:
+        """Progress."""
+        self.at = time.monotonic()
+
+
+Check = Callable[[], str | None]
+"""None when well, else what is wrong in a few words."""
+
+
+class Lifecycle:
+    """The frame of one service process."""
+
+    def __init__(self, service: str, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
+        self.service = service
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._loops: list[Loop] = []
+        self._checks: dict[str, Check] = {}
+        self._exit = 0
+        self._log = structlog.get_logger()
+        self._server = ThreadingHTTPServer((host, port), self._handler())
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+
+    def stopping(self) -> bool:
+        """Whether to finish."""
+        return self._stop.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past a stop."""
+        self._stop.wait(seconds)
+
+    def check(self, name: str, check: Check) -> None:
+        """Add a condition of /readyz. It runs per request and must be quick."""
+        self._checks[name] = check
+
+    def loop(self, name: str, run: Callable[[Callable[[], None]], None], stall_seconds: float = STALL_SECONDS) -> None:
+        """Add a loop; `run` gets its `beat` and returns when stopping."""
+        loop = Loop(name, threading.Thread(name=name, daemon=True), stall_seconds, time.monotonic())
+
+        def guarded() -> None:
+            try:
+                run(loop.beat)
+                if not self.stopping():
+                    raise RuntimeError(f"the loop {name} ended")
+            except Exception as error:
+                self.fatal(error)
+
+        loop.thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._loops.append(loop)
+
+    def fatal(self, error: BaseException) -> None:
+        """End the process now: what is in hand is protected by leases and by unacked messages."""
+        self._log.error("service.crashed", error=error, exc_info=not isinstance(error, Planted))
+        sys.stderr.flush()
+        os._exit(EXIT_CRASHED)
+
+    def run(self) -> int:
+        """Start everything, wait for a signal, stop everything. Returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        for loop in self._loops:
+            loop.at = time.monotonic()
+            loop.thread.start()
+        self._log.info("service.started", port=self.port, pid=os.getpid())
+        while not self._stop.wait(1.0):
+            self._watch()
+        end = time.monotonic() + GRACE_SECONDS
+        for loop in self._loops:
+            loop.thread.join(max(0.0, end - time.monotonic()))
+        late = [loop.name for loop in self._loops if loop.thread.is_alive()]
+        self._server.shutdown()
+        self._log.info("service.stopped", names=late)
+        return self._exit
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if self._stop.is_set():
+            os._exit(128 + number)
+        self._stop.set()
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for loop in self._loops:
+            self._metrics.loop_age.labels(loop.name).set(time.time() - (now - loop.at))
+            if now - loop.at > loop.stall_seconds:
+                self._log.error("service.stalled", loop=loop.name, seconds=round(now - loop.at))
+                faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+                sys.stderr.flush()
+                os._exit(EXIT_STALLED)
+
+    def _ready(self) -> dict[str, str]:
+        problems = {}
+        for name, check in self._checks.items():
+            try:
+                wrong = check()
+            except Exception as error:
+                wrong = type(error).__name__
+            if wrong is not None:
+                problems[name] = wrong
+        return problems
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        frame = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """GET only."""
+
+            timeout = 10
+
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                if path == "/metrics":
+                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest(frame._metrics.registry))  # type: ignore[no-untyped-call]
+                elif path == "/livez":
+                    self._json(200, {"service": frame.service, "alive": True})
+                elif path == "/readyz":
+                    problems = frame._ready()
+                    self._json(503 if problems else 200, {"service": frame.service, "problems": problems})
+                else:
+                    self._json(404, {"title": "Not found", "status": 404})
+
+            def _json(self, status: int, value: object) -> None:
+                self._answer(status, "application/json", json.dumps(value).encode())
+
+            def _answer(self, status: int, content_type: str, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Scrapes every two seconds are not news."""
+
+        return Handler
