@@ -180,6 +180,8 @@ BAD = [
     (ORDER, "data.interface", ""),
     (ORDER, "data.interface", ...),
     (ORDER, "time", "2026-11-23T10:00:00"),
+    (ORDER, "time", "9999-12-31T23:59:59-05:00"),
+    (ORDER, "time", "0001-01-01T00:00:00+05:00"),
     (ORDER, "time", ...),
     (ORDER, "id", ""),
     (ORDER, "id", 7),
