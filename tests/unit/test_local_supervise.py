@@ -1,0 +1,114 @@
+"""The supervisor: what ends is started again, a signal stops everything in order, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import gone, until
+
+ROOT = Path(__file__).parents[2]
+# Two groups: `below` stands for a server, `deaf` and `above` for services; each writes its end into the folder.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from services.cli.local.supervise import StopAsked, Supervisor
+from services.cli.local.ward import Launch, Service
+
+folder = Path(sys.argv[1])
+CODE = '''
+import signal, sys, time
+def end(*_):
+    if sys.argv[2] != "deaf":
+        open(sys.argv[1] + "/order", "a").write(sys.argv[2] + " ")
+        sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+open(sys.argv[1] + "/up-" + sys.argv[2], "w").close()
+while True: time.sleep(60)
+'''
+
+def announce(_=""):
+    (folder / "pids.new").write_text(json.dumps(supervisor.pids()))
+    (folder / "pids.new").rename(folder / "pids")
+
+def service(name):
+    return Service(name, lambda: Launch([sys.executable, "-c", CODE, str(folder), name], {}),
+                   log=folder / "log", on_exit=supervisor.exited(name))
+
+supervisor = Supervisor(lambda text: print(text, flush=True), announce)
+supervisor.take_signals()
+supervisor.start({"below": service("below")})
+supervisor.start({name: service(name) for name in sys.argv[2:]})
+announce()
+supervisor.watch()
+supervisor.stop()
+"""
+
+
+class Run:
+    """The program above, with its services."""
+
+    def __init__(self, folder: Path, *services: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder), *services],
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+            stdout=(folder / "said").open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        for name in ("below", *services):
+            until(lambda name=name: (folder / f"up-{name}").exists(), f"{name} runs")  # type: ignore[misc]
+        until((folder / "pids").exists, "the pids are written")
+
+    def pids(self) -> dict[str, int]:
+        read: dict[str, int] = __import__("json").loads((self.folder / "pids").read_text())
+        return read
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Run]]:
+    started: list[Run] = []
+    yield started
+    for run in started:
+        run.process.kill()
+        run.process.wait()
+
+
+def test_what_is_killed_comes_back_with_another_pid(tmp_path: Path, runs: list[Run]) -> None:
+    runs.append(run := Run(tmp_path, "above"))
+    before = run.pids()
+    os.kill(before["above"], signal.SIGKILL)
+    until(lambda: run.pids().get("above") not in (None, before["above"]), "it is started again")
+    assert run.pids()["below"] == before["below"]
+    assert "above is back" in until((tmp_path / "said").read_text, "something is said")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_services_before_servers(tmp_path: Path, runs: list[Run], number: signal.Signals) -> None:
+    runs.append(run := Run(tmp_path, "above"))
+    run.process.send_signal(number)
+    assert run.process.wait(30) == 0
+    assert (tmp_path / "order").read_text() == "above below "
+    assert all(gone(pid) for pid in run.pids().values())
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path, runs: list[Run]) -> None:
+    runs.append(run := Run(tmp_path, "deaf"))
+    run.process.send_signal(signal.SIGINT)
+    until(lambda: "Ctrl-C again" in (tmp_path / "said").read_text(), "it says that it waits")
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(10) == 130
+    until(lambda: all(gone(pid) for pid in run.pids().values()), "all are gone")
+
+
+def test_nothing_survives_the_supervisor(tmp_path: Path, runs: list[Run]) -> None:
+    runs.append(run := Run(tmp_path, "deaf", "above"))
+    run.process.kill()
+    run.process.wait()
+    until(lambda: all(gone(pid) for pid in run.pids().values()), "all are gone")
