@@ -14,12 +14,15 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 ALLOWED: frozenset[str] = frozenset(
-    "event level timestamp service thread logger exception error code codes count counts interface flow stage state"
-    " record records queue queues origin outcome outcomes reason seconds waited attempt attempts batch trace_id"
-    " event_id rejection rejections version port url pid signal name names operation status side key keys host"
-    " migrations months released claimed settled published fates watermark method route user role deadline"
-    " loop stacks fingerprint problems what revision".split()  # noqa: SIM905
-)
+    (
+        "attempt", "attempts", "batch", "claimed", "code", "codes", "count", "counts", "deadline", "error", "event",
+        "event_id", "exception", "fates", "fingerprint", "flow", "host", "interface", "key", "keys", "level", "logger",
+        "loop", "method", "migrations", "months", "name", "names", "operation", "origin", "outcome", "outcomes", "pid",
+        "port", "problems", "published", "queue", "queues", "reason", "record", "records", "rejection", "rejections",
+        "released", "revision", "role", "route", "seconds", "service", "settled", "side", "signal", "stacks", "stage",
+        "state", "status", "thread", "timestamp", "trace_id", "url", "user", "version", "waited", "watermark", "what",
+    )
+)  # fmt: skip
 
 
 def _only_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:

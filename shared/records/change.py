@@ -31,10 +31,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """outcome of the input; state is the record's next one, None where it stays as it is."""
+    """outcome of the input; state is the record's next one, None where it stays as it is.
+
+    confirms: the same data as of a later time. The staged copy now counts as that new, or an older change could overtake.
+    """
 
     outcome: Outcome
     state: State | None = None
+    confirms: bool = False
 
 
 def decide(staged: Standing, state: State, new: Standing) -> Decision:
@@ -43,8 +47,9 @@ def decide(staged: Standing, state: State, new: Standing) -> Decision:
     Receipt breaks a tie: what comes later with the same `changed_at` and `version` is newer. While a worker holds the
     record only the wanted copy is replaced; its settle notices and goes back to pending.
     """
+    older = (new.changed_at, new.version) < (staged.changed_at, staged.version)
     if new.data_hash == staged.data_hash:
-        return Decision(Outcome.DUPLICATE)
-    if (new.changed_at, new.version) < (staged.changed_at, staged.version):
+        return Decision(Outcome.DUPLICATE, confirms=not older)
+    if older:
         return Decision(Outcome.SUPERSEDED)
     return Decision(Outcome.APPLIED, None if state is State.RUNNING else State.PENDING)

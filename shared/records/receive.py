@@ -169,6 +169,10 @@ def _change(conn: Connection, one: Incoming) -> Received:
     ).fetchone()  # fmt: skip
     if stored is None:  # another intake took the same event in since we looked
         return _again(conn, [one])[one.hash]
+    if decision.confirms:
+        conn.execute(
+            "UPDATE records SET changed_at = %s, version = %s WHERE id = %s", (one.changed_at, one.version, record_id)
+        )
     if decision.outcome is Outcome.APPLIED:
         _apply(conn, one, record_id, State(state), decision)
     return Received(decision.outcome, record_id)
