@@ -104,8 +104,9 @@ class Sandbox:
     async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.fault == "hang":
             await self._wait(fault, receive)
+            await _abort(receive, send)
         elif fault.fault == "reset":
-            _abort(send)
+            await _abort(receive, send)
         elif fault.fault == "html":
             await HTMLResponse("<html><body>Please log in</body></html>")(scope, receive, send)
         elif fault.fault.endswith("_after_success") or fault.fault == "truncated":
@@ -137,18 +138,13 @@ class Sandbox:
             await send({"type": "http.response.start", "status": answer[0]["status"], "headers": headers})
             await send({"type": "http.response.body", "body": b'{"data": [', "more_body": True})
             await asyncio.sleep(0.01)
-            _abort(send)
+            await _abort(receive, send)
 
     async def _wait(self, fault: Fault, receive: Receive) -> None:
         """Keep the client waiting, but no longer than it stays."""
-
-        async def gone() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
         seconds = self.settings["hang_seconds"] if fault.seconds is None else fault.seconds
         try:
-            await asyncio.wait_for(gone(), seconds)
+            await asyncio.wait_for(_gone(receive), seconds)
         except TimeoutError:
             return
 
@@ -183,9 +179,17 @@ class Sandbox:
         return JSONResponse({**self.settings, **vendor})
 
 
-def _abort(send: Send) -> None:
+async def _gone(receive: Receive) -> None:
+    """Until the connection is closed."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _abort(receive: Receive, send: Send) -> None:
     """Break the connection without an answer. ASGI has no word for it, so the server's own transport is taken."""
     transport = send.__self__.transport  # type: ignore[attr-defined]
-    connection: socket.socket = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+    await _gone(receive)

@@ -11,7 +11,7 @@ from shared.connectors.registry import discover
 
 PROJECT = Path(__file__).parents[2]
 # The demo has to say which two systems it connects.
-EXCEPT = re.compile(r"^services/cli/.*(demo|seed|fixed)|^services/sandbox/README\.md")
+EXCEPT = re.compile(r"^services/cli/.*(demo|seed|fixed)")
 
 
 @pytest.mark.parametrize("key", discover())
