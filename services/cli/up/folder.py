@@ -23,7 +23,8 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         """Make the folder if there is none. Raises OSError where that is not possible."""
         self.path = path.expanduser().resolve()
-        self.path.mkdir(parents=True, exist_ok=True)
+        # Passable, not readable: where root must start PostgreSQL as somebody else, that user has to get to its folder.
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.postgres = self.path / "postgres"
         self.rabbitmq = self.path / "rabbitmq"
         self.programs = self.path / "programs"
@@ -49,7 +50,8 @@ class DataFolder:
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
-        self.logs.mkdir(exist_ok=True, mode=0o700)
+        for private in (self.logs, self.sandbox):
+            private.mkdir(exist_ok=True, mode=0o700)
         self.up.unlink(missing_ok=True)
 
     def kept_secret(self, name: str) -> tuple[str, bool]:

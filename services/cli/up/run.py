@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 
@@ -94,6 +95,8 @@ class _Running:
     def start(self) -> None:
         """All steps, in order. Raises with a plain sentence where one fails."""
         self.supervisor.take_signals()
+        if self.demo:
+            self._begin_sandbox()  # first, because it takes a second and needs nobody
         database_url = self._start_database()
         with self.progress.step("Bringing the schema up to date"):
             migrate(database_url)
@@ -103,7 +106,7 @@ class _Running:
         self._secret = self.settings.secret_key.get_secret_value() if self.settings.secret_key else ""
         if not self._secret:
             self._secret, _ = self.folder.kept_secret("secret-key")
-        addresses = self._start_sandbox(database_url) if self.demo else {}
+        addresses = self._await_sandbox(database_url)
         with connect(database_url, "connect-up") as conn:
             login = admin_login(conn, self.folder, own_database=self._postgres is not None)
             token = admin_token(conn, self.folder)
@@ -145,14 +148,16 @@ class _Running:
             self.supervisor.start({"rabbitmq": self._rabbitmq})
         return self._rabbitmq.url
 
-    def _start_sandbox(self, database_url: str) -> dict[str, str]:
+    def _begin_sandbox(self) -> None:
+        every = demo_interface.description()["place_every_seconds"]
+        self._sandbox = SandboxLaunch(self.folder, environment(), every)
+        self.supervisor.start({"sandbox": self._service("sandbox", self._sandbox.now, output=self._sandbox.output)})
+
+    def _await_sandbox(self, database_url: str) -> dict[str, str]:
+        if self._sandbox is None:
+            return {}
         with self.progress.step("Starting the stand-ins of marketplace and ERP"):
-            self._sandbox = SandboxLaunch(
-                self.folder, environment(), demo_interface.description()["place_every_seconds"]
-            )
-            service = self._service("sandbox", self._sandbox.now, output=self._sandbox)
-            self.supervisor.start({"sandbox": service})
-            addresses = self._sandbox.addresses(service)
+            addresses = self._sandbox.addresses(self._services["sandbox"])
             with connect(database_url, "connect-up") as conn:
                 demo_interface.seed(conn, Seal(self._secret), addresses, discover())
         return addresses
@@ -176,12 +181,12 @@ class _Running:
             self.supervisor.start(dict(services))
             self.supervisor.await_ready(list(services.values()))
 
-    def _service(self, name: str, launch: Callable[[], Launch], output: SandboxLaunch | None = None) -> Service:
+    def _service(self, name: str, launch: Callable[[], Launch], output: Path | None = None) -> Service:
         service = Service(
             name,
             launch,
             log=self.folder.logs / f"{name}.log",
-            output=output.output if output else None,
+            output=output,
             on_exit=self.supervisor.exited(name),
         )
         self._services[name] = service
