@@ -1,0 +1,1 @@
+"""The Journal: pages for people and the HTTP API under `/api/v1`. Started by `python -m services.journal`."""

@@ -1,0 +1,129 @@
+"""Starts the Journal: `python -m services.journal`. Port of pages and API: CONNECT_PORT; of /metrics: 9405."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from zoneinfo import ZoneInfo
+
+import psycopg
+import structlog
+import uvicorn
+
+from services.journal.app import create_app
+from services.journal.sweep import SWEEP_SECONDS, sweep
+from services.journal.wiring import Journal
+from shared import log, settings
+from shared.connectors.registry import discover
+from shared.db.connect import open_pool
+from shared.db.migrate import MigrationError, pending
+from shared.failpoint import Failpoints
+from shared.metrics import Metrics
+from shared.runtime.lifecycle import Lifecycle
+
+CONNECTIONS = 12
+DRAIN_SECONDS = 20
+BEAT_SECONDS = 5
+
+
+def release() -> str:
+    """The version that is installed."""
+    try:
+        return version("connect-journal")
+    except PackageNotFoundError:
+        return "0"
+
+
+def main() -> int:
+    """Run until a signal. Returns the exit code: 0 stopped, 1 could not start."""
+    try:
+        given = settings.load()
+        log.set_up("journal", given.log_format)
+        if missing := pending(given.database()):
+            raise MigrationError(f"The database lacks {', '.join(missing)}: run `connect migrate`.")
+    except (settings.SettingsError, MigrationError, psycopg.OperationalError) as error:
+        print(f"The Journal cannot start. {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    metrics = Metrics("journal", release())
+    frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
+    pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15)
+    journal = Journal(
+        pool,
+        ZoneInfo(given.time_zone),
+        metrics,
+        {key: connector.title for key, connector in discover().items()},
+        Failpoints(given.fault),
+        secure=given.base_url.scheme == "https",
+    )
+    server = uvicorn.Server(_config(create_app(journal, release()), given))
+
+    def database() -> str | None:
+        with pool.connection(timeout=2) as conn:
+            conn.execute("SELECT 1")
+        return None
+
+    def serve(beat: Callable[[], None]) -> None:
+        async def notify() -> None:
+            beat()
+
+        server.config.callback_notify = notify
+        ended = threading.Event()
+
+        def stop() -> None:
+            while not frame.stopping() and not ended.is_set():
+                frame.pause(1)
+            server.should_exit = True
+
+        threading.Thread(target=stop, name="stop", daemon=True).start()
+        try:
+            server.run()
+        finally:
+            ended.set()
+        if not server.started:
+            raise RuntimeError(f"port {given.port} cannot be used")
+
+    def tidy(beat: Callable[[], None]) -> None:
+        due = 0.0
+        while not frame.stopping():
+            beat()
+            if due <= 0:
+                try:
+                    with journal.database() as conn:
+                        sweep(conn)
+                except psycopg.Error as error:
+                    structlog.get_logger().warning("sweep failed", error=error)
+                due = SWEEP_SECONDS
+            frame.pause(BEAT_SECONDS)
+            due -= BEAT_SECONDS
+
+    frame.check("database", database)
+    frame.check("pages", lambda: None if server.started else "not started")
+    frame.loop("pages", serve)
+    frame.loop("sweep", tidy)
+    try:
+        return frame.run()
+    finally:
+        pool.close()
+
+
+def _config(app: object, given: settings.Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=given.host,
+        port=given.port,
+        log_config=None,
+        access_log=False,  # its lines carry the query; ours do not
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_notify=BEAT_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+        proxy_headers=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What requests carry, as pydantic models: the API's documentation and its first check. And the raw body for events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from starlette.requests import Request
+
+RecordId = Annotated[int, Field(ge=1, lt=2**63)]
+Short = Annotated[str, StringConstraints(max_length=100)]
+MOST_IDS = 10_000
+
+
+class Body(BaseModel):
+    """Unknown members are refused: a misspelt `dry_run` must not run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ImportOrder(Body):
+    """Orders to read from the marketplace."""
+
+    interface: Short
+    numbers: list[Annotated[str, StringConstraints(max_length=1000)]] = Field(min_length=1, max_length=1000)
+
+
+class RetryOrder(Body):
+    """Records by id, or everything that matches a filter except some."""
+
+    ids: list[RecordId] | None = Field(None, min_length=1, max_length=MOST_IDS)
+    filter: str | None = None
+    excepted: list[RecordId] = Field(default_factory=list, alias="except", max_length=MOST_IDS)
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RetryOrder:
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("give either ids or filter")
+        if self.ids is not None and self.excepted:
+            raise ValueError("except goes with filter")
+        return self
+
+
+class Resubmission(Body):
+    """A rejection to submit again; with body, that text instead of what came."""
+
+    body: str | None = None
+
+
+class NewUser(Body):
+    """A user to add."""
+
+    name: Short
+    password: str = Field(max_length=256)
+    role: str
+    language: str | None = None
+    time_zone: str | None = None
+
+
+class UserChange(Body):
+    """What to change of a user; what is left out stays."""
+
+    password: str | None = Field(None, max_length=256)
+    active: bool | None = None
+
+
+class NewToken(Body):
+    """A token to create. interfaces: only for a publisher."""
+
+    name: Short
+    role: str
+    interfaces: list[Short] | None = None
+
+
+async def raw_body(request: Request) -> bytes:
+    """The request's bytes, read off the event loop's socket before the handler runs in its thread."""
+    return await request.body()

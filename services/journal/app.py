@@ -1,0 +1,41 @@
+"""Puts the Journal together: routers, middleware, error handlers. Called by `__main__.py` and by the tests."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.journal.access_log import AccessLog
+from services.journal.api import events, orders, overview, people, rejections
+from services.journal.headers import SafeHeaders
+from services.journal.limits import AT_ONCE, BodyLimit, Crowd
+from services.journal.origin import SameOrigin
+from services.journal.pages import import_form, login, order, order_list, refused, static
+from services.journal.problem_json import install
+from services.journal.render import Pages
+from services.journal.wiring import Journal
+
+
+def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE) -> FastAPI:
+    """The whole service as an ASGI app."""
+    app = FastAPI(
+        title="Connect",
+        version=version,
+        openapi_url=None,  # served by a route of our own, which is guarded like the others
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+    )
+    pages = Pages(journal.zone, journal.titles)
+    for resource in (events, orders, rejections, people, overview):
+        app.include_router(resource.routes(journal))
+    for page in (login, order_list, import_form, order, refused, static):
+        app.include_router(page.routes(journal, pages), include_in_schema=False)
+    install(app, pages)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(Crowd, at_once=at_once)
+    app.add_middleware(AccessLog)
+    app.add_middleware(SafeHeaders, https=journal.secure)
+    return app

@@ -1,0 +1,61 @@
+"""Times, amounts and spans as people read them, German or English. Pure; used by the templates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+from shared.errors.entry import Language
+
+SIGNS = {"EUR": "€", "GBP": "£", "USD": "$"}
+UNITS: tuple[tuple[int, str, str], ...] = ((86_400, "d", "Tg"), (3_600, "h", "Std"), (60, "min", "Min"), (1, "s", "s"))
+
+
+def day(at: datetime, zone: ZoneInfo, language: Language) -> str:
+    """ "23.11.2026" or "2026-11-23"."""
+    return at.astimezone(zone).strftime("%d.%m.%Y" if language == "de" else "%Y-%m-%d")
+
+
+def clock(at: datetime, zone: ZoneInfo, seconds: bool = False) -> str:
+    """ "10:38" or "10:38:12"."""
+    return at.astimezone(zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def span(seconds: float) -> tuple[int, int]:
+    """The largest unit that fits, as (how many, index into UNITS)."""
+    whole = max(0, int(seconds))
+    for index, (size, _, _) in enumerate(UNITS):
+        if whole >= size:
+            return whole // size, index
+    return 0, len(UNITS) - 1
+
+
+def relative(at: datetime, now: datetime, language: Language) -> str:
+    """ "vor 4 Min", "in 10 s"; "4 min ago", "in 10 s"."""
+    seconds = (now - at).total_seconds()
+    count, index = span(abs(seconds))
+    unit = UNITS[index][2 if language == "de" else 1]
+    if seconds < 0:
+        return f"in {count} {unit}"
+    return f"vor {count} {unit}" if language == "de" else f"{count} {unit} ago"
+
+
+def number(value: int, language: Language) -> str:
+    """ "1.234" or "1,234"."""
+    text = f"{value:,}"
+    return text.replace(",", ".") if language == "de" else text
+
+
+def money(amount: str | None, currency: str | None, language: Language) -> str:
+    """ "1.149,00 €" or "€1,149.00"; what is not a number is shown as it is."""
+    if amount is None:
+        return ""
+    try:
+        text = f"{Decimal(amount):,.2f}"
+    except (InvalidOperation, ValueError):
+        return amount
+    sign = SIGNS.get(currency or "", currency or "")
+    if language == "de":
+        return f"{text.translate(str.maketrans(',.', '.,'))} {sign}".strip()
+    return f"{sign}{text}" if sign in SIGNS.values() else f"{text} {sign}".strip()

@@ -1,0 +1,81 @@
+"""Log in and out. A wrong name and a wrong password look the same; too many tries say how long to wait."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.journal.cookies import drop_session, session_token, set_session
+from services.journal.guard import guarded_router, needs
+from services.journal.language import speaker
+from services.journal.render import Pages
+from services.journal.wiring import Journal
+from shared.people.sessions import close_session, open_session
+from shared.people.throttle import Throttled
+from shared.people.users import check_password
+
+
+def routes(journal: Journal, pages: Pages) -> APIRouter:
+    """`/login` and `/logout`."""
+    router = guarded_router(journal)
+
+    def form(request: Request, problem: str | None, target: str, status: int = 200, wait: int = 0) -> Response:
+        values = {"problem": problem, "target": target, "wait": wait}
+        headers = {"Retry-After": str(wait)} if wait else {}
+        return pages.show(request, speaker(request), "login.html", values, status, headers)
+
+    @router.get("/login")
+    @needs("everybody")
+    def get_login(request: Request, next: str = "/") -> Response:
+        """The form."""
+        if request.state.actor is not None:
+            return RedirectResponse(_inside(next), 303)
+        return form(request, None, _inside(next))
+
+    @router.post("/login")
+    @needs("everybody")
+    def post_login(
+        request: Request,
+        user: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+        next: Annotated[str, Form()] = "/",
+    ) -> Response:
+        """Check name and password, open a session, go where the reader wanted to go."""
+        address = request.client.host if request.client else "?"
+        try:
+            with journal.database() as conn, journal.hashing:
+                user_id = check_password(conn, user, password, address)
+                token = None if user_id is None else open_session(conn, user_id)
+                before = session_token(request, journal.secure)
+                if token is not None and before is not None:
+                    close_session(conn, before)
+        except Throttled as error:
+            return form(request, "login.throttled", _inside(next), 429, error.after)
+        if token is None:
+            return form(request, "login.wrong", _inside(next), 401)
+        response = RedirectResponse(_inside(next), 303)
+        set_session(response, token, journal.secure)
+        return response
+
+    @router.post("/logout")
+    @needs("everybody")
+    def post_logout(request: Request) -> Response:
+        """End the session, here and in the database."""
+        token = session_token(request, journal.secure)
+        if token is not None:
+            with journal.database() as conn:
+                close_session(conn, token)
+        response = RedirectResponse("/login", 303)
+        drop_session(response, journal.secure)
+        return response
+
+    return router
+
+
+def _inside(target: str) -> str:
+    """Only addresses of our own: a path, not another host (`//…`, `/\\…`), nothing that breaks a header."""
+    inside = target.startswith("/") and target[1:2] not in ("/", "\\") and target.isprintable()
+    return target if inside and target.isascii() else "/"

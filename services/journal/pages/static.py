@@ -1,0 +1,27 @@
+"""Style sheet, script and icon: held in memory, kept by browsers for as long as their address lasts."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from services.journal.guard import guarded_router, needs
+from services.journal.render import STATIC, Pages
+from services.journal.wiring import Journal
+
+
+def routes(journal: Journal, pages: Pages) -> APIRouter:
+    """`/static/…`"""
+    router = guarded_router(journal)
+
+    @router.get("/static/{name}")
+    @needs("everybody")
+    def get_static(name: str) -> Response:
+        """One file."""
+        if name not in STATIC:
+            raise HTTPException(404)
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(pages.static[name], media_type=STATIC[name], headers=headers)
+
+    return router

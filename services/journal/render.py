@@ -1,0 +1,102 @@
+"""Renders the templates: everything escaped, a text for every language, addresses that keep the chosen language."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.journal import moments
+from services.journal.language import Speaker
+from shared.people.actor import Actor
+
+STATIC = {"journal.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ICONS = {
+    "failed": "M5 1.6h6L14.4 5v6L11 14.4H5L1.6 11V5zM5.8 5.8l4.4 4.4m0-4.4-4.4 4.4",
+    "waiting": "M4 1.8h8M4 14.2h8M5 1.8v2.6L8 8l3-3.6V1.8M5 14.2v-2.6L8 8l3 3.6v2.6",
+    "warning": "M8 2 15 14H1zM8 6.4v3.4M8 11.8v.2",
+    "pending": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM8 4.6V8l2.3 1.5",
+    "running": "M13.6 6A6 6 0 1 0 14 8.6M14 2.6V6h-3.4",
+    "done": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM5.2 8.2l2 2 3.7-4",
+    "skipped": "M2 4l4 4-4 4M8 4l4 4-4 4M14 4v8",
+    "never": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7z",
+    "retry": "M2.4 6a6 6 0 1 1-.4 2.6M2 2.6V6h3.4",
+    "search": "M7 2a5 5 0 1 1 0 10A5 5 0 0 1 7 2zM10.8 10.8 14 14",
+    "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
+}
+
+
+class Pages:
+    """The templates of one process, read once."""
+
+    def __init__(self, zone: ZoneInfo, titles: Mapping[str, str]) -> None:
+        root = files("services.journal")
+        self._zone = zone
+        self.static = {name: (root / "static" / name).read_bytes() for name in STATIC}
+        self._stamps = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in self.static.items()}
+        self._templates = Environment(
+            loader=FileSystemLoader(str(root / "templates")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
+        self._templates.globals.update(
+            icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())
+        )
+
+    def address_of(self, name: str) -> str:
+        """The address of a static file; it changes with the content, so browsers may keep it for ever."""
+        return f"/static/{name}?v={self._stamps[name]}"
+
+    def show(
+        self,
+        request: Request,
+        reader: Speaker,
+        template: str,
+        values: Mapping[str, Any],
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """A page."""
+        zone, now, language = reader.zone or self._zone, datetime.now(UTC), reader.language
+        actor = getattr(request.state, "actor", None)
+
+        def link(path: str, **query: str | int | None) -> str:
+            """An address with its query; keeps `lang` where the reader chose it there."""
+            chosen = {"lang": request.query_params.get("lang"), **query}
+            said = {name: str(value) for name, value in chosen.items() if value not in (None, "")}
+            return path + (f"?{urlencode(said)}" if said else "")
+
+        page = self._templates.get_template(template).render(
+            say=reader.say,
+            language=language,
+            actor=actor if isinstance(actor, Actor) else None,
+            link=link,
+            path=request.url.path,
+            query=dict(request.query_params),
+            now=now,
+            day=lambda at: moments.day(at, zone, language),
+            clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
+            relative=lambda at: moments.relative(at, now, language),
+            money=lambda amount, currency: moments.money(amount, currency, language),
+            number=lambda value: moments.number(value, language),
+            **values,
+        )
+        return HTMLResponse(page, status, headers=dict(headers or {}))
+
+    def error(
+        self, request: Request, reader: Speaker, status: int, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """A page that says what went wrong, and the way back."""
+        known = status if status in (400, 403, 404, 405, 409, 413, 422, 503) else 500
+        return self.show(request, reader, "error.html", {"status": known}, status, headers)

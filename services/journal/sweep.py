@@ -1,0 +1,13 @@
+"""Tidies what people leave behind: sessions past their life, counts of failed logins that have run out."""
+
+from __future__ import annotations
+
+from shared.db.connect import Connection
+from shared.people import sessions, throttle
+
+SWEEP_SECONDS = 3600.0
+
+
+def sweep(conn: Connection) -> int:
+    """Returns how many rows went. Several Journals may do it at once."""
+    return sessions.sweep(conn) + throttle.sweep(conn)

@@ -1,0 +1,42 @@
+"""What the handlers work with, put together once in `__main__.py` (and by the tests) and handed to every router."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from psycopg_pool import ConnectionPool
+
+from shared.db.connect import Connection
+from shared.failpoint import Failpoints
+from shared.metrics import Metrics
+
+PATIENCE = 3.0
+"""Seconds a request waits for a free connection before it is turned away with 503."""
+
+HASHES_AT_ONCE = 3  # each takes 64 MiB and 0.1 s of a core
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What every handler may use.
+
+    zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only.
+    """
+
+    pool: ConnectionPool[Connection]
+    zone: ZoneInfo
+    metrics: Metrics
+    titles: Mapping[str, str] = field(default_factory=dict)
+    failpoint: Callable[[str], None] = field(default_factory=Failpoints)
+    secure: bool = False
+    hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
+
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """A connection for one request. Raises psycopg_pool.PoolTimeout when all are in use for too long."""
+        with self.pool.connection(timeout=PATIENCE) as conn:
+            yield conn
