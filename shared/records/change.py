@@ -33,7 +33,7 @@ class Standing:
 class Decision:
     """outcome of the input; state is the record's next one, None where it stays as it is.
 
-    confirms: the same data as of a later time. The staged copy now counts as that new, or an older change could overtake.
+    confirms: the same data as of a later time. The staged copy counts as that new now, or an older change might win.
     """
 
     outcome: Outcome
