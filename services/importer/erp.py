@@ -56,9 +56,11 @@ class Staged:
 class Tools:
     """What the handler may do besides calling the two remote systems.
 
-    guarded: hangs a check on this thread's next call; restage: takes a fresh copy in, True if it is the staged one now.
+    guarded: hangs a check on this thread's next call; restage: takes a fresh copy in, True if it is the staged one now;
+    lag: seconds until the ERP's look-up shows what was created.
     """
 
+    lag: float
     guarded: Callable[[Callable[[], None]], AbstractContextManager[None]]
     failpoint: Callable[[str], None]
     restage: Callable[[str, SourceOrder], bool]
@@ -68,8 +70,9 @@ class Tools:
 class OrderCreation:
     """Handles claims of one interface."""
 
-    def __init__(self, interface: Interface, sink: OrderSink, source: OrderSource, lag: float, tools: Tools) -> None:
-        self.lag = lag
+    def __init__(self, interface: Interface, system: str, sink: OrderSink, source: OrderSource, tools: Tools) -> None:
+        self.lag = tools.lag
+        self.system = system
         self._interface = interface
         self._sink = sink
         self._source = source
@@ -211,7 +214,7 @@ class OrderCreation:
         except LeaseTooShort:
             return Hold(Problem("lease-too-short"), 0.0)
         except RemoteError as error:
-            return from_remote_error(error, called=True, lag=self.lag)
+            return from_remote_error(error, self.system, called=True, lag=self.lag)
         self._tools.failpoint("work.called")
         seconds = round((datetime.now(UTC) - began).total_seconds(), 3)
         detail: dict[str, object] = {"remote": created.id, "looked_up": False, "call_seconds": seconds}
@@ -231,7 +234,7 @@ class OrderCreation:
         except RemoteError as error:
             if error.reason is Reason.CONFLICT:
                 return Fail((Problem("cancel-refused", values={"remote": order_id}),), order_id)
-            return from_remote_error(error, called=False)
+            return from_remote_error(error, self.system, called=False)
         return Done(order_id, note=_cancelled_note(order_id))
 
 

@@ -47,9 +47,9 @@ class Remotes:
         )
         return source, http.close
 
-    def erp(self, interface: Interface, calls: Calls) -> tuple[OrderSink, Close, float]:
-        """The ERP, how to close it, and the seconds until its look-up shows what was created."""
+    def erp(self, interface: Interface, calls: Calls) -> tuple[OrderSink, Close, Connector]:
+        """The ERP, how to close it, and its connector."""
         side = interface.sides["erp"]
         connector = self._connector(interface.erp)
         sink, http = open_sink(connector, {**side.settings, **side.secrets}, calls, CALL_DEADLINE)
-        return sink, http.close, connector.lookup_lag
+        return sink, http.close, connector

@@ -18,7 +18,7 @@ class ErpStage:
     side = "erp"
     intends = True
     inline = False
-    probes = (SKU,)
+    probes: tuple[str, ...] = (SKU,)
 
     def __init__(
         self, remotes: Remotes, failpoint: Callable[[str], None], restage: Callable[[str, SourceOrder], bool]
@@ -30,11 +30,12 @@ class ErpStage:
     def open(self, interface: Interface) -> OrderCreation:
         """Both sides of the interface: the ERP to create in, the marketplace to read again. Raises ValueError."""
         calls = self._remotes.calls(interface, "erp")
-        sink, close_sink, lag = self._remotes.erp(interface, calls)
+        sink, close_sink, connector = self._remotes.erp(interface, calls)
         source, close_source = self._remotes.marketplace(interface)
 
         def close() -> None:
             close_sink()
             close_source()
 
-        return OrderCreation(interface, sink, source, lag, Tools(calls.guarded, self._failpoint, self._restage, close))
+        tools = Tools(connector.lookup_lag, calls.guarded, self._failpoint, self._restage, close)
+        return OrderCreation(interface, connector.title, sink, source, tools)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 
 def _utc(value: datetime) -> datetime:
@@ -16,7 +16,14 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("is not within the years 1 to 9999") from None
 
 
-Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+def _text(value: object) -> object:
+    """Seconds since 1970 are no RFC 3339, not even in quotes."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value[4:5] != "-"):
+        raise ValueError("must be a time such as 2026-11-23T10:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
 """RFC 3339 with an offset, kept as UTC."""
 
 Money = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$")]

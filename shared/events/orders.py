@@ -54,7 +54,7 @@ class Address(Part):
 
 
 class Line(Part):
-    """An order line. `marketplace_ids` are the marketplace's positions it was merged from, one per unit at OTTO."""
+    """An order line. `marketplace_ids` are the marketplace's positions it was merged from: some sell by the unit."""
 
     id: Number
     sku: Sku

@@ -67,12 +67,13 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settl
     raise AssertionError(f"no state for {said!r}")
 
 
-def from_remote_error(error: RemoteError, *, called: bool, lag: float = 0.0) -> Outcome:
+def from_remote_error(error: RemoteError, system: str, *, called: bool, lag: float = 0.0) -> Outcome:
     """What a refused or lost call means.
 
-    After an unknown outcome of a call that is not idempotent the next look waits for the look-up's lag.
+    system: how people call it; called: the call is not idempotent. After an unknown outcome of such a call the next look
+    waits for the look-up's lag.
     """
-    values = {"detail": error.detail, "status": str(error.status or "")}
+    values = {"system": system, "detail": error.detail, "status": str(error.status or "")}
     maybe_done = called and error.reason.outcome_unknown
     if error.reason in CONNECTION:
         least = max(error.retry_after or 0.0, 2 * lag if maybe_done else 0.0)

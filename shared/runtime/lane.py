@@ -137,7 +137,7 @@ class Lane:
         try:
             return handle()
         except RemoteError as error:
-            return from_remote_error(error, called=False)
+            return from_remote_error(error, self.opened.system, called=False)
         except LeaseTooShort:
             return Hold(Problem("lease-too-short"), 0.0)
         except Planted as error:

@@ -48,6 +48,7 @@ class Opened(Protocol):
     """A lane's handler, opened for one interface with one revision of its settings."""
 
     lag: float
+    system: str  # how people call the remote system
 
     def handle(self, batch: Sequence[Held], say: Say, each: Each) -> None:
         """Report an outcome for every claim of the batch. What it raises concerns all that are not reported yet."""

@@ -58,7 +58,7 @@ def test_a_failure_waits_for_every_key_that_its_problems_name() -> None:
 
 @pytest.mark.parametrize("reason", sorted(CONNECTION))
 def test_connection_errors_stay_amber_for_five_days_and_wait_for_the_breaker(reason: Reason) -> None:
-    said = from_remote_error(RemoteError(reason, "no answer"), called=True, lag=5.0)
+    said = from_remote_error(RemoteError(reason, "no answer"), "Xentral", called=True, lag=5.0)
     young = judge(claim(tries=400, trying_seconds=GIVE_UP_AFTER.total_seconds() - 60), said, NOW, "erp")
     assert young.state is State.WAITING
     assert young.keys == ("erp:otto-de",)
@@ -69,7 +69,7 @@ def test_connection_errors_stay_amber_for_five_days_and_wait_for_the_breaker(rea
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_only_an_unknown_outcome_counts_as_called(reason: Reason) -> None:
-    said = from_remote_error(RemoteError(reason), called=True, lag=5.0)
+    said = from_remote_error(RemoteError(reason), "Xentral", called=True, lag=5.0)
     assert said.called is reason.outcome_unknown
     if reason.outcome_unknown and isinstance(said, Retry):
         assert said.after >= 2 * 5.0, "the look-up would not show yet what was created"
@@ -77,7 +77,7 @@ def test_only_an_unknown_outcome_counts_as_called(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - CONNECTION))
 def test_what_a_retry_cannot_heal_is_red_at_once(reason: Reason) -> None:
-    said = from_remote_error(RemoteError(reason), called=True)
+    said = from_remote_error(RemoteError(reason), "Xentral", called=True)
     assert judge(claim(), said, NOW, "erp").state is State.FAILED
 
 
