@@ -1,0 +1,174 @@
+"""Publishes to RabbitMQ with pika: persistent, confirms pipelined, one fate per message.
+
+Enters: messages. Leaves: fates. Called through `open_publisher` by the poller, the API, the command line (events) and
+by intake and settle (wake-ups).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pika
+from pika.frame import Method
+from pika.spec import Basic
+
+from shared.broker.address import Address
+from shared.broker.amqp_session import AmqpSession, SessionBroken
+from shared.broker.delivery import Fate, Message
+from shared.broker.topology import MAX_MESSAGE_BYTES, wake_queue
+
+WINDOW = 1000  # messages without a confirm at a time
+WAKE_SECONDS = 1.0
+CLOSE_SECONDS = 2.0
+
+
+class AmqpPublisher:
+    """Opens its connection when it is first needed, and again after a failure. Implements `Publisher`."""
+
+    def __init__(self, address: Address, *, name: str) -> None:
+        self._address = address
+        self._name = name
+        self._session: AmqpSession | None = None
+        self._round: _Round | None = None
+        self._sent = 0  # messages on the confirming channel: the delivery tag of the last one
+        self._no_wake_before = 0.0
+
+    def publish(self, messages: Sequence[Message], deadline: float = 10.0) -> list[Fate]:
+        """See `Publisher`. What no confirm came for is UNKNOWN, also when the broker cannot be reached at all."""
+        until = time.monotonic() + deadline
+        fates: list[Fate] = []
+        for start in range(0, len(messages), WINDOW):
+            fates += self._publish(messages[start : start + WINDOW], until)
+        return fates
+
+    def wake(self, stage: str, interfaces: Sequence[str]) -> None:
+        """See `Publisher`."""
+        now = time.monotonic()
+        if now < self._no_wake_before or not interfaces:
+            return
+        try:
+            session = self._open(now + WAKE_SECONDS)
+            if session.blocked or session.plain is None:
+                return
+            for interface in interfaces:
+                session.plain.basic_publish("", wake_queue(stage), interface.encode())
+            session.flush(now + WAKE_SECONDS)
+        except Exception:
+            # A wake-up may be lost: the poll of the workers stands behind it. Do not try again with each one.
+            self._no_wake_before = time.monotonic() + 5 * WAKE_SECONDS
+            self._drop()
+
+    def close(self) -> None:
+        """See `Publisher`."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close(time.monotonic() + CLOSE_SECONDS)
+
+    def _publish(self, messages: Sequence[Message], until: float) -> list[Fate]:
+        task = _Round(messages)
+        try:
+            session = self._open(until)
+        except SessionBroken:
+            return task.fates
+        self._round = task
+        try:
+            if session.blocked and not session.run(lambda: not session.blocked, until):
+                # Nothing was sent: a broker in alarm does not read, and it said so.
+                return [Fate.REFUSED] * len(messages) if session.closed is None else task.fates
+            for index, message in enumerate(messages):
+                self._send(session, index, message, task)
+            if not session.run(lambda: not task.open, until):
+                task.give_up(session.closed)
+                self._drop()
+        finally:
+            self._round = None
+        return task.fates
+
+    def _send(self, session: AmqpSession, index: int, message: Message, task: _Round) -> None:
+        if len(message.body) > MAX_MESSAGE_BYTES or session.confirmed is None:
+            task.fates[index] = Fate.REFUSED
+            return
+        try:
+            # mandatory: with the default exchange, a queue that is missing would be confirmed all the same.
+            session.confirmed.basic_publish(
+                message.exchange, message.routing_key, message.body, _properties(message), mandatory=True
+            )
+        except Exception:
+            # Too long a name, a header that cannot be written, or the channel is gone: it was not sent.
+            task.fates[index] = Fate.REFUSED if session.closed is None else Fate.UNKNOWN
+            return
+        self._sent += 1
+        task.open[self._sent] = index
+
+    def _open(self, until: float) -> AmqpSession:
+        if self._session is not None and not self._session.stale:
+            self._session.flush(until)  # notices what happened to the connection meanwhile
+        if self._session is not None and self._session.stale:
+            self._drop()
+        if self._session is None:
+            self._session = AmqpSession(self._address, self._name, until)
+            self._sent = 0
+            channel = self._session.confirmed
+            assert channel is not None
+            channel.confirm_delivery(self._on_confirm)
+            channel.add_on_return_callback(self._on_return)
+        return self._session
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.abort()
+
+    def _on_confirm(self, frame: Method) -> None:
+        method = frame.method
+        if self._round is not None and self._session is not None:
+            fate = Fate.CONFIRMED if isinstance(method, Basic.Ack) else Fate.REFUSED
+            self._round.settle(method.delivery_tag, method.multiple, fate)
+            self._session.check()
+
+    def _on_return(self, _channel: object, method: Basic.Return, *_: object) -> None:
+        if self._round is not None:
+            self._round.returned.add((method.exchange, method.routing_key))
+
+
+class _Round:
+    """The messages of one call and what is known about them."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages = messages
+        self.fates = [Fate.UNKNOWN] * len(messages)
+        self.open: dict[int, int] = {}  # delivery tag -> index, in the order they were sent
+        self.returned: set[tuple[str, str]] = set()
+
+    def settle(self, tag: int, multiple: bool, fate: Fate) -> None:
+        tags = [tag]
+        if multiple:
+            tags = []
+            for candidate in self.open:
+                if candidate > tag:
+                    break
+                tags.append(candidate)
+        for done in tags:
+            index = self.open.pop(done, None)
+            if index is not None:
+                message = self.messages[index]
+                # The broker confirms what it returned: it has done with it, but stored it nowhere.
+                came_back = (message.exchange, message.routing_key) in self.returned
+                self.fates[index] = Fate.REFUSED if came_back else fate
+
+    def give_up(self, reason: BaseException | None) -> None:
+        """The channel is gone, or the time is over. A missing or forbidden exchange refused what was meant for it."""
+        if isinstance(reason, pika.exceptions.ChannelClosedByBroker) and reason.reply_code in (403, 404):
+            for index in self.open.values():
+                if f"exchange '{self.messages[index].exchange}'" in reason.reply_text:
+                    self.fates[index] = Fate.REFUSED
+
+
+def _properties(message: Message) -> pika.BasicProperties:
+    return pika.BasicProperties(
+        delivery_mode=2,
+        content_type=message.content_type,
+        message_id=message.message_id,
+        headers=dict(message.headers),
+    )
