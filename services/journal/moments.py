@@ -41,6 +41,18 @@ def relative(at: datetime, now: datetime, language: Language) -> str:
     return f"vor {count} {unit}" if language == "de" else f"{count} {unit} ago"
 
 
+def lasting(since: datetime, now: datetime, language: Language) -> str:
+    """ "seit 4 Min"; "for 4 min"."""
+    count, index = span((now - since).total_seconds())
+    return f"seit {count} {UNITS[index][2]}" if language == "de" else f"for {count} {UNITS[index][1]}"
+
+
+def seconds(value: float, language: Language) -> str:
+    """ "0,43 s" or "0.43 s"."""
+    text = f"{value:.2f} s"
+    return text.replace(".", ",") if language == "de" else text
+
+
 def number(value: int, language: Language) -> str:
     """ "1.234" or "1,234"."""
     text = f"{value:,}"

@@ -88,6 +88,7 @@ class Pages:
             day=lambda at: moments.day(at, zone, language),
             clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
             relative=lambda at: moments.relative(at, now, language),
+            seconds=lambda value: moments.seconds(value, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             number=lambda value: moments.number(value, language),
             **values,

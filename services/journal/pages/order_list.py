@@ -76,7 +76,9 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 status = 200
             except (FilterError, ListingError) as error:
                 values |= {"problem": str(error), "items": [], "next": None, "count": 0, "capped": False, "counts": {}}
-                values |= {"suggestion": getattr(error, "suggestion", None), "base": "", "chosen": None}
+                said = error if isinstance(error, FilterError) else None
+                values |= {"term": said and said.term, "detail": said and said.message, "base": "", "chosen": None}
+                values["suggestion"] = said and said.suggestion
                 status = 400
         return pages.show(request, reader, "orders.html", values | {"paged": cursor is not None}, status)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.journal.language import Speaker
-from services.journal.moments import relative
+from services.journal.moments import lasting, relative
 
 SOON = timedelta(hours=24)
 FINISHED = ("done", "warning", "skipped")
@@ -39,7 +39,7 @@ def sentence(item: Mapping[str, Any], erp: str, reader: Speaker, now: datetime) 
         return f"{reason} {after}".strip()
     if reason:
         return str(reason)
-    since = relative(item["updated_at"], now, reader.language)
+    since = lasting(item["updated_at"], now, reader.language)
     if state == "pending":
         later = due is not None and due - now > timedelta(minutes=1)
         return (
