@@ -9,17 +9,13 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from services.cli.local import cluster, ports, rabbitmq_binaries
 from services.cli.local.child import Child
-
-NODE = "connect@localhost"
-USER = "connect"
+from services.cli.local.rabbitmq_control import NODE, USER, Control
 
 # max_message_size is RabbitMQ 4's own; 3.x would take 128 MB and make tests greener than production.
 CONFIGURATION = """\
@@ -69,7 +65,7 @@ class RabbitMQ:
     @property
     def url(self) -> str:
         """amqp://… of the vhost `/`. Only after `start`."""
-        return self._url("/")
+        return self.control.url("/")
 
     @property
     def pid(self) -> int | None:
@@ -125,42 +121,21 @@ class RabbitMQ:
         if self._node is not None:
             self._node.send(signal.SIGCONT)
 
+    @property
+    def control(self) -> Control:
+        """What makes vhosts on this node and looks into it; may be written down for other processes."""
+        assert self._programs is not None, "start it first"
+        return Control(
+            port=self.port,
+            password=(self.folder / "password").read_text(),
+            scripts=str(self._programs.scripts),
+            erl_call=self._programs.erlang("erl_call"),
+            environment=self._environment,
+        )
+
     def vhost(self, name: str) -> str:
         """Make an empty vhost and return its URL."""
-        return self.vhosts([name])[0]
-
-    def vhosts(self, names: Sequence[str]) -> list[str]:
-        """Make several at once: each call to a node costs up to two seconds."""
-        made = ", ".join(f'<<"{name}">>' for name in names)
-        self.evaluate(
-            f'[begin rabbit_vhost:add(V, <<"{USER}">>), rabbit_auth_backend_internal:set_permissions('
-            f'<<"{USER}">>, V, <<".*">>, <<".*">>, <<".*">>, <<"{USER}">>) end || V <- [{made}]].'
-        )
-        return [self._url(name) for name in names]
-
-    def drop(self, names: Sequence[str]) -> None:
-        """Remove vhosts with all that is in them."""
-        gone = ", ".join(f'<<"{name}">>' for name in names)
-        self.evaluate(f'[catch rabbit_vhost:delete(V, <<"{USER}">>) || V <- [{gone}]].')
-
-    def evaluate(self, expression: str, timeout: float = 60.0) -> str:
-        """Run one Erlang expression on the node (for tests: alarms, deletions). Raises RuntimeError."""
-        assert self._programs is not None
-        fast = self._programs.erlang("erl_call")
-        if fast:
-            command, text = [fast, "-sname", NODE, "-timeout", str(int(timeout)), "-e"], expression + "\n"
-        else:
-            command, text = [str(self._programs.scripts / "rabbitmqctl"), "-q", "eval", expression], ""
-        done = subprocess.run(  # noqa: S603
-            command, input=text, env=self._environment, capture_output=True, text=True, timeout=timeout
-        )
-        if done.returncode != 0 or "{error" in done.stdout:
-            raise RuntimeError(f"RabbitMQ refused {expression!r}: {done.stdout.strip()} {done.stderr.strip()}")
-        return done.stdout
-
-    def _url(self, vhost: str) -> str:
-        password = (self.folder / "password").read_text()
-        return f"amqp://{USER}:{password}@{ports.LOOPBACK}:{self.port}/{quote(vhost, safe='')}"
+        return self.control.vhost(name)
 
     def _prepare(self) -> None:
         """Write folders, password, cookie and configuration; choose the ports."""

@@ -1,0 +1,71 @@
+"""Fixtures over real servers: a database, a vhost, a broker of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from services.cli.local.rabbitmq_control import Control
+from shared.broker.apply import apply
+from tests.support import servers
+from tests.support.emptied import emptied
+
+NEED_SERVERS = {"postgres_server", "rabbitmq_server", "database_url", "empty_database_url", "amqp_url", "broker_url"}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[Control | None]:
+    with servers.rabbitmq() as control:
+        yield control
+
+
+@pytest.fixture
+def database_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database, migrated and without rows."""
+    with servers.database(postgres_server, f"t{uuid.uuid4().hex}") as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database with nothing in it."""
+    with servers.database(postgres_server, f"t{uuid.uuid4().hex}", template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def amqp_url(rabbitmq_server: Control | None) -> Iterator[str]:
+    """A fresh vhost with the topology applied."""
+    if rabbitmq_server is None:
+        with servers.lone("amqp"):
+            url = os.environ["CONNECT_TEST_AMQP_URL"]
+            emptied(url)
+            assert apply(url) == []
+            yield url
+        return
+    name = f"t{uuid.uuid4().hex}"
+    url = rabbitmq_server.vhost(name)
+    try:
+        assert apply(url) == []
+        yield url
+    finally:
+        rabbitmq_server.drop([name])
+
+
+@pytest.fixture(params=["rabbitmq", "pgmq"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Each broker in turn, with the topology applied; pgmq lives in the database of `database_url`."""
+    if request.param == "rabbitmq":
+        return str(request.getfixturevalue("amqp_url"))
+    url = "pgmq" + str(request.getfixturevalue("database_url")).removeprefix("postgresql")
+    assert apply(url) == []
+    return url
