@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shared.connectors.contract import Connector, Draft, Reason, RemoteError
 from shared.connectors.registry import discover
@@ -176,21 +177,22 @@ def test_paging_ends_and_shows_every_order_once(connector: Connector, stand: Sta
 
 
 @pytest.mark.parametrize("connector", SOURCES)
-def test_an_unreadable_order_does_not_hold_up_the_others(connector: Connector, tmp_path: Path) -> None:
+def test_a_malformed_order_is_passed_on_for_a_rejection_and_holds_up_nobody(
+    connector: Connector, tmp_path: Path
+) -> None:
     with sandbox(tmp_path) as own, opened(connector, own) as side:
         before = own.place(connector.key, 1)
         bad = own.place(connector.key, 1, "unreadable")
         after = own.place(connector.key, 1)
-        seen: list[str] = []
-
-        def read_all() -> None:
-            for page in side.source.orders_changed(LONG_AGO):
-                seen.extend(each.order.number for each in page)
-
-        with pytest.raises(RemoteError, match=bad[0]) as caught:
-            read_all()
-        assert caught.value.reason is Reason.BROKEN_ANSWER
-        assert seen == [*before, *after]
+        seen = [each.order for page in side.source.orders_changed(LONG_AGO) for each in page]
+        assert [order.number for order in seen] == [*before, *bad, *after]
+        for order in seen:
+            text = order.model_dump_json(exclude_none=True)
+            if order.number in bad:
+                with pytest.raises(ValidationError, match="unit_price"):
+                    Order.model_validate_json(text)
+            else:
+                assert Order.model_validate_json(text) == order
 
 
 @pytest.mark.parametrize("connector", SOURCES)

@@ -31,63 +31,41 @@ class OttoOrders:
         self._token = Token(settings, http)
 
     def orders_changed(self, since: datetime) -> Iterator[list[SourceOrder]]:
-        """Pages of orders changed at or after `since`, oldest change first.
-
-        An order that cannot be read does not hold up the others: it is named in a RemoteError after the last page.
-        """
+        """Pages of orders changed at or after `since`, oldest change first."""
         params = [("fromDate", _stamp(since)), *(("fulfillmentStatus", status) for status in STATUSES)]
         params += [("orderColumnType", "ORDER_LIFECYCLE_DATE"), ("orderDirection", "ASC"), ("mode", "BUCKET")]
         limit = ("limit", str(self._settings.page_size))
-        unreadable: list[str] = []
         cursors: set[str] = set()
         while True:
             body = self._get("list-orders", "/v4/orders", [*params, limit])
-            page: list[SourceOrder] = []
-            for raw in _resources(body):
-                order = self._mapped(raw, unreadable)
-                if order:
-                    page.append(order)
+            page = [self._mapped(raw) for raw in _resources(body)]
             if page:
                 yield page
             cursor = _next_cursor(body)
             if cursor is None:
-                break
+                return
             if cursor in cursors:
                 raise RemoteError(Reason.BROKEN_ANSWER, "list-orders: the pages repeat themselves")
             cursors.add(cursor)
             params = [("nextcursor", cursor)]
-        if unreadable:
-            raise _unreadable(unreadable)
 
     def read_orders(self, numbers: Sequence[str]) -> dict[str, SourceOrder]:
         """The orders with these numbers or ids, keyed as asked; unknown ones are left out."""
         found: dict[str, SourceOrder] = {}
-        unreadable: list[str] = []
         for number in dict.fromkeys(numbers):
             try:
-                raw = self._get("read-order", f"/v4/orders/{quote(number, safe='')}", [])
+                found[number] = self._mapped(self._get("read-order", f"/v4/orders/{quote(number, safe='')}", []))
             except RemoteError as error:
-                if error.reason is Reason.NOT_FOUND:
-                    continue
-                raise
-            order = self._mapped(raw, unreadable)
-            if order:
-                found[number] = order
-        if unreadable:
-            raise _unreadable(unreadable)
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
         return found
 
     def ping(self) -> None:
         """Raise RemoteError unless OTTO answers and accepts the credentials for orders."""
         self._get("ping", "/v4/orders", [("limit", "1")])
 
-    def _mapped(self, raw: Any, unreadable: list[str]) -> SourceOrder | None:
-        try:
-            return source_order(raw, self._settings.free_shipping_method)
-        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
-            number = raw.get("orderNumber") if isinstance(raw, dict) else None
-            unreadable.append(str(number)[:100] if number else "?")
-            return None
+    def _mapped(self, raw: Any) -> SourceOrder:
+        return source_order(raw, self._settings.free_shipping_method)
 
     def _get(self, operation: str, path: str, params: Sequence[tuple[str, str]]) -> Any:
         return self._call(operation, "GET", path, params=params).body
@@ -202,11 +180,6 @@ def _next_cursor(body: Mapping[str, Any]) -> str | None:
         if isinstance(link, Mapping) and link.get("rel") == "next":
             return dict(parse_qsl(urlsplit(str(link.get("href", ""))).query)).get("nextcursor")
     return None
-
-
-def _unreadable(numbers: Sequence[str]) -> RemoteError:
-    shown = ", ".join(numbers[:10]) + (" …" if len(numbers) > 10 else "")
-    return RemoteError(Reason.BROKEN_ANSWER, f"{len(numbers)} orders cannot be read: {shown}")
 
 
 def _stamp(moment: datetime) -> str:
