@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     )
     log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal")
     data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
+    lease_seconds: float = Field(30.0, ge=1, le=300, description="how long a worker holds a record before renewing")
+    call_seconds: float = Field(20.0, ge=1, le=60, description="deadline of one call of a remote system")
     fault: str = Field("", description="failpoints, for tests only; see shared/failpoint.py")
     port: int = Field(8080, ge=0, le=65535, description="of the Journal's pages and API")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="of /metrics; unset: the service's own")

@@ -32,6 +32,7 @@ from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
+from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
 from shared.seal import Seal
@@ -54,7 +55,8 @@ def run(settings: Settings) -> int:
     life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
     failpoint = Failpoints(settings.fault)
     pool = open_pool(database, "connect-importer-calls", 8)
-    remotes = Remotes(discover(), pool, metrics)
+    timing = Timing(settings.lease_seconds, settings.call_seconds)
+    remotes = Remotes(discover(), pool, metrics, timing.call)
     bell = Bell()
     publisher = open_publisher(broker, name="connect-importer-wake")
 
@@ -76,7 +78,8 @@ def run(settings: Settings) -> int:
         Collect(EVENT, ports).run()
 
     def work(beat: Beat) -> None:
-        Work(stage, bell, metrics, Wiring(link("work"), interface, failpoint, beat, life.fatal, life.stopping)).run()
+        wiring = Wiring(link("work"), interface, failpoint, beat, life.fatal, life.stopping, timing)
+        Work(stage, bell, metrics, wiring).run()
 
     def wakeups(beat: Beat) -> None:
         consume = partial(open_consumer, broker, (f"connect.wake.{stage.name}",), name="connect-importer-work")

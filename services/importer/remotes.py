@@ -10,7 +10,6 @@ from shared.connectors.contract import Connector, OrderSink, OrderSource
 from shared.connectors.open import open_sink, open_source
 from shared.db.connect import Connection
 from shared.metrics import Metrics
-from shared.records.claim import CALL_DEADLINE
 from shared.records.interfaces import Interface
 from shared.runtime.allowance import Allowance
 from shared.runtime.calls import Calls
@@ -19,12 +18,15 @@ Close = Callable[[], None]
 
 
 class Remotes:
-    """One per process. Raises ValueError where an interface's settings do not fit."""
+    """One per process. deadline: seconds for one call. Raises ValueError where an interface's settings do not fit."""
 
-    def __init__(self, connectors: Mapping[str, Connector], pool: ConnectionPool[Connection], metrics: Metrics) -> None:
+    def __init__(
+        self, connectors: Mapping[str, Connector], pool: ConnectionPool[Connection], metrics: Metrics, deadline: float
+    ) -> None:
         self._connectors = connectors
         self._pool = pool
         self._metrics = metrics
+        self._deadline = deadline
 
     def _connector(self, key: str) -> Connector:
         if key not in self._connectors:
@@ -43,7 +45,7 @@ class Remotes:
             self._connector(interface.marketplace),
             {**side.settings, **side.secrets},
             self.calls(interface, "marketplace"),
-            CALL_DEADLINE,
+            self._deadline,
         )
         return source, http.close
 
@@ -51,5 +53,5 @@ class Remotes:
         """The ERP, how to close it, and its connector."""
         side = interface.sides["erp"]
         connector = self._connector(interface.erp)
-        sink, http = open_sink(connector, {**side.settings, **side.secrets}, calls, CALL_DEADLINE)
+        sink, http = open_sink(connector, {**side.settings, **side.secrets}, calls, self._deadline)
         return sink, http.close, connector

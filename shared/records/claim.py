@@ -14,8 +14,6 @@ from enum import StrEnum
 from shared.db.connect import Connection
 from shared.records.states import State, Verb, sources
 
-LEASE = 30.0  # seconds, renewed while working
-CALL_DEADLINE = 20.0  # seconds a remote call may take
 ALONE_AFTER = 2  # lost leases after which a record is claimed alone
 LOST_AFTER = 5  # lost leases after which it fails
 
@@ -30,14 +28,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many rows of one interface to claim. lag: seconds until the remote look-up shows what was created.
+    """How many rows of one interface to claim. hold: seconds until another worker may claim them, see `runtime.timing`.
 
     floor: no due row is older, as far as is known; dead index entries before it need not be walked.
     """
 
     interface: str
     slots: int
-    lag: float
+    hold: float
     floor: datetime | None = None
 
 
@@ -116,7 +114,7 @@ def claim(conn: Connection, stage: str, quotas: Sequence[Quota], kind: Kind, *, 
                 "stage": stage,
                 "lanes": [q.interface for q in quotas],
                 "slots": [q.slots for q in quotas],
-                "holds": [LEASE + CALL_DEADLINE + q.lag for q in quotas],
+                "holds": [q.hold for q in quotas],
                 "floors": [q.floor or _BEGINNING for q in quotas],
                 "intends": intends,
             },
@@ -145,7 +143,7 @@ def special_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> lis
 
 
 def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int]:
-    """Renew the leases of (id, claim_no, lag); returns the ids that are still ours."""
+    """Renew the leases of (id, claim_no, hold in seconds); returns the ids that are still ours."""
     rows = conn.execute(
         "UPDATE records r SET due_at = now() + make_interval(secs => c.hold)"
         " FROM unnest(%s::int8[], %s::int4[], %s::float8[]) AS c(id, claim_no, hold)"
@@ -153,7 +151,7 @@ def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int
         (
             [id_ for id_, _, _ in claims],
             [no for _, no, _ in claims],
-            [LEASE + CALL_DEADLINE + lag for _, _, lag in claims],
+            [hold for _, _, hold in claims],
         ),
     )
     return {row[0] for row in rows}

@@ -92,9 +92,9 @@ class Lane:
             self.floor = oldest if self.floor is None else max(self.floor, oldest)
         self.hungry = len(claims) >= wanted
 
-    def dispatch(self, claims: Sequence[Claim], asked_at: float) -> None:
+    def dispatch(self, claims: Sequence[Claim], lease_end: float) -> None:
         """Hand claims to the handler, on a thread of the lane or, inline, right here."""
-        batch = [Held.at(claim, asked_at) for claim in claims]
+        batch = [Held(claim, lease_end) for claim in claims]
         self.held.update((held.claim.id, held) for held in batch)
         if self._batches is None:
             self._handle(batch)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.records.claim import LEASE, Claim
+from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.outcome import Outcome
 
@@ -22,11 +22,6 @@ class Held:
 
     claim: Claim
     lease_end: float
-
-    @classmethod
-    def at(cls, claim: Claim, asked_at: float) -> Held:
-        """Held since before the claim was asked for, so that the lease is never thought longer than it is."""
-        return cls(claim, asked_at + LEASE)
 
     def check(self) -> None:
         """Raise LeaseTooShort unless a call sent now ends before anybody else may claim the record.

@@ -28,18 +28,18 @@ from shared.runtime.judge import CONNECTION, judge
 from shared.runtime.lane import Lane, Report
 from shared.runtime.outcome import Released
 from shared.runtime.stage import Stage
+from shared.runtime.timing import Timing
 
 POLL_SECONDS = 1.0
-RENEW_SECONDS = 10.0
 SETTLE_AT_ONCE = 500
 INLINE_SLOTS = 250
-DRAIN_SECONDS = 25.0
+DRAIN_SECONDS = 5.0  # more than a call may take
 AWAY = {str(reason) for reason in CONNECTION}
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the loop is given: how to connect, to read an interface, to pass failpoints, to beat, and to die."""
+    """What the loop is given: how to connect, to read an interface, to pass failpoints, to beat, to die, and times."""
 
     connect: Callable[[], Connection]
     read: Callable[[Connection, str], Interface | None]
@@ -47,6 +47,7 @@ class Wiring:
     beat: Callable[[], None]
     fatal: Callable[[BaseException], None]
     stopping: Callable[[], bool]
+    timing: Timing
 
 
 class Work:
@@ -95,7 +96,7 @@ class Work:
                 self._poll_at = now + POLL_SECONDS
                 self._poll(conn)
             if now >= self._renew_at:
-                self._renew_at = now + RENEW_SECONDS
+                self._renew_at = now + self._w.timing.renew
                 self._renew(conn)
             self._claim(conn, Kind.NORMAL, [lane for lane in self._open_lanes() if lane.hungry])
 
@@ -179,7 +180,7 @@ class Work:
             return
         floors = [lane.next_floor() if kind is Kind.NORMAL else None for lane in able]
         quotas = [
-            Quota(lane.interface.slug, min(lane.free, most), lane.opened.lag, floor)
+            Quota(lane.interface.slug, min(lane.free, most), self._w.timing.hold(lane.opened.lag), floor)
             for lane, floor in zip(able, floors, strict=True)
         ]
         asked_at = time.monotonic()
@@ -202,7 +203,7 @@ class Work:
                 release(conn, mine)  # the lane is opened anew as soon as it holds nothing
                 lane.hungry = False
                 continue
-            lane.dispatch(mine, asked_at)
+            lane.dispatch(mine, asked_at + self._w.timing.lease)
 
     def _renew(self, conn: Connection) -> None:
         """Keep the leases of what is in hand; what is no longer ours gets no more time for a call."""
@@ -211,9 +212,10 @@ class Work:
                 continue
             asked_at = time.monotonic()
             held = list(lane.held.values())
-            kept = renew(conn, [(one.claim.id, one.claim.claim_no, lane.opened.lag) for one in held])
+            hold = self._w.timing.hold(lane.opened.lag)
+            kept = renew(conn, [(one.claim.id, one.claim.claim_no, hold) for one in held])
             for one in held:
-                one.lease_end = type(one).at(one.claim, asked_at).lease_end if one.claim.id in kept else 0.0
+                one.lease_end = asked_at + self._w.timing.lease if one.claim.id in kept else 0.0
 
     # -- settle ------------------------------------------------------------------------------------------------------
 
@@ -295,12 +297,12 @@ class Work:
         """Calls under way may end; what has not begun is given back. Nobody waits longer than a call's deadline."""
         for lane in self._lanes.values():
             lane.stop()
-        end = time.monotonic() + DRAIN_SECONDS
+        end = time.monotonic() + self._w.timing.call + DRAIN_SECONDS
         while any(lane.held for lane in self._lanes.values()) and time.monotonic() < end:
             self._w.beat()
             self._bell.wait(0.2)
             self._settle(conn)
             if time.monotonic() >= self._renew_at:
-                self._renew_at = time.monotonic() + RENEW_SECONDS
+                self._renew_at = time.monotonic() + self._w.timing.renew
                 self._renew(conn)
         self._log.info("work.stopped", stage=self._stage.name)

@@ -1,0 +1,26 @@
+"""How long a worker may hold a record, and a call may take. One object, handed to whoever needs it.
+
+A claim is safe from others for lease + call + the remote look-up's lag: a call that begins within the lease has ended,
+and can be found, before anybody else may claim the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds. lease: renewed while working; call: the deadline of one remote call, from connecting to the last byte."""
+
+    lease: float = 30.0
+    call: float = 20.0
+
+    def hold(self, lag: float) -> float:
+        """After how long another worker may claim what this one claimed; lag is the remote look-up's."""
+        return self.lease + self.call + lag
+
+    @property
+    def renew(self) -> float:
+        """How often a lease is renewed while working."""
+        return self.lease / 3
