@@ -37,7 +37,7 @@ setup: $(READY) ## Make .venv with all that running needs, and the command .venv
 
 $(READY): requirements/runtime.txt requirements/build.txt pyproject.toml scripts/make-venv
 	@scripts/make-venv $(VENV)
-	@echo 'Installing what Connect needs (once, about a minute)'
+	@echo 'Installing what Connect needs (once, about a minute)' >&2
 	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 	@$(PIP) install --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
@@ -46,7 +46,7 @@ $(READY): requirements/runtime.txt requirements/build.txt pyproject.toml scripts
 setup-dev: $(DEV_READY) ## The same, and all that testing and checking need
 
 $(DEV_READY): requirements/dev.txt $(READY)
-	@echo 'Installing the tools for tests and checks (once, about a minute)'
+	@echo 'Installing the tools for tests and checks (once, about a minute)' >&2
 	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
 	@touch $@
 

@@ -27,7 +27,6 @@ class DataFolder:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.postgres = self.path / "postgres"
         self.rabbitmq = self.path / "rabbitmq"
-        self.programs = self.path / "programs"
         self.sandbox = self.path / "sandbox"
         self.logs = self.path / "logs"
         self.up = self.path / "up.json"

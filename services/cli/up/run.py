@@ -6,7 +6,7 @@ and the broker inside it or a private RabbitMQ. Called by the command line (serv
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,7 +141,7 @@ class _Running:
         with self.progress.step("Starting RabbitMQ"):
             self._rabbitmq = RabbitMQ(
                 self.folder.rabbitmq,
-                programs=self.folder.programs,
+                programs=_program_cache(environment()),
                 say=self.progress.say,
                 on_exit=self.supervisor.exited("rabbitmq"),
             )
@@ -225,6 +225,11 @@ class _Running:
 
 def _launch_of(launches: ServiceLaunches, name: str) -> Callable[[], Launch]:
     return lambda: launches.of(name)
+
+
+def _program_cache(given: Mapping[str, str]) -> Path:
+    """Where unpacked programs are kept for every data folder of this user."""
+    return Path(given.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "connect" / "programs"
 
 
 def _as_pgmq(database_url: str) -> str:
