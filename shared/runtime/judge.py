@@ -70,8 +70,8 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settl
 def from_remote_error(error: RemoteError, system: str, *, called: bool, lag: float = 0.0) -> Outcome:
     """What a refused or lost call means.
 
-    system: how people call it; called: the call is not idempotent. After an unknown outcome of such a call the next look
-    waits for the look-up's lag.
+    system: how people call it; called: the call is not idempotent. After an unknown outcome of such a call the next
+    look waits for the look-up's lag.
     """
     values = {"system": system, "detail": error.detail, "status": str(error.status or "")}
     maybe_done = called and error.reason.outcome_unknown

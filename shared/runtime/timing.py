@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. lease: renewed while working; call: the deadline of one remote call, from connecting to the last byte."""
+    """Seconds. lease: renewed while working; call: the deadline of one remote call, connecting to last byte."""
 
     lease: float = 30.0
     call: float = 20.0

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import psycopg
 import structlog
 
+from shared.connectors.contract import Reason
 from shared.db.connect import Connection
 from shared.metrics import Metrics
 from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
@@ -34,7 +35,8 @@ POLL_SECONDS = 1.0
 SETTLE_AT_ONCE = 500
 INLINE_SLOTS = 250
 DRAIN_SECONDS = 5.0  # more than a call may take
-AWAY = {str(reason) for reason in CONNECTION}
+AWAY = {str(reason) for reason in CONNECTION if reason is not Reason.RATE_LIMITED}  # a busy system is not away
+RATED_SECONDS = 4.0  # worth of calls in hand at once: more would only wait for the rate limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,9 @@ class Work:
             return
         if name in self._lanes:
             self._lanes.pop(name).close()
-        slots = INLINE_SLOTS if self._stage.inline else 2 * interface.sides[self._stage.side].calls_at_once
+        side = interface.sides[self._stage.side]
+        rated = max(1, int(side.calls_per_second * RATED_SECONDS))
+        slots = INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated)
         self._lanes[name] = Lane(
             interface,
             opened,

@@ -1,0 +1,100 @@
+"""Kill the importer at every crash point of ADR 0001: nothing is lost, nothing is done twice, the books balance."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from shared.failpoint import NAMES
+from tests.support.system import System, order_event
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(180)]
+
+PUBLISHED = sorted(name for name in NAMES if name.startswith(("intake.", "work.")))
+ORDERS = 12
+
+
+@pytest.mark.parametrize("failpoint", PUBLISHED)
+@pytest.mark.parametrize("action", ["kill@1", "kill@2", "raise@1"])
+def test_a_crash_loses_nothing_and_doubles_nothing(system: System, failpoint: str, action: str) -> None:
+    system.prepare()
+    numbers = [f"{failpoint}-{n}" for n in range(ORDERS)]
+    crashing = system.start(fault=f"{failpoint}:{action}")
+    system.publish([order_event(number) for number in numbers[: ORDERS // 2]])
+    if action == "kill@2":
+        until(lambda: system.states().total() or crashing.poll() is not None, "the first events were stored")
+        system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
+    until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
+    assert crashing.returncode == (1 if action.startswith("raise") else -9)
+    if action != "kill@2":
+        system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
+    system.start("successor")
+    states = system.until_settled(ORDERS)
+    assert states == {"done": ORDERS}
+    assert system.ledger() == dict.fromkeys(numbers, 1)
+    system.assert_books_balance()
+    system.assert_history_has_no_gaps()
+
+
+@pytest.mark.parametrize("failpoint", ["poll.read", "poll.published", "poll.moved"])
+def test_a_poll_that_crashes_is_repeated_without_harm(system: System, failpoint: str) -> None:
+    system.prepare(poll_seconds=1)
+    numbers = system.stand.place("otto", ORDERS)
+    crashing = system.start(fault=f"{failpoint}:kill@1")
+    until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
+    system.start("successor")
+    assert system.until_settled(ORDERS) == {"done": ORDERS}
+    assert system.ledger() == dict.fromkeys(numbers, 1)
+    system.assert_books_balance()
+
+
+@pytest.mark.parametrize("failpoint", ["fetch.read", "fetch.stored"])
+def test_a_fetch_that_crashes_still_fills_its_receipt(system: System, failpoint: str) -> None:
+    system.prepare()
+    numbers = system.stand.place("otto", 3)
+    system.request_import([*numbers, "not-there"])
+    crashing = system.start(fault=f"{failpoint}:kill@1")
+    until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
+    system.change("UPDATE receipt_numbers SET due_at = now() WHERE due_at IS NOT NULL")
+    system.start("successor")
+    until(lambda: system.receipt_complete(), "the receipt is filled")
+    results = dict(system.query("SELECT number, result FROM receipt_numbers"))
+    assert results.pop("not-there") == "not-found"
+    assert set(results.values()) <= {"taken-in", "exists"}
+    assert system.until_settled(3) == {"done": 3}
+    assert system.ledger() == dict.fromkeys(numbers, 1)
+
+
+@pytest.mark.parametrize("failpoint", ["work.before-call", "work.called"])
+def test_a_worker_frozen_around_its_call_wakes_without_harm(system: System, failpoint: str) -> None:
+    """Stopped longer than its lease, then woken after its successor: it must not send what it no longer holds."""
+    system.prepare()
+    numbers = [f"frozen-{n}" for n in range(ORDERS)]
+    frozen = system.start(fault=f"{failpoint}:stop@1")
+    system.publish([order_event(number) for number in numbers])
+    until(lambda: stopped(frozen.pid), "the importer is frozen")
+    system.start("successor")
+    system.until_settled(ORDERS)
+    frozen.send_signal(signal.SIGCONT)
+    until(lambda: any(line["event"] == "work.stopped" for line in system.log()) or poke(system), "it woke", 30)
+    states = system.until_settled(ORDERS)
+    assert states == {"done": ORDERS}
+    assert system.ledger() == dict.fromkeys(numbers, 1)
+    system.assert_books_balance()
+    system.assert_history_has_no_gaps()
+
+
+def stopped(pid: int) -> bool:
+    """Whether the process is in state T."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def poke(system: System) -> bool:
+    """Ask the woken process to end, so that it settles whatever it still has."""
+    process = system.processes.get("importer")
+    if process is not None and process.poll() is None:
+        process.terminate()
+    return False

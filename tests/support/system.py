@@ -1,0 +1,213 @@
+"""A running Connect for a test: importer processes against a database, a broker and the stand-ins, killed at will.
+
+Knows the contract only: settings, the events exchange, HTTP of the stand-ins. From Postgres it reads the books.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shared.broker.apply import apply
+from shared.broker.delivery import Fate, Message
+from shared.broker.open import open_publisher
+from shared.db.connect import connect
+from shared.db.migrate import migrate
+from shared.records.actions import request_import
+from shared.records.books import accounting
+from shared.records.interfaces import NewSide, add_interface, save_mapping
+from shared.seal import Seal
+from tests.support.sandbox import PROJECT, Stand
+from tests.support.waiting import until
+
+SECRET = "a-secret-key-of-the-tests"
+INTERFACE = "otto-de"
+MAPPINGS = (
+    ("payment", "INVOICE_SINGLE", "2"),
+    ("shipping", "DELIVERY_FEE_STANDARD", "3"),
+    ("tax", "19.0", "normal"),
+    ("setting", "customer", "1"),
+    ("setting", "project", "1"),
+    ("setting", "channel", "4"),
+    ("setting", "shipping-article", "9001"),
+    ("setting", "discount-article", "9002"),
+)
+
+
+def order_event(number: str, **order: Any) -> dict[str, Any]:
+    """A good `order-imported.v1` for an article that both stand-ins know."""
+    address = {"name": "Erika Muster", "street": "Teststr.", "house_number": "1a", "zip_code": "22179",
+               "city": "Hamburg", "country": "DE"}  # fmt: skip
+    whole: dict[str, Any] = {
+        "number": number, "marketplace_id": str(uuid.uuid5(uuid.NAMESPACE_URL, number)), "version": 1,
+        "ordered_at": "2026-11-23T09:58:00Z", "currency": "EUR",
+        "customer": {"email": "e@example.org", "first_name": "Erika", "last_name": "Muster"},
+        "billing_address": address, "shipping_address": address,
+        "lines": [{"id": "1", "sku": "ABC-1", "title": "Shirt", "quantity": 2, "unit_price": "19.99",
+                   "tax_rate": "19.0"}],
+        "shipping": {"method": "DELIVERY_FEE_STANDARD", "price": "4.90", "tax_rate": "19.0"},
+        "payment": {"method": "INVOICE_SINGLE"}, "total": "44.88",
+    }  # fmt: skip
+    return {
+        "specversion": "1.0", "id": f"event-{number}-{order.get('version', 1)}", "source": "/tests",
+        "type": "order-imported.v1", "time": datetime.now(UTC).isoformat(), "data": {"interface": INTERFACE, "order": whole | order},
+    }  # fmt: skip
+
+
+@dataclass
+class System:
+    """Processes come and go; database, broker and stand-ins stay."""
+
+    folder: Path
+    database_url: str
+    broker_url: str
+    stand: Stand
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self, *, calls_per_second: float = 1000.0, calls_at_once: int = 8, poll_seconds: int = 900) -> None:
+        """Schema, topology, and one live interface with all its mappings."""
+        migrate(self.database_url)
+        apply(self.broker_url)
+        seal = Seal(SECRET)
+        with connect(self.database_url, "tests") as conn:
+            add_interface(
+                conn, seal, slug=INTERFACE, title="OTTO Deutschland", marketplace="otto", erp="xentral", mode="live",
+                marketplace_side=NewSide(
+                    {"base_url": self.stand.addresses["otto"], "client_id": "demo"}, {"client_secret": "demo"}, 1000.0
+                ),
+                erp_side=NewSide(
+                    {"base_url": self.stand.addresses["xentral"]}, {"token": "demo"}, calls_per_second, calls_at_once
+                ),
+                poll_seconds=poll_seconds,
+            )  # fmt: skip
+            for kind, source, target in MAPPINGS:
+                save_mapping(conn, INTERFACE, kind, source, target)
+
+    def start(self, name: str = "importer", service: str = "importer", **settings: str) -> subprocess.Popen[bytes]:
+        """Start a process; settings are `CONNECT_…` in lower case, e.g. `fault="work.called:kill"`."""
+        environment = {name_: value for name_, value in os.environ.items() if not name_.startswith("CONNECT_")} | {
+            "CONNECT_DATABASE_URL": self.database_url,
+            "CONNECT_AMQP_URL": self.broker_url,
+            "CONNECT_SECRET_KEY": SECRET,
+            "CONNECT_METRICS_PORT": "0",
+            "CONNECT_PORT": "0",
+            "CONNECT_LOG_FORMAT": "json",
+            "CONNECT_LEASE_SECONDS": "2",
+            "CONNECT_CALL_SECONDS": "2",
+            **self.environment,
+            **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{service}"], cwd=PROJECT, env=environment, stdout=log, stderr=log
+            )
+        self.processes[name] = process
+        return process
+
+    def end(self, name: str = "importer", number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
+        """Send a signal and wait; returns the exit code."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        return process.wait(seconds)
+
+    def log(self, name: str = "importer") -> list[dict[str, Any]]:
+        """The log of a process, parsed; what is no JSON is a failure of its own."""
+        return [json.loads(line) for line in (self.folder / f"{name}.log").read_text().splitlines() if line[:1] == "{"]
+
+    def publish(self, events: Sequence[Mapping[str, Any] | bytes]) -> None:
+        """Publish to the exchange, confirmed; what the broker does not confirm is published again."""
+        left = [
+            event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode() for event in events
+        ]
+        publisher = open_publisher(self.broker_url, name="tests")
+        try:
+            for _ in range(30):
+                messages = [Message(body, f"order-imported.v1.{INTERFACE}") for body in left]
+                fates = publisher.publish(messages)
+                left = [body for body, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED]
+                if not left:
+                    return
+        finally:
+            publisher.close()
+        raise AssertionError(f"{len(left)} events were not confirmed")
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of the database."""
+        with connect(self.database_url, "tests") as conn:
+            return conn.execute(statement, values).fetchall()
+
+    def change(self, statement: str, *values: Any) -> None:
+        """Change the database, as time or a person would."""
+        with connect(self.database_url, "tests") as conn:
+            conn.execute(statement, values)
+
+    def request_import(self, numbers: Sequence[str]) -> str:
+        """Ask for orders by number; returns the receipt's id."""
+        with connect(self.database_url, "tests") as conn:
+            return str(request_import(conn, INTERFACE, numbers, "tests"))
+
+    def receipt_complete(self) -> bool:
+        """Whether no number is waiting for an answer."""
+        return self.query("SELECT count(*) FROM receipt_numbers WHERE result = 'queued'") == [(0,)]
+
+    def states(self) -> Counter[str]:
+        """How many records are in each state."""
+        return Counter(dict(self.query("SELECT state, count(*) FROM records GROUP BY state")))
+
+    def until_settled(self, count: int, seconds: float = 60.0) -> Counter[str]:
+        """Wait until so many records exist and none is on its way any more."""
+
+        def settled() -> Counter[str] | None:
+            states = self.states()
+            busy = states["pending"] + states["running"] + states["waiting"]
+            return states if states.total() >= count and busy == 0 else None
+
+        return until(settled, f"{count} records are settled, but: {self.states()}", seconds)
+
+    def ledger(self) -> Counter[str]:
+        """What the ERP has: how often each order number."""
+        return Counter(order["externalOrderNumber"] for order in self.stand.state("xentral")["salesOrders"])
+
+    def assert_books_balance(self) -> None:
+        """Both sides of the books agree, with no remainder."""
+        with connect(self.database_url, "tests") as conn:
+            for day in conn.execute("SELECT DISTINCT received_at::date FROM arrivals").fetchall():
+                books = accounting(conn, None, day[0])
+                assert books["balanced"], json.dumps(books, default=str, indent=1)
+
+    def assert_history_has_no_gaps(self) -> None:
+        """Every record's transitions are numbered without a gap and chained from state to state."""
+        gaps = self.query(
+            "SELECT record_id FROM transitions GROUP BY record_id HAVING max(seq) <> count(*) OR min(seq) <> 1"
+        )
+        assert not gaps, gaps
+        broken = self.query(
+            "SELECT record_id, seq FROM (SELECT record_id, seq, from_state,"
+            " lag(to_state) OVER (PARTITION BY record_id ORDER BY seq) AS before FROM transitions WHERE seq >= 2) t"
+            " WHERE seq > 2 AND from_state IS DISTINCT FROM before"
+        )
+        assert not broken, broken
+
+
+@contextmanager
+def running(system: System) -> Iterator[System]:
+    """Whatever a test started ends with it."""
+    try:
+        yield system
+    finally:
+        for process in system.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
