@@ -10,7 +10,8 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 from services.cli.local.ward import Service, Ward
@@ -40,6 +41,7 @@ class Supervisor:
         self._events: queue.SimpleQueue[str] = queue.SimpleQueue()  # its put may be called in a signal handler
         self._asked = 0
         self._starting = True
+        self._protected = False
         self._failures: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._unready: set[str] = set()
@@ -54,6 +56,18 @@ class Supervisor:
         """From now on signals stop in order instead of killing."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """A short part of the start that is not torn in the middle: a request to stop is heard at its end."""
+        self._protected = True
+        try:
+            yield
+        finally:
+            self._protected = False
+        if self._asked and self._starting:
+            self._starting = False
+            raise StopAsked
 
     def pids(self) -> dict[str, int]:
         """The process ids of all that run, by name."""
@@ -112,7 +126,7 @@ class Supervisor:
         if self._asked > 1:
             self._kill_all()
         self._events.put("")
-        if self._starting:
+        if self._starting and not self._protected:
             self._starting = False
             raise StopAsked
 

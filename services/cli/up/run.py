@@ -62,6 +62,7 @@ def up(settings: Settings, demo: bool, port: int, json_output: bool, broker: str
         progress.say("Stopping")
         return 0
     except StopAsked:
+        progress.say("Stopped before it was ready")
         return 130
     except (RuntimeError, OSError, MigrationError, psycopg.Error) as error:
         progress.say(f"Connect cannot start. {_sentence(error)}")
@@ -98,16 +99,16 @@ class _Running:
         if self.demo:
             self._begin_sandbox()  # first, because it takes a second and needs nobody
         database_url = self._start_database()
-        with self.progress.step("Bringing the schema up to date"):
+        with self.progress.step("Bringing the schema up to date"), self.supervisor.uninterrupted():
             migrate(database_url)
         amqp_url = self._start_broker(database_url)
-        with self.progress.step("Making queues"):
+        with self.progress.step("Making queues"), self.supervisor.uninterrupted():
             apply(amqp_url)
         self._secret = self.settings.secret_key.get_secret_value() if self.settings.secret_key else ""
         if not self._secret:
             self._secret, _ = self.folder.kept_secret("secret-key")
         addresses = self._await_sandbox(database_url)
-        with connect(database_url, "connect-up") as conn:
+        with self.supervisor.uninterrupted(), connect(database_url, "connect-up") as conn:
             login = admin_login(conn, self.folder, own_database=self._postgres is not None)
             token = admin_token(conn, self.folder)
         self.state = {
@@ -158,7 +159,7 @@ class _Running:
             return {}
         with self.progress.step("Starting the stand-ins of marketplace and ERP"):
             addresses = self._sandbox.addresses(self._services["sandbox"])
-            with connect(database_url, "connect-up") as conn:
+            with self.supervisor.uninterrupted(), connect(database_url, "connect-up") as conn:
                 demo_interface.seed(conn, Seal(self._secret), addresses, discover())
         return addresses
 
