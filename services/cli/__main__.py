@@ -33,6 +33,7 @@ from shared.settings import environment
 
 HELP = """Connect carries orders from marketplaces into the ERP, loses nothing, and explains itself.
 
+\b
 Start everything on this machine:      connect up --demo
 What needs a person:                   connect orders list --filter state:failed
 Why, and what to do:                   connect orders show 4711

@@ -33,9 +33,8 @@ def doctor(
         printer.json({"ok": not wrong, "findings": [finding.as_json() for finding in found]})
     else:
         printer.line("")
-        printer.line(
-            (f"{len(wrong)} things are wrong." if wrong else "Everything is well.", "wrong" if wrong else "ok")
-        )
+        said = "1 thing is wrong." if len(wrong) == 1 else f"{len(wrong)} things are wrong."
+        printer.line((said, "wrong") if wrong else ("Everything is well.", "ok"))
     if wrong:
         raise typer.Exit(1)
 

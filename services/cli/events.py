@@ -43,6 +43,7 @@ def publish(
 ) -> None:
     """Publish events to the broker, each confirmed. Exit 1 when one was not; publishing a file again is harmless.
 
+    \b
     connect events publish orders.jsonl
     connect events publish - --rate 50 < orders.jsonl
     """
@@ -115,13 +116,13 @@ def validate(ctx: typer.Context, file: File, as_json_: Json = False) -> None:
 @app.command()
 def show(
     ctx: typer.Context,
-    source: Annotated[str, typer.Option("--source", help="the event's `source`, e.g. /marketplaces/otto")],
+    source: Annotated[str, typer.Option("--source", help="the event's `source`, e.g. /marketplaces/shop-1")],
     event_id: Annotated[str, typer.Option("--id", help="the event's `id`")],
     as_json_: Json = False,
 ) -> None:
     """What became of one event: applied, duplicate, superseded or rejected, and the record it concerns.
 
-    connect events show --source /marketplaces/otto --id 5f0c
+    connect events show --source /marketplaces/shop-1 --id 5f0c
     """
     session: Session = ctx.obj
     with session.database() as conn:

@@ -164,7 +164,8 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
             if answer["ok"]:
                 yield Finding(slug, "ok", f"{side} ({answer['system']}) answers")
             else:
-                yield Finding(slug, "wrong", f"{side}: {answer['problem']}", answer["fix"] or "")
+                level: Literal["wrong", "remark"] = "wrong" if mode == "live" else "remark"
+                yield Finding(slug, level, f"{side}: {answer['problem']}", answer["fix"] or "")
 
 
 def _work(session: Session, conn: Connection) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from services.cli.pings import ping as ping_sides
 from services.cli.printing import Printer
 from services.cli.session import Session
-from services.cli.sides import new_side
+from services.cli.sides import described, new_side
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.people.audit import audit
@@ -92,17 +92,17 @@ def add(
     file: Annotated[Path, typer.Option("--file", help="TOML: title, [marketplace] and [erp] (see below)")],
     as_json_: Json = False,
 ) -> None:
-    """Add an interface from a TOML file; it begins in test.
+    """Add an interface from a TOML file; it begins in test. `connect interfaces systems` lists settings by system.
 
     \b
-    title = "OTTO Germany"
+    title = "Shirts in Germany"
     [marketplace]
-    connector = "otto"
+    connector = "…"
     client_id = "…"
     client_secret = "…"
     [erp]
-    connector = "xentral"
-    base_url = "https://example.xentral.biz"
+    connector = "…"
+    base_url = "https://erp.example.org"
     token = "…"
     calls_per_second = 5
     [mappings.payment]
@@ -140,6 +140,21 @@ def add(
         Printer().json({"slug": slug, "mode": "test"})
     else:
         Printer().line(f"{slug} is added, {MODE_SAYS['test']}. Next: `connect interfaces ping {slug}`.")
+
+
+@app.command()
+def systems(as_json_: Json = False) -> None:
+    """The remote systems that Connect knows, and the settings that each wants of an interface."""
+    found = [described(connector) for connector in discover().values()]
+    printer = Printer()
+    if as_json_:
+        printer.json({"items": found})
+        return
+    for one in found:
+        printer.line((one["connector"], "head"), f"  {one['title']}, {' and '.join(one['sides'])}")
+        for setting in one["settings"]:
+            what = [word for word in ("required", "secret") if setting[word]]
+            printer.line(f"    {setting['name']}" + (f" ({', '.join(what)})" if what else ""))
 
 
 @app.command("map")

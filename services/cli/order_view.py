@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -64,6 +65,9 @@ OWNERS = {
     },
     "en": {"you": "you", "shop": "the shop", "ERP admin": "the ERP admin", "nobody": "nobody, it heals by itself"},
 }
+MAPPED = ("payment", "shipping", "tax", "setting")
+"""Kinds of keys that a saved mapping makes true."""
+
 UNFINISHED = ("failed", "waiting", "warning")
 
 
@@ -115,6 +119,8 @@ def print_order(printer: Printer, session: Session, record: dict[str, Any], happ
         printer.line((f"{words['what']} ({len(problems)})", "head"))
     for number, problem in enumerate(problems, start=1):
         _print_problem(printer, session, number, problem, record["state"] in UNFINISHED)
+    for kind, source in (key.split(":", 1) for key in record["waits_for"] if key.partition(":")[0] in MAPPED):
+        printer.line(f"  connect interfaces map {record['interface']} {kind} {shlex.quote(source)} …")
     if record["state"] == "failed" and any(not problem["goes_on"] for problem in problems):
         printer.line(f"  {words['retry']} {record['key']}")
     printer.line("")
@@ -145,10 +151,8 @@ def _entry(session: Session, entry: dict[str, Any]) -> list[Cell]:
             )
         ]
     said: list[Cell] = [hop, (entry["step"], entry["to_state"])]
-    if entry["reason"]:
+    if entry["sentence"] != entry["step"]:
         said.append(f": {entry['sentence']}")
-    elif entry["code"]:
-        said.append(f" [{entry['code']}]")
     if entry["actor"]:
         said.append((f"  {words['by']} {entry['actor']}", "faint"))
     return said

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from contextlib import closing
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -50,15 +53,16 @@ def list_(
     """
     session: Session = ctx.obj
     with session.database() as conn:
-        items = stream(conn, FLOW, session.filter(conn, filter or "", interface), sort=sort, language=session.language)
-        shown = (item for _, item in zip(range(limit or 10**12), items, strict=False))
-        if as_json_:
-            _json_list(shown)
-        else:
-            print_list(Printer(), session, shown)
+        wanted = session.filter(conn, filter or "", interface)
+        with closing(stream(conn, FLOW, wanted, sort=sort, language=session.language)) as items:
+            shown = islice(items, limit)
+            if as_json_:
+                _json_list(shown)
+            else:
+                print_list(Printer(), session, shown)
 
 
-def _json_list(items: Any) -> None:
+def _json_list(items: Iterable[dict[str, Any]]) -> None:
     """Written as it is read, so that a million orders need no memory."""
     printer, count = Printer(), 0
     printer.raw('{"items": [')
@@ -124,6 +128,7 @@ def retry(
 ) -> None:
     """Let orders run again, by number or all that match a filter. Nothing is created twice.
 
+    \b
     connect orders retry 4711 4712
     connect orders retry --filter 'state:failed error:remote-timeout' --dry-run
     """

@@ -91,6 +91,7 @@ def resubmit(
 ) -> None:
     """Submit it again, as it was or corrected.
 
+    \b
     connect rejections show 12 --json | jq -r .raw > event.json   (correct it)
     connect rejections resubmit 12 --file event.json
     """

@@ -36,6 +36,7 @@ def up(
 ) -> None:
     """Start everything on this machine and look after it until Ctrl-C; what is not configured is embedded.
 
+    \b
     connect up --demo
     CONNECT_AMQP_URL=amqp://… CONNECT_DATABASE_URL=postgresql://… connect up
     """

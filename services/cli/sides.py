@@ -39,5 +39,20 @@ def new_side(name: str, table: Any, connectors: Mapping[str, Connector]) -> NewS
     )
 
 
+def described(connector: Connector) -> dict[str, Any]:
+    """What a system is called, which sides it can be, and its settings: name, required, secret."""
+    sides = {"marketplace": connector.source, "erp": connector.sink}
+    return {
+        "connector": connector.key,
+        "title": connector.title,
+        "sides": [side for side, capability in sides.items() if capability is not None],
+        "calls_per_second": connector.rate_limit,
+        "settings": [
+            {"name": name, "required": field.is_required(), "secret": _is_secret(field)}
+            for name, field in connector.settings.model_fields.items()
+        ],
+    }
+
+
 def _is_secret(field: FieldInfo) -> bool:
     return field.annotation is SecretStr or SecretStr in get_args(field.annotation)

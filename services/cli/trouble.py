@@ -33,7 +33,10 @@ def say(error: BaseException) -> tuple[str, int]:
         case Trouble():
             return str(error), error.code
         case typer.exceptions.TyperException():
-            return f"{error.format_message()} `--help` behind the command shows what it takes.", USAGE
+            text = error.format_message()
+            if text.startswith("Usage:"):  # a group without a command answers with its help
+                return text, USAGE
+            return f"{text} `--help` behind the command shows what it takes.", USAGE
         case SettingsError() | FilterError() | ListingError() | UserError() | TokenError() | TooMany():
             return str(error), USAGE
         case MigrationError() | SealError():

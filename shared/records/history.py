@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.personal import customer_name, initials, masked
-from shared.records.wording import explained, sentence, step
+from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
 TO_THE_MARKETPLACE = ("status", "tracking", "stock")
@@ -127,7 +127,9 @@ def _transition(row: dict[str, Any], marketplace: str, erp: str, language: Langu
         "code": row["code"],
         "reason": explained(row["reason"], language) or None,
         "step": step(row["stage"], row["to_state"], between, language),
-        "sentence": sentence(row["reason"], language) or step(row["stage"], row["to_state"], between, language),
+        "sentence": sentence(row["reason"], language)
+        or remark(row["code"], language)
+        or step(row["stage"], row["to_state"], between, language),
         "actor": row["actor"],
         "claim_no": row["claim_no"],
         "duration": None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,8 +110,11 @@ def stream(
     reveal: bool = True,
     language: Language = "en",
     chunk: int = 500,
-) -> Iterator[dict[str, Any]]:
-    """Every match, in one snapshot, read in chunks. Holds a transaction while it is read. Raises ListingError."""
+) -> Generator[dict[str, Any], None, None]:
+    """Every match, in one snapshot, read in chunks. Holds a transaction: close it when it is not read to its end.
+
+    Raises ListingError.
+    """
     expression, _, descending = _sort(sort)
     condition, values = to_sql(filter)
     way = "DESC" if descending else "ASC"

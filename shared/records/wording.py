@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.errors.catalogue import explain
+from shared.errors.catalogue import catalogue, explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
 
@@ -81,7 +81,12 @@ def sentence(reason: Any, language: Language = "en") -> str | None:
     return f"{first} (+{more} {'weitere' if language == 'de' else 'more'})"
 
 
+def remark(code: str | None, language: Language = "en") -> str | None:
+    """The sentence of a code that stands without a reason, e.g. of a retry; None where the catalogue has none."""
+    return explain(Problem(code), language).title if code is not None and code in catalogue() else None
+
+
 def step(stage: str, state: str, hop: Mapping[str, str], language: Language = "en") -> str:
-    """What a transition did, e.g. "Order imported into Xentral"; hop: source and target."""
+    """What a transition did, e.g. "Order imported into Connect"; hop: source and target."""
     texts: Sequence[str] = STEPS.get((stage, state)) or STATES.get(state, (state, state))
     return texts[language == "en"].format_map(hop)
