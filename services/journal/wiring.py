@@ -33,10 +33,11 @@ class Journal:
     titles: Mapping[str, str] = field(default_factory=dict)
     failpoint: Callable[[str], None] = field(default_factory=Failpoints)
     secure: bool = False
+    patience: float = PATIENCE
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
 
     @contextmanager
     def database(self) -> Iterator[Connection]:
         """A connection for one request. Raises psycopg_pool.PoolTimeout when all are in use for too long."""
-        with self.pool.connection(timeout=PATIENCE) as conn:
+        with self.pool.connection(timeout=self.patience) as conn:
             yield conn

@@ -138,7 +138,7 @@ def _check(name: str, password: str, role: str, language: str | None, time_zone:
     if time_zone is not None:
         try:
             ZoneInfo(time_zone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise UserError(f"“{time_zone}” is not the name of a time zone, e.g. Europe/Berlin.") from None
     _check_password(password)
 

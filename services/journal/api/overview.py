@@ -56,7 +56,7 @@ def routes(journal: Journal) -> APIRouter:
             return {"services": services(conn), "interfaces": interfaces(conn), "backlog": backlog(conn)}
 
     @router.get("/openapi.json", include_in_schema=False)
-    @needs("everybody")
+    @needs("public")
     def get_openapi_json(request: Request) -> dict[str, Any]:
         """This API as OpenAPI 3.1; holds no data, so everybody may read it."""
         app = request.app

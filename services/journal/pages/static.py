@@ -16,7 +16,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     router = guarded_router(journal)
 
     @router.get("/static/{name}")
-    @needs("everybody")
+    @needs("public")
     def get_static(name: str) -> Response:
         """One file."""
         if name not in STATIC:
