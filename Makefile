@@ -30,7 +30,7 @@ help: ## Show what there is
 
 .PHONY: run
 run: $(READY) ## Start everything on this machine with demo data (PORT=8080, BROKER=rabbitmq, ARGS=…, CONNECT_…)
-	@exec $(BIN)/python -m services.cli up --demo --port $(PORT) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+	@exec $(BIN)/python -m services.cli.start up --demo --port $(PORT) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with all that running needs, and the command .venv/bin/connect

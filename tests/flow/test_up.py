@@ -21,6 +21,8 @@ from tests.support.waiting import gone, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
+# Without any CONNECT_… of whoever runs the tests; with what says where unpacked programs are kept.
+KEPT = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
 
 
 class Up:
@@ -34,7 +36,7 @@ class Up:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.cli", "up", "--demo", "--json", "--port", "0", *options],
                 cwd=ROOT,
-                env={"CONNECT_DATA_DIR": str(folder), "PATH": os.defpath},
+                env={**KEPT, "CONNECT_DATA_DIR": str(folder)},
                 stdout=subprocess.PIPE,
                 stderr=said,
                 text=True,
@@ -133,6 +135,26 @@ def test_the_next_start_goes_on_even_after_a_kill(tmp_path: Path) -> None:
         assert again["login"] == told["login"]
         assert again["token"] == told["token"]
         assert orders(again, "state:done") >= count
+
+
+def test_it_does_the_same_on_a_private_rabbitmq(tmp_path: Path) -> None:
+    with running(tmp_path / "data", "--broker", "rabbitmq") as up:
+        told = up.printed()
+        assert told["amqp_url"].startswith("amqp://")
+        assert "rabbitmq" in told["pids"]
+        until(lambda: orders(told, "state:done"), "an order has reached the ERP", 60)
+        up.process.kill()
+        until(lambda: not up.family(), "what it had started is gone")
+
+
+def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
+    up = Up(tmp_path / "data")
+    until(lambda: (up.folder / "postgres").exists(), "the start is under way", 60)
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 130
+    assert "Stopped before it was ready" in up.said.read_text()
+    assert "Traceback" not in up.said.read_text()
+    assert not up.family()
 
 
 def test_a_second_one_on_the_same_data_is_sent_to_the_first(tmp_path: Path) -> None:

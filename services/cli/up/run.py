@@ -125,7 +125,7 @@ class _Running:
     def _start_database(self) -> str:
         if self.settings.database_url is not None:
             return self.settings.database()
-        with self.progress.step("Starting PostgreSQL"):
+        with self.progress.step("Starting PostgreSQL"), self.supervisor.uninterrupted():
             self._postgres = Postgres(
                 self.folder.postgres, say=self.progress.say, on_exit=self.supervisor.exited("postgres")
             )
