@@ -1,0 +1,238 @@
+"""Runs one contender once: fresh place, backlog, processes, gate, measurement, exact counts.
+
+    load backlog ─▶ shut the gate ─▶ start processes ─▶ all wait ─▶ open the gate ─▶ all is through ─▶ check
+
+The gate is a lock on the table of records: processes start, connect and take their first batch, but store nothing. So
+starting up is no part of what is measured, whatever the contender is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import cpu, ledger
+from benchmarks.contender import Contender
+from benchmarks.orders import ROUTING_KEY, orders
+from benchmarks.servers import Place, Servers
+from services.cli.local.child import Child
+from shared.broker.delivery import Fate, Message
+from shared.broker.open import open_publisher
+from shared.db.connect import Connection, connect
+from shared.settings import environment
+
+ROOT = Path(__file__).resolve().parents[1]
+FOREIGN_CORES = 0.15  # more than this beside us, and a run counts as disturbed
+START_SECONDS = 60.0
+LONGEST_SECONDS = 180.0
+SETTLED_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+WARM_UP_SECONDS = 3.0
+
+
+class Failed(RuntimeError):
+    """A run that came to no result; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. orders: of the backlog; rate and seconds: of `latency`; profile: a folder for py-spy's output."""
+
+    job: str
+    orders: int = 20_000
+    rate: float = 200.0
+    seconds: float = 10.0
+    profile: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One result. cpu: seconds per 1,000 orders by group of processes; wrong: counts that are not exact."""
+
+    value: float
+    foreign_cores: float
+    cpu: dict[str, float]
+    wrong: list[str]
+    more: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether something else kept the machine busy."""
+        return self.foreign_cores > FOREIGN_CORES
+
+
+def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
+    """Run `plan` once in a place of its own. Raises Failed."""
+    with servers.place(contender.broker) as place, connect(place.database, "bench-driver") as conn:
+        if plan.job == "latency":
+            return _latency(servers, contender, plan, place, conn)
+        contender.load(place, [body for _, body in orders(plan.orders)])
+        if plan.job == "claim":
+            with _processes(servers, contender.commands("intake"), place):
+                _await(lambda: ledger.finished(conn, "intake") == plan.orders, LONGEST_SECONDS, "the backlog")
+        return _backlog(servers, contender, plan, place, conn)
+
+
+def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection) -> Run:
+    with psycopg.connect(place.database) as gate, ExitStack() as stack:
+        gate.execute("LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE")
+        children = stack.enter_context(_processes(servers, contender.commands(plan.job), place))
+        _ready(conn, contender, plan.job)
+        _await(lambda: _waiting(conn) > 0, START_SECONDS, "the first batch")
+        profiles = stack.enter_context(_profiled(plan, contender, children))
+        time.sleep(SETTLED_SECONDS)
+        groups = {"processes": [child.pid or 0 for child in children], **servers.pids(contender.broker)}
+        before = cpu.sample(groups)
+        gate.commit()
+        _await(
+            lambda: ledger.finished(conn, plan.job) >= plan.orders, LONGEST_SECONDS, f"{plan.orders:,} orders", children
+        )
+        used = cpu.between(before, cpu.sample(groups))
+        profiles()
+        time.sleep(LOOK_SECONDS)  # the acks of the last batch
+        span = ledger.span(conn, plan.job)
+        transactions = ledger.commits(conn)
+    return Run(
+        span.orders / span.seconds,
+        used.foreign_cores,
+        _per_thousand(used, plan.orders),
+        ledger.inexact(conn, place.broker, plan.job, plan.orders),
+        {"transactions": transactions, "seconds": round(span.seconds, 3)},
+    )
+
+
+def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection) -> Run:
+    count, warm = int(plan.rate * (plan.seconds + WARM_UP_SECONDS)), int(plan.rate * WARM_UP_SECONDS)
+    events = list(orders(count))
+    published: dict[str, float] = {}
+    with _processes(servers, contender.commands(plan.job), place) as children, ExitStack() as stack:
+        _ready(conn, contender, plan.job)
+        time.sleep(SETTLED_SECONDS)
+        profiles = stack.enter_context(_profiled(plan, contender, children))
+        publisher = open_publisher(place.broker, name="bench-publish")
+        stack.callback(publisher.close)
+        groups = {"processes": [child.pid or 0 for child in children], **servers.pids(contender.broker)}
+        before = cpu.sample(groups)
+        begin = time.monotonic()
+        for n, (number, body) in enumerate(events):
+            time.sleep(max(0.0, begin + n / plan.rate - time.monotonic()))
+            if n == warm:
+                before = cpu.sample(groups)
+            published[number] = time.time()
+            if publisher.publish([Message(body, ROUTING_KEY)]) != [Fate.CONFIRMED]:
+                raise Failed("the broker did not confirm an event")
+        took = time.monotonic() - begin
+        _await(lambda: ledger.finished(conn, plan.job) >= count, LONGEST_SECONDS, f"{count:,} orders", children)
+        used = cpu.between(before, cpu.sample(groups))
+        profiles()
+    done = ledger.done_at(conn)
+    wrong = ledger.inexact(conn, place.broker, plan.job, count)
+    late = sorted(1000 * (done[number] - published[number]) for number, _ in events[warm:] if number in done)
+    more = {
+        "p50": round(late[len(late) // 2], 2),
+        "p99": round(late[len(late) * 99 // 100], 2),
+        "max": round(late[-1], 2),
+        "published_per_second": round(count / took, 1),
+    }
+    return Run(more["p50"], used.foreign_cores, _per_thousand(used, count - warm), wrong, more)
+
+
+def _per_thousand(used: cpu.Used, count: int) -> dict[str, float]:
+    each = {name: round(1000 * seconds / count, 3) for name, seconds in used.groups.items()}
+    return {**each, "total": round(sum(each.values()), 3)}
+
+
+@contextmanager
+def _processes(servers: Servers, commands: Sequence[Sequence[str]], place: Place) -> Iterator[list[Child]]:
+    """Start them, and stop them in the end, in order."""
+    variables = {
+        **environment(),
+        "PYTHONPATH": str(ROOT),
+        "CONNECT_DATABASE_URL": place.database,
+        "CONNECT_AMQP_URL": place.broker,
+    }
+    children = [
+        Child(f"process {n}", command, log=servers.folder / f"process-{n}.log", environment=variables)
+        for n, command in enumerate(commands)
+    ]
+    try:
+        for child in children:
+            child.start()
+        yield children
+    finally:
+        for child in children:
+            child.send(signal.SIGTERM)
+        for child in children:
+            child.stop(20)
+
+
+@contextmanager
+def _profiled(plan: Plan, contender: Contender, children: Sequence[Child]) -> Iterator[Callable[[], None]]:
+    """py-spy beside every process, if the plan asks for it; what is handed out ends the recording."""
+    program = shutil.which("py-spy")
+    if plan.profile is None:
+        yield lambda: None
+        return
+    if program is None:
+        raise Failed("py-spy is not on the PATH: install it, or leave --profile out")
+    plan.profile.mkdir(parents=True, exist_ok=True)
+    recorders = [
+        subprocess.Popen(
+            [program, "record", "--pid", str(child.pid), "--rate", "250", "--threads", "--format", "raw",
+             "--duration", "600", "--output", str(plan.profile / f"{plan.job}-{contender.name}-{n}.txt")],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for n, child in enumerate(children)
+    ]  # fmt: skip
+
+    def end() -> None:
+        for recorder in recorders:
+            recorder.send_signal(signal.SIGINT)
+        for recorder in recorders:
+            recorder.wait(30)
+
+    try:
+        yield end
+    finally:
+        for recorder in recorders:
+            if recorder.poll() is None:
+                recorder.kill()
+                recorder.wait()
+
+
+def _ready(conn: Connection, contender: Contender, job: str) -> None:
+    wanted = contender.sessions(job)
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'bench-%'"
+    )
+
+    def there() -> bool:
+        row = conn.execute(query).fetchone()
+        return row is not None and row[0] > wanted  # one is this driver's
+
+    _await(there, START_SECONDS, f"{wanted} sessions")
+
+
+def _waiting(conn: Connection) -> int:
+    row = conn.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _await(true: Callable[[], bool], seconds: float, what: str, children: Sequence[Child] = ()) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        for child in children:
+            if not child.alive():
+                raise Failed(f"{child.name} ended:\n{child.last_lines(5)}")
+        if time.monotonic() > end:
+            logs = "\n".join(child.last_lines(3) for child in children)
+            raise Failed(f"waited {seconds:.0f} s for {what}\n{logs}")
+        time.sleep(LOOK_SECONDS)

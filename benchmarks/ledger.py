@@ -1,0 +1,94 @@
+"""What the database says about a run: how far it is, when it was committed, whether every count is exact.
+
+Called by the driver. Commit times are PostgreSQL's own (track_commit_timestamp), taken right before the flush.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.broker.apply import depths
+from shared.db.connect import Connection
+
+FINISHED = {"intake": "events", "pipeline": "attempts", "latency": "attempts", "claim": "attempts"}
+"""The table that gets its one row per order last."""
+
+_COUNTS = {
+    "events applied": "SELECT count(*) FROM events WHERE outcome = 'applied'",
+    "records": "SELECT count(*) FROM records",
+    "payloads": "SELECT count(*) FROM payloads",
+    "arrivals": "SELECT coalesce(sum(inputs), 0) FROM arrivals",
+    "rejections": "SELECT count(*) FROM rejections",
+    "duplicates": "SELECT count(*) FROM duplicates",
+    "records done": "SELECT count(*) FROM records WHERE state = 'done' AND due_at IS NULL",
+    "records pending": "SELECT count(*) FROM records WHERE state = 'pending'",
+    "attempts": "SELECT count(*) FROM attempts WHERE outcome = 'done'",
+    "transitions": "SELECT count(*) FROM transitions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the first commit to the last; the orders of the first are no part of what happened in between."""
+
+    seconds: float
+    orders: int
+
+
+def finished(conn: Connection, job: str) -> int:
+    """How many orders are through."""
+    row = conn.execute(f"SELECT count(*) FROM {FINISHED[job]}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def span(conn: Connection, job: str) -> Span:
+    """Measure a finished run: from the first intake (of a claim: the first settle) to the last order's end."""
+    first = "attempts" if job == "claim" else "events"
+    row = conn.execute(
+        f"WITH f AS MATERIALIZED (SELECT pg_xact_commit_timestamp(xmin) AS at FROM {first}),"
+        f" l AS (SELECT max(pg_xact_commit_timestamp(xmin)) AS at, count(*) AS n FROM {FINISHED[job]})"
+        " SELECT extract(epoch FROM l.at - (SELECT min(at) FROM f))::float8,"
+        " l.n - (SELECT count(*) FROM f WHERE at = (SELECT min(at) FROM f)) FROM l"
+    ).fetchone()
+    assert row is not None
+    return Span(row[0], row[1])
+
+
+def commits(conn: Connection) -> int:
+    """How many settle and intake transactions there were: orders per transaction tell how well batches form."""
+    row = conn.execute(
+        "SELECT (SELECT count(DISTINCT xmin::text) FROM events) + (SELECT count(DISTINCT xmin::text) FROM attempts)"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def done_at(conn: Connection) -> dict[str, float]:
+    """Order number → when its last transaction was committed, in seconds since 1970."""
+    return dict(
+        conn.execute(
+            "SELECT r.key, extract(epoch FROM pg_xact_commit_timestamp(a.xmin))::float8"
+            " FROM attempts a JOIN records r ON r.id = a.record_id"
+        ).fetchall()
+    )
+
+
+def inexact(conn: Connection, broker: str, job: str, count: int) -> list[str]:
+    """Every count that is not what it must be after `count` different orders; [] when all is exact."""
+    through = job != "intake"
+    expected = dict.fromkeys(_COUNTS, count) | {
+        "rejections": 0,
+        "duplicates": 0,
+        "records done": count if through else 0,
+        "records pending": 0 if through else count,
+        "attempts": count if through else 0,
+        "transitions": 4 * count if through else 2 * count,
+    }
+    found = {}
+    for name, query in _COUNTS.items():
+        row = conn.execute(query).fetchone()
+        found[name] = int(row[0]) if row else -1
+    wrong = [
+        f"{name}: {found[name]:,} instead of {expected[name]:,}" for name in _COUNTS if found[name] != expected[name]
+    ]
+    left = depths(broker).get("order-imported", 0)
+    return wrong + ([f"{left:,} events are still in the queue"] if left else [])

@@ -1,0 +1,115 @@
+"""The private servers of a benchmark: PostgreSQL and, where asked for, RabbitMQ; a fresh database and vhost per run.
+
+Called by the driver. Nothing is left behind: servers are stopped and their folder is removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from benchmarks.orders import INTERFACE
+from services.cli.local import cluster
+from services.cli.local.postgres import Postgres
+from services.cli.local.rabbitmq import RabbitMQ
+from services.cli.local.rabbitmq_control import Control
+from shared.broker.apply import apply
+from shared.db.connect import connect
+from shared.db.migrate import migrate
+from shared.records.interfaces import NewSide, add_interface
+from shared.seal import Seal
+from shared.settings import environment
+
+SECRET = "only for benchmarks, nothing is sealed with it"
+TEMPLATE = "bench_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one run happens."""
+
+    database: str
+    broker: str
+
+
+class Servers:
+    """Use as a context manager. RabbitMQ is started when it is first needed."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.folder = Path(tempfile.mkdtemp(prefix="connect-bench-"))
+        self.folder.chmod(0o711)
+        self._postgres = Postgres(self.folder / "postgres", say=say)
+        self._rabbitmq: RabbitMQ | None = None
+
+    def __enter__(self) -> Servers:
+        try:
+            self._say("starting PostgreSQL")
+            self._postgres.start()
+            with self._admin() as conn:
+                conn.execute(f'CREATE DATABASE "{TEMPLATE}" OWNER connect')
+            migrate(self._url(TEMPLATE))
+            with connect(self._url(TEMPLATE), "bench-driver") as conn:
+                side = NewSide({}, {}, 1000.0)
+                add_interface(
+                    conn, Seal(SECRET), slug=INTERFACE, title="Benchmark", marketplace="none", erp="none", mode="live",
+                    marketplace_side=side, erp_side=side,
+                )  # fmt: skip
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rabbitmq is not None:
+            self._rabbitmq.stop()
+        self._postgres.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def place(self, broker: str) -> Iterator[Place]:
+        """An empty, migrated database with the interface, and an empty broker (`rabbitmq`, `pgmq`) with its queues."""
+        name = f"bench_{uuid.uuid4().hex[:12]}"
+        with self._admin() as conn:
+            conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{TEMPLATE}"')
+            conn.execute("CHECKPOINT")  # so that no run pays for the one before
+        database = self._url(name)
+        control = self._control() if broker == "rabbitmq" else None
+        url = control.vhost(name) if control else "pgmq" + database.removeprefix("postgresql")
+        try:
+            if problems := apply(url):
+                raise RuntimeError("; ".join(problems))
+            yield Place(database, url)
+        finally:
+            if control:
+                control.drop([name])
+            with self._admin() as conn:
+                conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def pids(self, broker: str) -> dict[str, list[int]]:
+        """The processes of each server, for counting CPU."""
+        node = self._rabbitmq.pid if self._rabbitmq and broker == "rabbitmq" else None
+        return {"postgres": [self._postgres.pid or 0], "broker": [node] if node else []}
+
+    def _control(self) -> Control:
+        if self._rabbitmq is None:
+            self._say("starting RabbitMQ")
+            cache = Path(environment().get("XDG_CACHE_HOME") or Path.home() / ".cache") / "connect" / "programs"
+            self._rabbitmq = RabbitMQ(self.folder / "rabbitmq", programs=cache, say=self._say)
+            self._rabbitmq.start()
+        return self._rabbitmq.control
+
+    def _url(self, database: str) -> str:
+        return urlsplit(self._postgres.url)._replace(path=f"/{database}").geturl()
+
+    def _admin(self) -> psycopg.Connection[tuple[object, ...]]:
+        url = cluster.url(self.folder / "postgres", "connect_admin", self._postgres.port, "postgres")
+        return psycopg.connect(url, autocommit=True)
