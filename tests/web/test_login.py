@@ -86,6 +86,7 @@ def test_guessing_is_braked_per_account_and_says_how_long_to_wait(site: Site) ->
 
 def test_guessing_is_braked_per_address_and_holds_for_tries_at_once(site: Site) -> None:
     url = str(site.conn.info.dsn) + f" password={site.conn.info.password}"
+
     def guess(number: int) -> str:
         with connect(url, "tests") as conn:
             try:
