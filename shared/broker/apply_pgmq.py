@@ -105,10 +105,12 @@ def depths(address: Address, topology: Topology) -> dict[str, int]:
 
 
 def _bindings(topology: Topology) -> list[tuple[str, str]]:
+    """Patterns and queues. In AMQP `#` is also no word at all, here it is one or more: hence two for each."""
     return [
-        (f"{PREFIX}.{binding.key}", entity(binding.queue))
+        (f"{PREFIX}.{pattern}", entity(binding.queue))
         for binding in topology.bindings
         if binding.exchange == EVENTS_EXCHANGE
+        for pattern in dict.fromkeys((binding.key, binding.key.removesuffix(".#")))
     ]
 
 

@@ -77,8 +77,10 @@ class Publisher(Protocol):
         ...
 
     def wake(self, stage: str, interfaces: Sequence[str]) -> None:
-        """Put one wake-up per interface on the work queue of the stage (`connect.wake.<stage>`, body = slug). Not confirmed, may be
-        lost, never raises, never blocks longer than a second."""
+        """Put one wake-up per interface on the work queue of the stage (`connect.wake.<stage>`, body = slug).
+
+        Not confirmed, may be lost, never raises, never blocks longer than a second.
+        """
         ...
 
     def close(self) -> None:

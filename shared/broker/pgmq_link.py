@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
 
 from shared.broker.address import Address
 

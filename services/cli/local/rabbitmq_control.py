@@ -4,6 +4,7 @@ Enters: what `RabbitMQ.control` wrote down. Called by `rabbitmq.py` and the test
 from the process that runs the node to others.
 """
 
+import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,9 @@ class Control:
         With erl_call this takes milliseconds; rabbitmqctl, the way out where it is missing, starts a node of its own.
         """
         if self.erl_call:
-            command = [self.erl_call, "-sname", NODE, "-timeout", str(int(timeout)), "-e"]
+            # A name of its own (-h): two callers of one name are not let in at the same time.
+            name = f"caller-{secrets.token_hex(4)}"
+            command = [self.erl_call, "-h", name, "-sname", NODE, "-timeout", str(int(timeout)), "-e"]
             text = expression + "\n"
         else:
             command, text = [f"{self.scripts}/rabbitmqctl", "-q", "eval", expression], ""
