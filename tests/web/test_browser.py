@@ -1,0 +1,152 @@
+"""One walk through the pages in a real browser: log in, look, retry, import, mend a rejection, log out.
+
+Needs chromium: `apt-get install chromium`, or set CONNECT_TEST_CHROMIUM to its path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from shared.people.users import add_user
+from tests.support.stored import order_event, store_record
+from tests.web.conftest import PASSWORD, Site
+
+pytestmark = [pytest.mark.servers, pytest.mark.web]
+PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = os.environ.get("CONNECT_TEST_CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    with sync_playwright() as playwright:
+        program = found or playwright.chromium.executable_path
+        if not os.path.exists(program):
+            pytest.fail(
+                "There is no browser to test the pages with. Install one (`apt-get install chromium`, or"
+                " `playwright install chromium`), or say where it is: CONNECT_TEST_CHROMIUM=/path/to/chromium.",
+                pytrace=False,
+            )
+        # Without its sandbox, which refuses to run as root; it opens our own pages only.
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="de-DE", viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    # What a page answers with 4xx is logged as an error too; everything else is ours.
+    assert [text for text in wrong if "the server responded with a status of 4" not in text] == []
+
+
+def _log_in(page: Page, site: Site, role: str = "operator") -> None:
+    add_user(site.conn, "erika", PASSWORD, role)
+    page.goto(f"{site.url}/orders?filter=state:failed")
+    page.get_by_label("Benutzername").fill("erika")
+    page.get_by_label("Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Anmelden").click()
+
+
+def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
+    failed = store_record(site.conn, "4711", state="failed", reason=PROBLEM, code="payment-unmapped")
+    store_record(site.conn, "4712", state="done", remote="200417")
+    raw = json.dumps(order_event("4713"))
+    site.api("publisher").post("/api/v1/events", content=raw[:-1], headers={"Content-Type": "application/json"})
+
+    _log_in(page, site)
+    expect(page).to_have_url(f"{site.url}/orders?filter=state:failed")
+    row = page.get_by_role("row").filter(has_text="4711")
+    expect(row).to_contain_text("Fehlerhaft")
+    expect(row).to_contain_text("PAYPAL")
+    expect(page.get_by_role("row").filter(has_text="4712")).to_have_count(0)
+
+    page.get_by_role("link", name="Erfolgreich 1").click()
+    expect(page.get_by_role("row").filter(has_text="4712")).to_contain_text("In Xentral als 200417 angelegt")
+
+    page.goto(f"{site.url}/orders")
+    page.get_by_role("link", name="4711").click()
+    expect(page.get_by_role("heading", name="4711")).to_be_visible()
+    expect(page.get_by_text("So beheben Sie es")).to_be_visible()
+    page.get_by_role("button", name="Wiederholen").click()
+    expect(page.get_by_role("status")).to_contain_text("1 Auftrag ist wieder an der Reihe.")
+    assert site.conn.execute("SELECT state FROM records WHERE id = %s", (failed,)).fetchone() == ("pending",)
+
+    page.goto(f"{site.url}/orders")
+    page.get_by_role("link", name="Aufträge importieren").click()
+    page.get_by_label("Schnittstelle").select_option("otto-de")
+    page.get_by_label("Auftragsnummern").fill("4711\n4799")
+    page.get_by_role("button", name="Importieren").click()
+    expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Schon vorhanden")
+    expect(page.get_by_role("row").filter(has_text="4799")).to_contain_text("Angefragt")
+
+    page.get_by_role("link", name="Ablehnungen").click()
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    page.locator("summary", has_text="Inhalt bearbeiten").click()
+    page.get_by_role("textbox").fill(raw)
+    page.get_by_role("button", name="Bearbeitet einreichen").click()
+    expect(page.get_by_role("heading", name="4713")).to_be_visible()
+
+    page.get_by_role("button", name="Abmelden").click()
+    expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+    page.goto(f"{site.url}/orders")
+    expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+
+
+def test_the_list_moves_by_itself_and_waits_while_somebody_points_at_it(page: Page, site: Site) -> None:
+    record = store_record(site.conn, "4711", state="failed", reason=PROBLEM, code="payment-unmapped")
+    _log_in(page, site)
+    page.goto(f"{site.url}/orders")
+    page.mouse.move(640, 20)
+    site.conn.execute("UPDATE records SET state = 'done', remote = '200417', reason = NULL WHERE id = %s", (record,))
+    expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Erfolgreich", timeout=20_000)
+    page.get_by_role("row").filter(has_text="4711").hover()
+    expect(page.locator("[data-live-line]")).to_contain_text("pausiert", timeout=20_000)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_sticks_out_sideways_and_controls_have_names(page: Page, site: Site, width: int) -> None:
+    long = "x" * 90
+    record = store_record(site.conn, long, state="failed", reason=PROBLEM, code="payment-unmapped", marketplace_id=long)
+    site.api("publisher").post(
+        "/api/v1/events", content=b"{" + b"y" * 400, headers={"Content-Type": "application/json"}
+    )
+    _log_in(page, site)
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in ("/orders", f"/orders/{record}", "/rejections", "/rejections/1", "/orders/import", "/orders/retry"):
+        page.goto(site.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        nameless = page.evaluate(
+            "[...document.querySelectorAll('button, a, input:not([type=hidden]), select, textarea')].filter(e =>"
+            " !e.textContent.trim() && !e.ariaLabel && !(e.labels && e.labels.length)).length"
+        )
+        assert nameless == 0, path
+        assert page.evaluate("document.querySelectorAll('h1').length") == 1, path
+
+
+def test_without_scripts_everything_is_still_there(browser: Browser, site: Site) -> None:
+    store_record(site.conn, "4711", state="failed", reason=PROBLEM, code="payment-unmapped")
+    context = browser.new_context(locale="en-GB", java_script_enabled=False)
+    page = context.new_page()
+    add_user(site.conn, "erika", PASSWORD, "operator")
+    page.goto(f"{site.url}/login")
+    page.get_by_label("User name").fill("erika")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Retry order 4711").click()
+    expect(page.get_by_role("status").first).to_contain_text("1 order is in line again.")
+    context.close()
