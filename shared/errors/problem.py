@@ -29,10 +29,10 @@ class Problem:
 
     def as_json(self) -> dict[str, Any]:
         """The form in which a problem is stored and served."""
-        values = {name: _storable(value) for name, value in self.values.items()}
-        return {"code": self.code, "field": _storable(self.field), "values": values}
+        values = {name: storable(value) for name, value in self.values.items()}
+        return {"code": self.code, "field": storable(self.field), "values": values}
 
 
-def _storable(text: str) -> str:
-    """Remote systems say anything; NUL and halves of surrogate pairs are what no database takes."""
+def storable(text: str) -> str:
+    """Remote systems and senders say anything; NUL and halves of surrogate pairs are what no database takes."""
     return text[:1000].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -13,14 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from shared.db.connect import Connection
+from shared.errors.problem import Problem
 from shared.records.change import Decision, Outcome, Standing, decide
 from shared.records.states import State, Verb, allowed
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A decoded event for one record. hash names (`source`, `id`); after is when it is due, in seconds from now."""
+    """A decoded event for one record. hash names (`source`, `id`); after is when it is due, in seconds from now.
+
+    code says why that is not at once (`announced`), None where it is.
+    """
 
     hash: UUID
     source: str
@@ -39,8 +45,14 @@ class Incoming:
     ordered_at: datetime | None
     ship_by: datetime | None
     after: float
+    code: str | None
     forced: bool
     test: bool
+
+    @property
+    def reason(self) -> Jsonb | None:
+        """The code as the record's list of problems."""
+        return Jsonb([Problem(self.code).as_json()]) if self.code else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +69,16 @@ WITH x AS MATERIALIZED (
   SELECT nextval('records_id_seq') AS rid, j.* FROM unnest(
     %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[],
     %b::int8[], %b::uuid[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::float8[],
-    %b::bool[], %b::bool[])
+    %b::text[], %b::jsonb[], %b::bool[], %b::bool[])
   AS j(hash, source, id, event, interface, flow, stage, key, changed_at, version, data_hash, body, traceparent,
-       marketplace_id, ordered_at, ship_by, after, forced, test)),
+       marketplace_id, ordered_at, ship_by, after, code, reason, forced,
+       test)),
 known AS (SELECT x.hash FROM x JOIN events e ON e.hash = x.hash),
 r AS (
   INSERT INTO records(id, interface, flow, key, stage, state, due_at, seq, forced, test, changed_at, version, data_hash,
-                      input_hash, ordered_at, ship_by, marketplace_id)
+                      input_hash, ordered_at, ship_by, marketplace_id, code, reason)
   SELECT rid, interface, flow, key, stage, 'pending', now() + make_interval(secs => after), 2, forced, test, changed_at,
-         version, data_hash, hash, ordered_at, ship_by, marketplace_id
+         version, data_hash, hash, ordered_at, ship_by, marketplace_id, code, reason
   FROM x WHERE NOT EXISTS (SELECT FROM known WHERE known.hash = x.hash)
   ON CONFLICT (interface, flow, key) DO NOTHING RETURNING id),
 n AS MATERIALIZED (SELECT x.* FROM r JOIN x ON x.rid = r.id),
@@ -74,8 +87,8 @@ ev AS (
   SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
 p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
 t AS (
-  INSERT INTO transitions(record_id, seq, stage, from_state, to_state)
-  SELECT rid, 1, 'connect', NULL, 'done' FROM n UNION ALL SELECT rid, 2, stage, NULL, 'pending' FROM n)
+  INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)
+  SELECT rid, 1, 'connect', NULL, 'done', NULL FROM n UNION ALL SELECT rid, 2, stage, NULL, 'pending', code FROM n)
 SELECT hash, rid FROM n
 """
 
@@ -109,7 +122,8 @@ def _first(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, int]:
                 (
                     one.hash, one.source, one.event_id, one.event, one.interface, one.flow, one.stage, one.key,
                     one.changed_at, one.version, one.data_hash, one.body, one.traceparent, one.marketplace_id,
-                    one.ordered_at, one.ship_by, one.after, one.forced, one.test,
+                    one.ordered_at, one.ship_by, one.after, one.code, one.reason, one.forced,
+                    one.test,
                 )
                 for one in batch
             ),
@@ -191,7 +205,9 @@ def _apply(conn: Connection, one: Incoming, record_id: int, state: State, decisi
         "   state = CASE WHEN %(moves)s THEN 'pending' ELSE state END,"
         "   due_at = CASE WHEN %(moves)s THEN now() + make_interval(secs => %(after)s) ELSE due_at END,"
         "   tries = CASE WHEN %(moves)s THEN 0 ELSE tries END,"
-        "   trying_since = CASE WHEN %(moves)s THEN NULL ELSE trying_since END"
+        "   trying_since = CASE WHEN %(moves)s THEN NULL ELSE trying_since END,"
+        "   code = CASE WHEN %(moves)s THEN %(code)s::text ELSE code END,"
+        "   reason = CASE WHEN %(moves)s THEN %(reason)s::jsonb ELSE reason END"
         "   WHERE id = %(id)s RETURNING id, payload_no, seq, stage),"
         " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"
         "   SELECT u.id, u.seq, u.stage, o.state, 'pending', 'newer-version' FROM u, o WHERE %(moves)s)"
@@ -209,6 +225,8 @@ def _apply(conn: Connection, one: Incoming, record_id: int, state: State, decisi
             "marketplace_id": one.marketplace_id,
             "forced": one.forced,
             "after": one.after,
+            "code": one.code,
+            "reason": one.reason,
             "body": one.body,
             "traceparent": one.traceparent,
         },

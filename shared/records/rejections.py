@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
-from shared.errors.problem import Problem
+from shared.errors.problem import Problem, storable
 from shared.records.hashes import body_hash, event_hash
 
 
@@ -44,7 +44,7 @@ def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
         " ON CONFLICT (body_hash) WHERE state = 'open' DO NOTHING RETURNING id",
         (
             refusal.queue,
-            refusal.origin,
+            storable(refusal.origin),
             refusal.event,
             refusal.interface,
             refusal.source if named else None,
@@ -52,8 +52,8 @@ def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
             event_hash(refusal.source or "", refusal.event_id or "") if named else None,
             digest,
             refusal.raw,
-            refusal.content_type,
-            refusal.routing_key,
+            None if refusal.content_type is None else storable(refusal.content_type),
+            None if refusal.routing_key is None else storable(refusal.routing_key),
             Jsonb([problem.as_json() for problem in refusal.problems]),
         ),
     ).fetchone()

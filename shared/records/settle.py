@@ -60,7 +60,9 @@ WITH s AS MATERIALIZED (
 f AS (
   UPDATE records r SET
     state = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN 'pending' ELSE s.state END,
-    due_at = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN now() + make_interval(secs => coalesce(s.after, 0))
+    due_at = CASE WHEN r.payload_no > s.handled_no OR r.recheck
+                  THEN now() + make_interval(secs => CASE WHEN s.state = 'waiting' OR s.called THEN coalesce(s.after, 0)
+                                                          ELSE 0 END)
                   WHEN s.after IS NULL THEN NULL ELSE now() + make_interval(secs => s.after) END,
     code = s.code, reason = s.reason, remote = coalesce(s.remote, r.remote),
     sent_no = CASE WHEN s.sent THEN s.handled_no ELSE r.sent_no END, intended = s.intended OR s.called,

@@ -15,7 +15,10 @@ ANNOUNCED_SECONDS = 6 * 3600.0  # marketplaces hide the address until payment; r
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The record that an event concerns: flow, first working stage, key, and the columns the Journal sorts by."""
+    """The record that an event concerns: flow, first working stage, key, and the columns the Journal sorts by.
+
+    after: seconds until it is due; code: why that is not at once.
+    """
 
     flow: str
     stage: str
@@ -27,11 +30,13 @@ class Target:
     ordered_at: datetime | None = None
     ship_by: datetime | None = None
     after: float = 0.0
+    code: str | None = None
 
 
 def order_imported(event: Event[OrderImported]) -> Target:
     """`order-imported`: one record per order, keyed by its number."""
     order = event.data.order
+    announced = order.status == "announced"
     return Target(
         flow="order-import",
         stage="erp",
@@ -42,7 +47,8 @@ def order_imported(event: Event[OrderImported]) -> Target:
         marketplace_id=order.marketplace_id,
         ordered_at=order.ordered_at,
         ship_by=order.ship_by,
-        after=ANNOUNCED_SECONDS if order.status == "announced" else 0.0,
+        after=ANNOUNCED_SECONDS if announced else 0.0,
+        code="announced" if announced else None,
     )
 
 

@@ -153,6 +153,7 @@ class Intake:
             ordered_at=target.ordered_at,
             ship_by=target.ship_by,
             after=target.after,
+            code=target.code,
             forced=arrival.forced and mode != "live",
             test=mode == "test",
         )
@@ -241,10 +242,15 @@ def _groups(ready: Sequence[_Ready]) -> list[list[tuple[int, _Ready]]]:
         rounds[first].append((number, one))
         used[first] |= names
     for group in rounds:
-        group.sort(
-            key=lambda item: (item[1].incoming.interface, item[1].incoming.key) if item[1].incoming else ("", "")
-        )
+        group.sort(key=lambda item: _place(item[1]))
     return [*rounds, *alone]
+
+
+def _place(one: _Ready) -> tuple[str, str]:
+    """Where it stands in its round; refusals, too, keep to one order."""
+    if one.incoming is not None:
+        return one.incoming.interface, one.incoming.key
+    return "", str(body_hash(one.arrival.body))
 
 
 def _write(conn: Connection, group: list[tuple[int, _Ready]]) -> dict[int, Taken]:
