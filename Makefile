@@ -88,11 +88,11 @@ bench: $(DEV_READY) ## Measure Connect and its peers side by side
 
 .PHONY: faults
 faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice
-	@$(BIN)/python -m pytest -m 'faults or faults_full' tests/faults $(ARGS)
+	@CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n auto -m 'faults or faults_full' tests/faults $(ARGS)
 
 .PHONY: faults-quick
 faults-quick: $(DEV_READY) ## The short share of them
-	@$(BIN)/python -m pytest -m 'faults and not faults_full' tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m 'faults and not faults_full' tests/faults $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, caches. Data in .connect stays
