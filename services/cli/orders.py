@@ -197,7 +197,6 @@ def import_(
 _RESULTS: dict[str, tuple[str, str]] = {
     "queued": ("queued", "pending"),
     "exists": ("is in Connect already", "done"),
-    "taken-in": ("taken in", "done"),
     "not-found": ("the marketplace does not know it", "failed"),
     "malformed": ("cannot be an order number", "failed"),
     "failed": ("failed", "failed"),

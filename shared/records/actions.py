@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.db.connect import Connection
+from shared.errors.problem import storable
 from shared.records.states import Verb, sources
 
 MOST_NUMBERS = 1000
@@ -25,13 +26,14 @@ class RetryResult:
 def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
     """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name.
 
-    Where the interface is in test or paused, a person's wish still runs the record.
+    Where the interface is in test or paused, a person's wish still runs the record, also one that is pending there.
     """
     rows = conn.execute(
         "WITH o AS (SELECT r.id, r.state, i.mode FROM records r JOIN interfaces i ON i.slug = r.interface"
         "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
-        "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id AND o.state = ANY(%(from)s)"
+        "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id"
+        "   AND o.state = ANY(%(from)s) AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
         "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
         " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)"
         "   SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)"
@@ -51,6 +53,7 @@ def request_import(conn: Connection, interface: str, numbers: Sequence[str], act
     """
     wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))[:MOST_NUMBERS]
     malformed = {number for number in wanted if len(number) > NUMBER_LENGTH or not number.isprintable()}
+    shown = [storable(number[:NUMBER_LENGTH]) if number in malformed else number for number in wanted]
     with conn.transaction():
         row = conn.execute(
             "INSERT INTO receipts(verb, interface, created_by) VALUES ('import', %s, %s) RETURNING id",
@@ -66,7 +69,7 @@ def request_import(conn: Connection, interface: str, numbers: Sequence[str], act
             {
                 "receipt": row[0],
                 "nos": list(range(len(wanted))),
-                "numbers": wanted,
+                "numbers": shown,
                 "bad": [number in malformed for number in wanted],
                 "interface": interface,
             },
@@ -75,14 +78,19 @@ def request_import(conn: Connection, interface: str, numbers: Sequence[str], act
 
 
 def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
-    """A receipt with one entry per number: queued, exists, taken-in, not-found, malformed or failed."""
+    """A receipt with one entry per number: queued, exists, not-found, malformed or failed.
+
+    queued: asked for; once the marketplace has answered, the entry links the record that was made and shows its state.
+    """
     row = conn.execute(
         "SELECT id, verb, interface, created_by, created_at FROM receipts WHERE id = %s", (receipt,)
     ).fetchone()
     if row is None:
         return None
     numbers = conn.execute(
-        "SELECT number, result, record_id, code FROM receipt_numbers WHERE receipt = %s ORDER BY no", (receipt,)
+        "SELECT n.number, n.result, n.record_id, r.state, n.code FROM receipt_numbers n"
+        " LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
+        (receipt,),
     ).fetchall()
     return {
         "id": str(row[0]),
@@ -90,9 +98,15 @@ def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
         "interface": row[2],
         "created_by": row[3],
         "created_at": row[4],
-        "complete": all(result != "queued" for _, result, _, _ in numbers),
+        "complete": all(result != "queued" for _, result, _, _, _ in numbers),
         "numbers": [
-            {"number": number, "result": result, "record_id": record_id, "code": code}
-            for number, result, record_id, code in numbers
+            {
+                "number": number,
+                "result": "queued" if result == "taken-in" else result,
+                "record_id": record_id,
+                "state": state,
+                "code": code,
+            }
+            for number, result, record_id, state, code in numbers
         ],
     }

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 
 import structlog
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from shared.failpoint import Planted
 from shared.metrics import Metrics
@@ -153,7 +153,8 @@ class Lifecycle:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 if path == "/metrics":
-                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest(frame._metrics.registry))  # type: ignore[no-untyped-call]
+                    encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+                    self._answer(200, content_type, encode(frame._metrics.registry))
                 elif path == "/livez":
                     self._json(200, {"service": frame.service, "alive": True})
                 elif path == "/readyz":
