@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import pika
+import pika.exceptions
 from pika.channel import Channel
 
 from shared.broker.address import Address
@@ -116,14 +117,18 @@ class AmqpSession:
         self._connection.channel(on_open_callback=self._opened_plain)
 
     def _confirming(self, channel: Channel) -> None:
-        channel.add_on_close_callback(lambda _, error: self._end(error))
+        channel.add_on_close_callback(lambda _, error: self._channel_closed(error))
         self.confirmed = channel
         self.check()
 
     def _opened_plain(self, channel: Channel) -> None:
-        channel.add_on_close_callback(lambda _, error: self._end(error))
+        channel.add_on_close_callback(lambda _, error: self._channel_closed(error))
         self.plain = channel
         self.check()
+
+    def _channel_closed(self, error: BaseException) -> None:
+        if not isinstance(error, pika.exceptions.ChannelClosedByClient):  # else the connection's close follows
+            self._end(error)
 
     def _set_blocked(self, blocked: bool) -> None:
         self.blocked = blocked

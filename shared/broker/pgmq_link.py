@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from shared.broker.address import Address
 
-CONNECT_SECONDS = 4
+CONNECT_SECONDS = 4.0
 VISIBILITY_SECONDS = 30.0
 
 
@@ -42,13 +42,13 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         return self
 
 
-def open_link(address: Address, name: str) -> Link:
-    """Connect. Raises psycopg.OperationalError within a few seconds."""
+def open_link(address: Address, name: str, seconds: float = CONNECT_SECONDS) -> Link:
+    """Connect. Raises psycopg.OperationalError after about `seconds`, of which libpq wants two at least."""
     return Link.connect(
         make_conninfo(**_parameters(address)),
         application_name=name,
         autocommit=True,
-        connect_timeout=CONNECT_SECONDS,
+        connect_timeout=max(2, round(seconds)),
         keepalives_idle=15,
         keepalives_interval=5,
         keepalives_count=3,

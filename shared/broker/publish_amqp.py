@@ -21,6 +21,7 @@ from shared.broker.topology import MAX_MESSAGE_BYTES, wake_queue
 WINDOW = 1000  # messages without a confirm at a time
 WAKE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
+IDLE_CLOSE_SECONDS = 0.3
 
 
 class AmqpPublisher:
@@ -105,7 +106,8 @@ class AmqpPublisher:
         if self._session is not None and not self._session.stale:
             self._session.flush(until)  # notices what happened to the connection meanwhile
         if self._session is not None and self._session.stale:
-            self._drop()
+            self._session.close(min(until, time.monotonic() + IDLE_CLOSE_SECONDS))
+            self._session = None
         if self._session is None:
             self._session = AmqpSession(self._address, self._name, until)
             self._sent = 0

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from shared.broker.address import Address
 from shared.broker.delivery import Fate, Message
 from shared.broker.envelope import seal
-from shared.broker.pgmq_link import Link, drop_link, entity, open_link, table
+from shared.broker.pgmq_link import CONNECT_SECONDS, Link, drop_link, entity, open_link, table
 from shared.broker.topology import MAX_MESSAGE_BYTES, connect_topology, wake_queue
 
 WAKE_SECONDS = 1.0
@@ -105,12 +105,13 @@ class PgmqPublisher:
         return Fate.CONFIRMED
 
     def _open(self, until: float) -> Link:
-        if time.monotonic() >= until:
+        left = until - time.monotonic()
+        if left <= 0:
             raise psycopg.OperationalError("no time left")
         if self._link is not None and self._link.closed:
             self._drop()
         if self._link is None:
-            self._link = open_link(self._address, self._name)
+            self._link = open_link(self._address, self._name, min(left, CONNECT_SECONDS))
         self._link.until = until
         return self._link
 

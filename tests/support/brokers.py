@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,16 +83,19 @@ class OwnServer:
 
     def freeze(self) -> None:
         """Connections stay open, and the kernel goes on answering TCP; nothing else happens."""
-        for process in self._processes():
-            process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for process in self._processes():
-            process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def evaluate(self, expression: str) -> str:
         assert self._rabbit
         return self._rabbit.control.evaluate(expression)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):  # a backend may end by itself
+                process.send_signal(number)
 
     def _processes(self) -> list[psutil.Process]:
         pid = (self._rabbit or self._postgres).pid  # type: ignore[union-attr]
