@@ -60,6 +60,9 @@ def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) ->
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    # pika prints a traceback for every lost connection, psycopg warns of every broken pipeline: we say it once.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def trace_id(traceparent: str | None) -> str | None:
