@@ -37,6 +37,16 @@ def _safe_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def _said_by(service: str) -> Processor:
+    """Puts the service's name on the lines of every thread; contextvars would reach the calling thread only."""
+
+    def add(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("service", service)
+        return event
+
+    return add
+
+
 def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) -> None:
     """Configure logging for this process; everything goes to stderr."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
@@ -44,6 +54,7 @@ def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) ->
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _said_by(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _safe_error,
@@ -59,7 +70,6 @@ def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) ->
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     # pika prints a traceback for every lost connection, psycopg warns of every broken pipeline: we say it once.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -68,7 +68,6 @@ def main() -> int:
         async def notify() -> None:
             beat()
 
-        structlog.contextvars.bind_contextvars(service="journal")  # a thread has a context of its own
         server.config.callback_notify = notify
         ended = threading.Event()
 
