@@ -17,7 +17,7 @@ VERSION = b"\x01"
 NONCE_BYTES = 12
 
 
-class SealError(Exception):
+class SealError(ValueError):
     """The sealed values cannot be opened: another CONNECT_SECRET_KEY, or a copied row."""
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from services.importer.fetch import Fetch, take_in_fresh
+from services.importer.fetch import Fetch, restage
 from services.importer.poll import Poll
 from services.importer.remotes import Remotes
 from services.importer.stage import ErpStage
@@ -26,7 +26,7 @@ from shared.db.migrate import pending
 from shared.failpoint import Failpoints
 from shared.log import set_up
 from shared.metrics import Metrics
-from shared.records.change import Outcome
+from shared.records.claim import Claim
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
@@ -66,11 +66,11 @@ def run(settings: Settings) -> int:
     def interface(conn: Connection, slug: str) -> Interface | None:
         return read(conn, seal, slug)
 
-    def restage(slug: str, found: SourceOrder) -> bool:
+    def staged_anew(held: Claim, found: SourceOrder) -> bool:
         with pool.connection() as conn:
-            return take_in_fresh(conn, slug, found, failpoint).outcome is Outcome.APPLIED
+            return restage(conn, held, found, failpoint)
 
-    stage = ErpStage(remotes, failpoint, restage)
+    stage = ErpStage(remotes, failpoint, staged_anew)
 
     def intake(beat: Beat) -> None:
         consume = partial(open_consumer, broker, QUEUES, name="connect-importer-intake")

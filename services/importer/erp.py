@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.importer.differences import changed_fields
@@ -27,13 +27,15 @@ from shared.connectors.contract import (
 from shared.errors.problem import Problem
 from shared.events.envelope import CONTRACTS
 from shared.events.orders import Order
+from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.flows import ANNOUNCED_SECONDS
 from shared.runtime.judge import from_remote_error
-from shared.runtime.outcome import Done, Fail, Hold, Outcome, Skip, Warned
+from shared.runtime.outcome import Done, Fail, Hold, Outcome, Retry, Skip, Wait, Warned
 from shared.runtime.stage import Each, Held, LeaseTooShort, Say
 
 SKU = "sku:"
+AWAY_SECONDS = 60.0  # until a marketplace that did not answer is asked again
 
 
 def staged_order(body: bytes) -> Order:
@@ -45,25 +47,32 @@ def staged_order(body: bytes) -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A claim with its order, and remarks that were found on the way."""
+    """A claim with its order, what the ERP would be sent (or why it cannot), and remarks that were found on the way."""
 
     held: Held
     order: Order
+    draft: Draft | list[Problem]
     remarks: tuple[Problem, ...] = ()
+
+    @property
+    def resent(self) -> bool:
+        """Whether another copy of the order was sent before this one."""
+        return self.held.claim.sent_no not in (None, self.held.claim.payload_no)
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the handler may do besides calling the two remote systems.
 
-    guarded: hangs a check on this thread's next call; restage: takes a fresh copy in, True if it is the staged one now;
-    lag: seconds until the ERP's look-up shows what was created.
+    guarded: hangs a check on this thread's next call; restage: takes a fresh copy in, True if a newer copy than the
+    claimed one is staged now; lag: seconds until the ERP's look-up shows what was created; marketplace: its title.
     """
 
     lag: float
+    marketplace: str
     guarded: Callable[[Callable[[], None]], AbstractContextManager[None]]
     failpoint: Callable[[str], None]
-    restage: Callable[[str, SourceOrder], bool]
+    restage: Callable[[Claim, SourceOrder], bool]
     close: Callable[[], None]
 
 
@@ -81,16 +90,15 @@ class OrderCreation:
 
     def handle(self, batch: Sequence[Held], say: Say, each: Each) -> None:
         """Report an outcome for every claim. What can be asked for many orders at once is asked once."""
-        staged = [Staged(held, staged_order(held.claim.body)) for held in batch]
-        new = [one for one in staged if one.held.claim.sent_no in (None, one.held.claim.payload_no)]
-        cancelled = self._changed(staged, new, say)
-        absent = self._absent(new, say)
+        staged = [self._staged(held) for held in batch if self._visible(held, say)]
+        absent, cancelled = self._absent(staged, say)
         due = self._read_again(self._announced(absent, say), say)
         drafts = self._checked(due, say)
         self._tools.failpoint("work.looked-up")
         ready = {one.held.claim.id: (one, draft) for one, draft in drafts}
         each([one.held for one, _ in drafts], lambda held: self._create(*ready[held.claim.id]))
-        each([one.held for one in cancelled], self._cancel_sent)
+        there = {one.held.claim.id: remote for one, remote in cancelled}
+        each([one.held for one, _ in cancelled], lambda held: self._cancel(there[held.claim.id]))
 
     def probe(self, keys: Sequence[str]) -> set[str]:
         """Which `sku:…` the ERP knows by now."""
@@ -107,72 +115,79 @@ class OrderCreation:
 
     # -- what the ERP has already ------------------------------------------------------------------------------------
 
-    def _changed(self, staged: Sequence[Staged], new: Sequence[Staged], say: Say) -> list[Staged]:
-        """Orders that the ERP has and the shop changed since: named, not sent. Returns those to be cancelled."""
-        cancelled = []
-        for one in staged:
-            if one in new:
-                continue
-            if one.order.status == "cancelled":
-                cancelled.append(one)
-            else:
-                say(one.held, _changed_afterwards(one))
-        return cancelled
+    def _staged(self, held: Held) -> Staged:
+        """Drafted before the look-up: from the mappings the ERP's connector learns which orders are of our channel."""
+        order = staged_order(held.claim.body)
+        return Staged(held, order, self._sink.draft(order, self._mappings))
 
-    def _absent(self, new: Sequence[Staged], say: Say) -> list[Staged]:
-        """Look all of them up; those that the ERP knows, or that nobody wants any more, are settled here."""
-        hits = self._sink.find_orders(sorted({one.order.number for one in new})) if new else {}
-        absent = []
-        for one in new:
-            outcome = self._found(one, hits.get(one.order.number, []))
-            if outcome is not None:
-                say(one.held, outcome)
+    def _visible(self, held: Held, say: Say) -> bool:
+        """Whether a look-up would show what we sent last, however soon somebody wants the order to run again."""
+        since = held.claim.called_seconds
+        if since is None or since >= self.lag:
+            return True
+        say(held, Hold(Problem("read-back"), self.lag - since))
+        return False
+
+    def _absent(self, staged: Sequence[Staged], say: Say) -> tuple[list[Staged], list[tuple[Staged, str]]]:
+        """Look all of them up. Those that the ERP knows, or that nobody wants any more, are settled here.
+
+        Returns those that are not there, and those to be cancelled there with the ERP's id.
+        """
+        hits = self._sink.find_orders(sorted({one.order.number for one in staged})) if staged else {}
+        absent: list[Staged] = []
+        cancelled: list[tuple[Staged, str]] = []
+        for one in staged:
+            found = hits.get(one.order.number, [])
+            mine = [hit for hit in found if hit.marketplace_id == one.order.marketplace_id]
+            mine.sort(key=lambda hit: hit.cancelled)
+            remote = mine[0].id if mine else one.held.claim.remote if one.resent else None
+            if (conflict := _conflict(one, found, mine)) is not None:
+                say(one.held, conflict)
             elif one.order.status == "cancelled":
-                say(one.held, Skip(Problem("cancelled-before-import")))
+                if remote is None:
+                    say(one.held, Skip(Problem("cancelled-before-import")))
+                elif mine and mine[0].cancelled:
+                    say(one.held, Done(remote, note=_cancelled_note(remote)))
+                else:
+                    cancelled.append((one, remote))
+            elif remote is not None:
+                say(one.held, _there(one, remote))
             else:
                 absent.append(one)
-        return absent
-
-    def _found(self, one: Staged, found: list[RemoteOrder]) -> Outcome | None:
-        number, intended = one.order.number, one.held.claim.intended
-        mine = [hit for hit in found if hit.marketplace_id == one.order.marketplace_id]
-        if len([hit for hit in mine if not hit.cancelled]) > 1:
-            values = {"ids": ", ".join(hit.id for hit in mine), "number": number}
-            return Fail((Problem("double-order", values=values),), mine[0].id)
-        if mine and not intended:
-            return Skip(Problem("already-in-erp", values={"remote": mine[0].id}), mine[0].id)
-        if mine and one.order.status == "cancelled":
-            return Done(mine[0].id, note=_cancelled_note(mine[0].id)) if mine[0].cancelled else self._cancel(mine[0].id)
-        if mine:
-            return Done(mine[0].id, detail={"remote": mine[0].id, "looked_up": True})
-        if found:
-            values = {"number": number, "remote": found[0].id, "other": found[0].marketplace_id or "–"}
-            return Fail((Problem("number-taken", "number", values),))
-        return None
+        return absent, cancelled
 
     # -- whether it may be created -----------------------------------------------------------------------------------
 
     def _announced(self, absent: Sequence[Staged], say: Say) -> list[Staged]:
         """Marketplaces hide the address until payment: such an order is held, and read again every six hours."""
         announced = [one for one in absent if one.order.status == "announced"]
-        fresh = self._source.read_orders([one.order.number for one in announced]) if announced else {}
+        try:
+            fresh = self._source.read_orders([one.order.number for one in announced]) if announced else {}
+            again = ANNOUNCED_SECONDS
+        except RemoteError:
+            fresh, again = {}, AWAY_SECONDS
         for one in announced:
             now = fresh.get(one.order.number)
             moved = now is not None and now.order.status != "announced" and self._restage(one, now)
-            say(one.held, Hold(Problem("announced"), 0.0 if moved else ANNOUNCED_SECONDS))
+            say(one.held, Hold(Problem("announced"), 0.0 if moved else again))
         return [one for one in absent if one.order.status != "announced"]
 
     def _read_again(self, due: Sequence[Staged], say: Say) -> list[Staged]:
         """An order staged long ago may be cancelled or changed by now: ask the marketplace before creating it."""
         old = [one for one in due if one.held.claim.staged_seconds > self._interface.reread_seconds]
-        fresh = self._source.read_orders([one.order.number for one in old]) if old else {}
+        try:
+            fresh = self._source.read_orders([one.order.number for one in old]) if old else {}
+        except RemoteError as error:
+            for one in old:
+                say(one.held, self._marketplace_away(error))
+            return [one for one in due if one not in old]
         result = []
         for one in due:
             now = fresh.get(one.order.number)
             if one not in old:
                 result.append(one)
             elif now is None:
-                result.append(Staged(one.held, one.order, (Problem("order-gone"),)))
+                result.append(replace(one, remarks=(Problem("order-gone"),)))
             elif now.order != one.order and self._restage(one, now):
                 say(one.held, Hold(Problem("newer-version"), 0.0))
             elif now.order.status == "cancelled":
@@ -181,8 +196,16 @@ class OrderCreation:
                 result.append(one)
         return result
 
+    def _marketplace_away(self, error: RemoteError) -> Outcome:
+        """It says nothing about the ERP: only the orders that must be read again wait."""
+        said = from_remote_error(error, self._tools.marketplace, called=False)
+        if isinstance(said, Retry):
+            key = f"marketplace:{self._interface.slug}"
+            return Wait(said.problem, (key,), max(said.after, AWAY_SECONDS))
+        return said
+
     def _restage(self, one: Staged, fresh: SourceOrder) -> bool:
-        return self._tools.restage(one.held.claim.interface, fresh)
+        return self._tools.restage(one.held.claim, fresh)
 
     def _checked(self, due: Sequence[Staged], say: Say) -> list[tuple[Staged, Draft]]:
         """Every problem of an order at once, Connect's and the ERP's; those without any are ready."""
@@ -190,7 +213,7 @@ class OrderCreation:
         known = self._sink.find_products(skus) if skus else set()
         ready = []
         for one in due:
-            drafted = self._sink.draft(one.order, self._mappings)
+            drafted = one.draft
             problems = [] if isinstance(drafted, Draft) else list(drafted)
             problems += [
                 Problem("sku-unknown", f"lines.{n}.sku", {"sku": line.sku}, key=SKU + line.sku)
@@ -223,12 +246,8 @@ class OrderCreation:
             return Warned(remarks, created.id, called=True, detail=detail)
         return Done(created.id, called=True, detail=detail)
 
-    def _cancel_sent(self, held: Held) -> Outcome:
-        """The buyer cancelled what the ERP has. Harmless twice, so no look-up is needed."""
-        assert held.claim.remote is not None
-        return self._cancel(held.claim.remote)
-
     def _cancel(self, order_id: str) -> Outcome:
+        """The buyer cancelled what the ERP has. Harmless twice."""
         try:
             self._sink.cancel_order(order_id)
         except RemoteError as error:
@@ -242,10 +261,28 @@ def _cancelled_note(order_id: str) -> Problem:
     return Problem("cancelled-in-erp", values={"remote": order_id})
 
 
-def _changed_afterwards(one: Staged) -> Outcome:
-    """The shop changed an order that the ERP has: nothing is sent, but somebody should know which fields."""
-    before = staged_order(one.held.claim.sent_body or one.held.claim.body)
-    fields = changed_fields(before, one.order)
-    if not fields:
-        return Done(one.held.claim.remote)
-    return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), one.held.claim.remote)
+def _conflict(one: Staged, found: Sequence[RemoteOrder], mine: Sequence[RemoteOrder]) -> Outcome | None:
+    """What speaks against touching the ERP: two of ours, one of somebody else, our number for another order."""
+    number = one.order.number
+    if len([hit for hit in mine if not hit.cancelled]) > 1:
+        values = {"ids": ", ".join(hit.id for hit in mine), "number": number}
+        return Fail((Problem("double-order", values=values),), mine[0].id)
+    if mine and not one.held.claim.intended:
+        return Skip(Problem("already-in-erp", values={"remote": mine[0].id}), mine[0].id)
+    if found and not mine:
+        values = {"number": number, "remote": found[0].id, "other": found[0].marketplace_id or "–"}
+        return Fail((Problem("number-taken", "number", values),))
+    return None
+
+
+def _there(one: Staged, remote: str) -> Outcome:
+    """The ERP has it from us. What the shop changed since is not sent, but somebody should know which fields."""
+    if one.resent:
+        fields = changed_fields(staged_order(one.held.claim.sent_body or one.held.claim.body), one.order)
+        if fields:
+            return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), remote)
+        return Done(remote)
+    detail: dict[str, object] = {"remote": remote, "looked_up": True}
+    if isinstance(one.draft, Draft) and one.draft.remarks:
+        return Warned(one.draft.remarks, remote, detail=detail)
+    return Done(remote, detail=detail)

@@ -14,7 +14,10 @@ import structlog
 from services.importer.polled import polled_event
 from shared.connectors.contract import OrderSource, RemoteError, SourceOrder
 from shared.db.connect import Connection
+from shared.errors.fingerprint import fingerprint
+from shared.failpoint import Planted
 from shared.records.change import Outcome
+from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.bell import Bell
 from shared.runtime.intake import Arrival, Intake, Taken
@@ -41,6 +44,13 @@ def take_in_fresh(
     _, body = polled_event(interface, found)
     arrival = Arrival(body, "fetch", f"read from the marketplace of {interface}", "order-imported", forced=forced)
     return Intake(failpoint).take_in(conn, [arrival])[0]
+
+
+def restage(conn: Connection, held: Claim, found: SourceOrder, failpoint: Callable[[str], None]) -> bool:
+    """Take in a fresh copy for a worker; whether a newer copy than the claimed one is staged now."""
+    take_in_fresh(conn, held.interface, found, failpoint)
+    row = conn.execute("SELECT payload_no > %s FROM records WHERE id = %s", (held.payload_no, held.id)).fetchone()
+    return row == (True,)
 
 
 class Fetch:
@@ -77,8 +87,24 @@ class Fetch:
         """Answer what is due; False when nothing was."""
         rows: list[Wanted] = conn.execute(_CLAIM, (AT_ONCE, LEASE_SECONDS)).fetchall()
         for slug in sorted({row[3] for row in rows}):
-            self._interface(conn, slug, [row for row in rows if row[3] == slug])
+            self._safely(conn, slug, [row for row in rows if row[3] == slug])
         return bool(rows)
+
+    def _safely(self, conn: Connection, slug: str, rows: Sequence[Wanted]) -> None:
+        """What nobody foresaw is tried again number by number, so that one number does not hold up the others."""
+        try:
+            self._interface(conn, slug, rows)
+        except (psycopg.OperationalError, Planted):
+            raise
+        except Exception as error:
+            self._log.error(
+                "fetch.unclassified", interface=slug, error=error, fingerprint=fingerprint(error), exc_info=True
+            )
+            if len(rows) > 1:
+                for row in rows:
+                    self._safely(conn, slug, [row])
+            else:
+                self._later(conn, rows, "unclassified")
 
     def _interface(self, conn: Connection, slug: str, rows: Sequence[Wanted]) -> None:
         interface = self._read(conn, slug)
@@ -138,6 +164,6 @@ class Fetch:
             else:
                 conn.execute(
                     "UPDATE receipt_numbers SET code = %s, due_at = now() + make_interval(secs => %s)"
-                    " WHERE receipt = %s AND no = %s",
+                    " WHERE receipt = %s AND no = %s AND result = 'queued'",
                     (code, 2.0**tries, receipt, no),
                 )

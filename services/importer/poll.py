@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import psycopg
@@ -20,6 +21,8 @@ from services.importer.polled import polled_event
 from shared.broker.delivery import Fate, Message, Publisher
 from shared.connectors.contract import OrderSource, RemoteError, SourceOrder
 from shared.db.connect import Connection
+from shared.errors.fingerprint import fingerprint
+from shared.failpoint import Planted
 from shared.records.interfaces import Interface
 
 OVERLAP = timedelta(minutes=5)
@@ -82,8 +85,15 @@ class Poll:
                 self.poll(conn, slug)
         except psycopg.OperationalError as error:
             self._log.warning("poll.database-gone", interface=slug, error=error)
-        except Exception as error:
+        except Planted as error:
             self._fatal(error)
+        except Exception as error:
+            # What one shop sends must not end the work for all the others.
+            self._log.error(
+                "poll.unclassified", interface=slug, error=error, fingerprint=fingerprint(error), exc_info=True
+            )
+            with suppress(psycopg.OperationalError), self._connect() as conn:
+                self._note(conn, slug, "unclassified")
 
     def poll(self, conn: Connection, slug: str) -> None:
         """One poll of one interface; returns at once when another process is polling it."""

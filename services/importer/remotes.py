@@ -33,6 +33,10 @@ class Remotes:
             raise ValueError(f"there is no connector {key}, only {', '.join(sorted(self._connectors))}")
         return self._connectors[key]
 
+    def title(self, key: str) -> str:
+        """How people call a system."""
+        return self._connector(key).title
+
     def calls(self, interface: Interface, side: str) -> Calls:
         """The context for calls of one side."""
         system = interface.marketplace if side == "marketplace" else interface.erp

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from services.importer.erp import SKU, OrderCreation, Tools
 from services.importer.remotes import Remotes
 from shared.connectors.contract import SourceOrder
+from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 
 
@@ -21,7 +22,7 @@ class ErpStage:
     probes: tuple[str, ...] = (SKU,)
 
     def __init__(
-        self, remotes: Remotes, failpoint: Callable[[str], None], restage: Callable[[str, SourceOrder], bool]
+        self, remotes: Remotes, failpoint: Callable[[str], None], restage: Callable[[Claim, SourceOrder], bool]
     ) -> None:
         self._remotes = remotes
         self._failpoint = failpoint
@@ -37,5 +38,6 @@ class ErpStage:
             close_sink()
             close_source()
 
-        tools = Tools(connector.lookup_lag, calls.guarded, self._failpoint, self._restage, close)
+        marketplace = self._remotes.title(interface.marketplace)
+        tools = Tools(connector.lookup_lag, marketplace, calls.guarded, self._failpoint, self._restage, close)
         return OrderCreation(interface, connector.title, sink, source, tools)

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     NORMAL = "lost < 2"
     FORCED = "forced AND lost < 2"
     SUSPECT = "lost >= 2 AND lost < 5"
+    FORCED_SUSPECT = "forced AND lost >= 2 AND lost < 5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ class Quota:
 class Claim:
     """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call.
 
-    body is the wanted copy; sent_body the copy that the remote system has, if that is another one. staged_seconds: age
-    of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could see, for the keys.
+    body is the wanted copy; sent_body the copy last sent, if that is another one (a look-up tells whether it arrived).
+    staged_seconds: age of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could
+    see, for the keys.
+    called_seconds: since the last call that is not idempotent, None if there was none or its worker died over it.
     """
 
     id: int
@@ -68,6 +71,7 @@ class Claim:
     traceparent: str | None
     body: bytes
     sent_body: bytes | None
+    called_seconds: float | None = None
 
 
 def _claim_sql(kind: Kind) -> str:
@@ -90,10 +94,12 @@ t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim
 SELECT u.id, u.interface, u.key, u.was, u.claim_no, u.tries, u.intended, u.blocked, u.forced, u.test, u.payload_no,
        u.sent_no, u.remote, (SELECT revision FROM interfaces i WHERE i.slug = u.interface), u.due_at,
        extract(epoch FROM now() - p.received_at)::float8, extract(epoch FROM now() - u.trying_since)::float8,
-       pg_current_snapshot()::text, p.traceparent, p.body, s.body
+       pg_current_snapshot()::text, p.traceparent, p.body, s.body,
+       CASE WHEN u.intended THEN (SELECT extract(epoch FROM now() - max(a.ended_at))::float8 FROM attempts a
+                                  WHERE a.record_id = u.id AND a.called) END
 FROM u JOIN payloads p ON p.record_id = u.id AND p.no = u.payload_no
      LEFT JOIN payloads s ON s.record_id = u.id AND s.no = u.sent_no AND u.sent_no <> u.payload_no
-"""  # noqa: S608  # the kind is one of three constants
+"""  # noqa: S608  # the kind is one of our constants
 
 
 _CLAIM = {kind: _claim_sql(kind) for kind in Kind}
@@ -132,14 +138,25 @@ def lanes_with_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> 
     return [row[0] for row in rows]
 
 
-def special_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Special:
+    """What an interface has due that is not claimed as usual."""
+
+    interface: str
+    forced: bool
+    suspect: bool
+
+
+def special_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[Special]:
     """Which of these have something due that was forced by hand or has lost leases."""
     rows = conn.execute(
-        "SELECT i FROM unnest(%s::text[]) i WHERE EXISTS (SELECT FROM records"
-        " WHERE stage = %s AND interface = i AND due_at <= now() AND (forced OR lost >= 2))",
+        "SELECT i, s.forced, s.suspect FROM unnest(%s::text[]) i, LATERAL (SELECT bool_or(forced) AS forced,"
+        "   bool_or(lost >= 2) AS suspect FROM records"
+        "   WHERE stage = %s AND interface = i AND due_at <= now() AND (forced OR lost >= 2)) s"
+        " WHERE s.forced IS NOT NULL",
         (list(interfaces), stage),
     )
-    return [row[0] for row in rows]
+    return [Special(*row) for row in rows]
 
 
 def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int]:

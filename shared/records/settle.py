@@ -22,8 +22,8 @@ from shared.records.states import State, Verb, allowed, sources
 class Settlement:
     """What becomes of a claim. after: seconds until it is due again, None in a final state.
 
-    called: a call that is not idempotent was sent; sent: the remote system now has the claimed copy; detail goes to the
-    attempt. tries is the new count of the retry budget, trying says whether the budget is in use.
+    called: a call that is not idempotent was sent, so the remote system may have the claimed copy; sent: it surely has
+    it; detail goes to the attempt. tries is the new count of the retry budget, trying says whether it is in use.
     """
 
     claim: Claim
@@ -65,9 +65,10 @@ f AS (
                                                           ELSE 0 END)
                   WHEN s.after IS NULL THEN NULL ELSE now() + make_interval(secs => s.after) END,
     code = s.code, reason = s.reason, remote = coalesce(s.remote, r.remote),
-    sent_no = CASE WHEN s.sent THEN s.handled_no ELSE r.sent_no END, intended = s.intended OR s.called,
+    sent_no = CASE WHEN s.sent OR s.called THEN s.handled_no ELSE r.sent_no END, intended = s.intended OR s.called,
     tries = s.tries, trying_since = CASE WHEN s.trying THEN coalesce(r.trying_since, now()) END,
-    blocked = s.blocked, lost = 0, recheck = false, forced = r.forced AND s.after IS NOT NULL,
+    blocked = s.blocked, lost = 0, recheck = false,
+    forced = r.forced AND (s.after IS NOT NULL OR r.payload_no > s.handled_no OR r.recheck),
     seq = r.seq + 1, updated_at = now()
   FROM s WHERE r.id = s.id AND r.claim_no = s.claim_no AND r.state = 'running'
   RETURNING r.id, r.claim_no, r.seq, r.stage, r.state, s.code, s.reason, s.outcome, s.started_at, s.called, s.detail),
@@ -87,8 +88,17 @@ class Settled:
     refused: list[Settlement]
 
 
+_SETTLED_BEFORE = """
+SELECT r.id, r.state FROM unnest(%s::int8[], %s::int4[]) AS s(id, claim_no)
+JOIN attempts a ON a.record_id = s.id AND a.claim_no = s.claim_no JOIN records r ON r.id = s.id
+"""
+
+
 def settle(conn: Connection, batch: Sequence[Settlement]) -> Settled:
-    """Settle a batch. Rows without keys go in one autocommitted statement, the others with their keys locked first."""
+    """Settle a batch. Rows without keys go in one autocommitted statement, the others with their keys locked first.
+
+    Settling again what was settled (the connection ended before the answer came) finds it settled.
+    """
     plain = [s for s in batch if not s.keys and not s.claim.blocked]
     keyed = [s for s in batch if s.keys or s.claim.blocked]
     states: dict[int, State] = {}
@@ -96,6 +106,10 @@ def settle(conn: Connection, batch: Sequence[Settlement]) -> Settled:
         states.update(_settle(conn, plain))
     for snapshot in sorted({s.claim.snapshot for s in keyed}):
         states.update(_settle_keyed(conn, [s for s in keyed if s.claim.snapshot == snapshot], snapshot))
+    missing = [s.claim for s in batch if s.claim.id not in states]
+    if missing:
+        before = conn.execute(_SETTLED_BEFORE, ([c.id for c in missing], [c.claim_no for c in missing])).fetchall()
+        states.update((id_, State(state)) for id_, state in before)
     return Settled(states, [s for s in batch if s.claim.id not in states])
 
 
@@ -137,18 +151,34 @@ def _overtaken(s: Settlement) -> Settlement:
 def mark_for_reading_back(conn: Connection, refused: Sequence[Settlement], after: float) -> int:
     """Records whose call was made by a worker that no longer held them are looked at once more, after the lag.
 
-    One that another worker holds now is marked, and its settle sends it back. Returns how many were found.
+    One that another worker holds now is marked, and its settle sends it back. The call is noted as an attempt, so that
+    the next look waits for the lag whoever takes it. Returns how many were found.
     """
+    called = {s.claim.id: s for s in refused if s.called}
+    ordered = [called[id_] for id_ in sorted(called)]
     rows = conn.execute(
-        "WITH o AS (SELECT id, state FROM records WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE),"
+        "WITH s AS (SELECT * FROM"
+        "   unnest(%(ids)s::int8[], %(claims)s::int4[], %(copies)s::int4[], %(began)s::timestamptz[])"
+        "   AS s(id, claim_no, handled_no, started_at)),"
+        " o AS (SELECT id, state FROM records WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE),"
         " u AS (UPDATE records r SET recheck = (o.state = 'running'), intended = true,"
+        "   sent_no = coalesce(r.sent_no, s.handled_no),"
         "   state = CASE WHEN o.state = ANY(%(from)s) THEN 'pending' ELSE r.state END,"
         "   due_at = CASE WHEN o.state = ANY(%(from)s) THEN now() + make_interval(secs => %(after)s) ELSE r.due_at END,"
-        "   seq = r.seq + (o.state = ANY(%(from)s))::int, updated_at = now() FROM o WHERE r.id = o.id"
-        "   RETURNING r.id, r.seq, r.stage, r.state, o.state AS was),"
+        "   seq = r.seq + (o.state = ANY(%(from)s))::int, updated_at = now() FROM o JOIN s USING (id) WHERE r.id = o.id"
+        "   RETURNING r.id, r.seq, r.stage, r.state, o.state AS was, s.claim_no, s.started_at),"
+        " a AS (INSERT INTO attempts(record_id, claim_no, stage, started_at, outcome, called)"
+        "   SELECT id, claim_no, stage, started_at, 'fenced', true FROM u ON CONFLICT DO NOTHING),"
         " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"
         "   SELECT id, seq, stage, was, 'pending', 'read-back' FROM u WHERE was = ANY(%(from)s))"
         " SELECT id FROM u",
-        {"ids": sorted(s.claim.id for s in refused if s.called), "from": sources(Verb.VERIFY), "after": after},
+        {
+            "ids": [s.claim.id for s in ordered],
+            "claims": [s.claim.claim_no for s in ordered],
+            "copies": [s.claim.payload_no for s in ordered],
+            "began": [s.started_at for s in ordered],
+            "from": sources(Verb.VERIFY),
+            "after": after,
+        },
     ).fetchall()
     return len(rows)

@@ -49,7 +49,7 @@ class Verb(StrEnum):
     RELEASE = "release"  # the worker that holds it stops before it began
     LOSE = "lose"  # five leases were lost
     RAISE = "raise"  # a key that blocked it came true
-    RETRY = "retry"  # a person wants another try
+    RETRY = "retry"  # a person wants another try, or a first one where the interface does not run
     VERIFY = "verify"  # a call was made by a worker that no longer held it: read back
 
 
@@ -74,7 +74,7 @@ TRANSITIONS: dict[Verb, Rule] = {
     Verb.RELEASE: Rule(frozenset({State.RUNNING}), frozenset({State.PENDING})),
     Verb.LOSE: Rule(frozenset({State.RUNNING}), frozenset({State.FAILED})),
     Verb.RAISE: Rule(frozenset({State.WAITING, State.FAILED}), frozenset({State.PENDING})),
-    Verb.RETRY: Rule(_RESTING, frozenset({State.PENDING})),
+    Verb.RETRY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
     Verb.VERIFY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
 }
 

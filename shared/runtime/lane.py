@@ -8,10 +8,11 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import structlog
 
 from shared.connectors.contract import RemoteError
@@ -66,7 +67,7 @@ class Lane:
         self._reports = reports
         self._ring = ring
         self._fatal = fatal
-        self._inline = inline
+        self._running: set[Future[None]] = set()
         self._batches = None if inline else ThreadPoolExecutor(BATCHES_AT_ONCE, f"{interface.slug}-batch")
         self._threads = (
             None if inline else ThreadPoolExecutor(max(1, slots // BATCHES_AT_ONCE), f"{interface.slug}-call")
@@ -74,8 +75,9 @@ class Lane:
 
     @property
     def free(self) -> int:
-        """How many more claims fit."""
-        return self.slots - len(self.held)
+        """How many more claims fit. While its batches run nothing does: what gathers meanwhile makes one look-up."""
+        self._running = {future for future in self._running if not future.done()}
+        return 0 if len(self._running) >= BATCHES_AT_ONCE else self.slots - len(self.held)
 
     def next_floor(self) -> datetime | None:
         """Where to begin in the index: dead entries before it need not be walked again, but every 10 s all are."""
@@ -99,7 +101,9 @@ class Lane:
         if self._batches is None:
             self._handle(batch)
         else:
-            self._batches.submit(self._handle, batch)
+            future = self._batches.submit(self._handle, batch)
+            self._running.add(future)
+            future.add_done_callback(lambda _: self._ring())
 
     def _handle(self, batch: Sequence[Held]) -> None:
         started, began = datetime.now(UTC), time.monotonic()
@@ -111,7 +115,7 @@ class Lane:
             self._ring()
 
         def one(held: Held, handle: Callable[[Held], Outcome]) -> None:
-            say(held, Released() if self.stopping else self._safely(lambda: handle(held)))
+            say(held, Released() if self.stopping else self._safely(lambda: handle(held), called=True))
 
         def each(items: Sequence[Held], handle: Callable[[Held], Outcome]) -> None:
             if self._threads is None or len(items) == 1:
@@ -120,20 +124,24 @@ class Lane:
             else:
                 wait([self._threads.submit(one, held, handle) for held in items])
 
-        if self.stopping:
-            problem: Outcome = Released()
-        else:
-            problem = self._safely(lambda: self._whole(batch, say, each))
-        for held in batch:
-            if held.claim.id in open_ids:
-                say(held, problem)
+        said = Released() if self.stopping else self._safely(lambda: self._whole(batch, say, each), called=False)
+        left = [held for held in batch if held.claim.id in open_ids]
+        for held in left:
+            if isinstance(said, Fail) and len(batch) > 1:
+                # One of them is to blame: each alone, so that its neighbours do not fail with it.
+                self._handle([held])
+            else:
+                say(held, said)
 
     def _whole(self, batch: Sequence[Held], say: Callable[[Held, Outcome], None], each: object) -> Outcome:
         self.opened.handle(batch, say, each)  # type: ignore[arg-type]
         return Fail((Problem("unclassified", values={"fingerprint": "not-reported", "what": "no outcome"}),))
 
-    def _safely(self, handle: Callable[[], Outcome]) -> Outcome:
-        """Whatever a handler raises is an outcome. A planted failure ends the process, as a crash would."""
+    def _safely(self, handle: Callable[[], Outcome], *, called: bool) -> Outcome:
+        """Whatever a handler raises is an outcome. A planted failure ends the process, as a crash would.
+
+        called: a call that is not idempotent may have been sent before it raised.
+        """
         try:
             return handle()
         except RemoteError as error:
@@ -143,11 +151,13 @@ class Lane:
         except Planted as error:
             self._fatal(error)
             raise
+        except psycopg.OperationalError:
+            return Hold(Problem("database-away"), max(1.0, self.opened.lag), called=called)
         except Exception as error:
             mark = fingerprint(error)
             structlog.get_logger().error("record.unclassified", error=error, fingerprint=mark, exc_info=True)
             return Fail(
-                (Problem("unclassified", values={"fingerprint": mark, "what": type(error).__name__}),), called=True
+                (Problem("unclassified", values={"fingerprint": mark, "what": type(error).__name__}),), called=called
             )
 
     def stop(self) -> None:

@@ -76,6 +76,11 @@ class Probe:
         except RemoteError as error:
             self._log.info("probe.failed", interface=summary.slug, code=str(error.reason))
             return
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            self._log.error("probe.unclassified", interface=summary.slug, error=error, exc_info=True)
+            return
         for key in sorted(true):
             with conn.transaction():
                 count = raise_key(conn, summary.slug, key)
@@ -90,6 +95,12 @@ class Probe:
         except RemoteError as error:
             keep_open(conn, summary.slug, self._stage.side, str(error.reason))
             return
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            self._log.error("probe.unclassified", interface=summary.slug, error=error, exc_info=True)
+            keep_open(conn, summary.slug, self._stage.side, "unclassified")
+            return
         count = close_breaker(conn, summary.slug, self._stage.side)
         self._log.info("breaker.closed", interface=summary.slug, count=count)
 
@@ -100,12 +111,12 @@ class Probe:
         if known is not None:
             known[1].close()
             del self._opened[summary.slug]
-        interface = self._read(conn, summary.slug)
-        if interface is None:
-            return None
         try:
+            interface = self._read(conn, summary.slug)
+            if interface is None:
+                return None
             opened = self._stage.open(interface)
-        except ValueError:
+        except (ValueError, KeyError):
             return None  # the work loop says so
         self._opened[summary.slug] = (interface.revision, opened)
         return opened

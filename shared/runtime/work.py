@@ -66,6 +66,8 @@ class Work:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unsettled: list[Report] = []
         self._to_read_back: list[Settlement] = []
+        self._alone = False  # a record that lost leases runs, and nothing beside it
+        self._making_room = False  # such a record waits until nothing else runs
         self._poll_at = 0.0
         self._renew_at = 0.0
 
@@ -93,6 +95,9 @@ class Work:
                 if name in self._lanes:
                     self._lanes[name].hungry = True
             self._settle(conn)
+            if not self._holding():
+                self._alone = False
+                self._poll_at = 0.0 if self._making_room else self._poll_at
             now = time.monotonic()
             if now >= self._poll_at:
                 self._poll_at = now + POLL_SECONDS
@@ -112,16 +117,24 @@ class Work:
 
     # -- lanes -------------------------------------------------------------------------------------------------------
 
-    def _breaker_closed(self, name: str) -> bool:
-        return self._interfaces[name].breakers.get(self._stage.side, "closed") == "closed"
+    def _usable(self, name: str) -> bool:
+        """The remote system is thought to be there, and the lane is not waiting to be opened with newer settings."""
+        summary, lane = self._interfaces.get(name), self._lanes[name]
+        if summary is None or (lane.held and lane.interface.revision != summary.revision):
+            return False
+        return summary.breakers.get(self._stage.side, "closed") == "closed"
 
     def _open_lanes(self) -> list[Lane]:
-        """Live interfaces whose remote system is thought to be there."""
-        return [
-            lane
-            for name, lane in self._lanes.items()
-            if self._interfaces[name].mode == "live" and self._breaker_closed(name)
-        ]
+        """Live interfaces that may claim; none while a record that lost leases has or awaits the process to itself."""
+        if self._alone or self._making_room:
+            return []
+        return [lane for name, lane in self._lanes.items() if self._usable(name) and self._live(name)]
+
+    def _live(self, name: str) -> bool:
+        return self._interfaces[name].mode == "live"
+
+    def _holding(self) -> bool:
+        return any(lane.held for lane in self._lanes.values())
 
     def _poll(self, conn: Connection) -> None:
         """See what interfaces there are and which have something due, wake-ups lost or not."""
@@ -139,30 +152,35 @@ class Work:
 
     def _special(self, conn: Connection) -> None:
         """Rows forced by hand run in any mode; rows that lost leases run alone, or fail when that is hopeless."""
-        able = [name for name in self._lanes if self._breaker_closed(name)]
-        found = special_work(conn, self._stage.name, able)
+        self._making_room = False
+        found = special_work(conn, self._stage.name, [name for name in self._lanes if self._usable(name)])
         if not found:
             return
-        if lost := fail_lost(conn, self._stage.name, found):
+        names = [special.interface for special in found]
+        if lost := fail_lost(conn, self._stage.name, names):
             self._log.error("work.worker-lost", count=lost)
-        self._claim(conn, Kind.FORCED, [self._lanes[name] for name in found if self._interfaces[name].mode != "live"])
-        if not any(lane.held for lane in self._lanes.values()):
-            live = [name for name in found if self._interfaces[name].mode == "live"]
-            self._claim(conn, Kind.SUSPECT, [self._lanes[name] for name in live[:1]], most=1)
+        suspects = [special.interface for special in found if special.suspect]
+        if suspects and not self._alone and not self._holding():
+            kind = Kind.SUSPECT if self._live(suspects[0]) else Kind.FORCED_SUSPECT
+            self._alone = self._claim(conn, kind, [self._lanes[suspects[0]]], most=1) > 0
+        elif suspects and not self._alone:
+            self._making_room = True
+        if not self._alone and not self._making_room:
+            self._claim(conn, Kind.FORCED, [self._lanes[name] for name in names if not self._live(name)])
 
     def _open(self, conn: Connection, name: str) -> None:
         """Open a lane, or open it anew with changed settings."""
-        interface = self._w.read(conn, name)
-        if interface is None:
-            return
         try:
+            interface = self._w.read(conn, name)
+            if interface is None:
+                return
+            side = interface.sides[self._stage.side]
             opened = self._stage.open(interface)
-        except ValueError as error:
+        except (ValueError, KeyError) as error:  # settings that do not fit, a side that is missing
             self._log.error("lane.settings-wrong", interface=name, error=error)
             return
         if name in self._lanes:
             self._lanes.pop(name).close()
-        side = interface.sides[self._stage.side]
         rated = max(1, int(side.calls_per_second * RATED_SECONDS))
         slots = INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated)
         self._lanes[name] = Lane(
@@ -178,10 +196,11 @@ class Work:
 
     # -- claim -------------------------------------------------------------------------------------------------------
 
-    def _claim(self, conn: Connection, kind: Kind, lanes: Sequence[Lane], most: int = 5000) -> None:
+    def _claim(self, conn: Connection, kind: Kind, lanes: Sequence[Lane], most: int = 5000) -> int:
+        """Claim for these lanes and hand it to them; returns how many."""
         able = [lane for lane in lanes if lane.free > 0]
         if not able:
-            return
+            return 0
         floors = [lane.next_floor() if kind is Kind.NORMAL else None for lane in able]
         quotas = [
             Quota(lane.interface.slug, min(lane.free, most), self._w.timing.hold(lane.opened.lag), floor)
@@ -208,6 +227,7 @@ class Work:
                 lane.hungry = False
                 continue
             lane.dispatch(mine, asked_at + self._w.timing.lease)
+        return len(claims)
 
     def _renew(self, conn: Connection) -> None:
         """Keep the leases of what is in hand; what is no longer ours gets no more time for a call."""
@@ -244,7 +264,8 @@ class Work:
         done = settle(conn, [settlement for _, settlement in judged]) if judged else None
         self._unsettled = []
         for report in batch:
-            report.lane.held.pop(report.held.claim.id, None)
+            if report.lane.held.get(report.held.claim.id) is report.held:  # else claimed again since, by ourselves
+                del report.lane.held[report.held.claim.id]
         self._w.failpoint("work.settled")
         if done is None:
             return
@@ -265,7 +286,8 @@ class Work:
     def _watch_breakers(self, conn: Connection, judged: Sequence[tuple[Report, Settlement]]) -> None:
         for report, settlement in judged:
             lane = report.lane
-            if settlement.code not in AWAY or settlement.state is not State.WAITING:
+            ours = f"{self._stage.side}:{lane.interface.slug}" in settlement.keys  # not the other side's trouble
+            if not ours or settlement.code not in AWAY:
                 lane.failures = 0
                 continue
             lane.failures += 1

@@ -62,10 +62,10 @@ def take_in(conn: Connection, *bodies: bytes, **arrival: Any) -> list[Taken]:
 
 
 def claims(
-    conn: Connection, slots: int = 100, kind: Kind = Kind.NORMAL, *, slug: str = SLUG, lag: float = 0.0
+    conn: Connection, slots: int = 100, kind: Kind = Kind.NORMAL, *, slug: str = SLUG, hold: float = 55.0
 ) -> list[Claim]:
     """Claim what is due."""
-    return claim(conn, STAGE, [Quota(slug, slots, lag)], kind, intends=True)
+    return claim(conn, STAGE, [Quota(slug, slots, hold)], kind, intends=True)
 
 
 def settlement(held: Claim, state: State, *keys: str, **more: Any) -> Settlement:
