@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.cli.local import rabbitmq_binaries
+from services.cli.local import debian_packages, rabbitmq_binaries
 from services.cli.local.rabbitmq import RabbitMQ
 from services.cli.local.rabbitmq_binaries import RabbitMQIsMissing
 from shared.broker.apply import apply, check
@@ -76,6 +76,6 @@ def test_it_goes_down_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 
 def test_where_it_cannot_be_had_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rabbitmq_binaries, "PATH", str(tmp_path))
+    monkeypatch.setattr(debian_packages, "PATH", str(tmp_path))
     with pytest.raises(RabbitMQIsMissing, match="CONNECT_AMQP_URL"):
         rabbitmq_binaries.find(tmp_path / "cache")

@@ -1,39 +1,36 @@
 """One walk through the pages in a real browser: log in, look, retry, import, mend a rejection, log out.
 
-Needs chromium: `apt-get install chromium`, or set CONNECT_TEST_CHROMIUM to its path.
+`tests/support/browser.py` finds or brings the browser.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from shared.people.users import add_user
+from tests.support.browser import NoBrowser, chromium
 from tests.support.stored import order_event, store_record
 from tests.web.conftest import PASSWORD, Site
 
-pytestmark = [pytest.mark.servers, pytest.mark.web]
+# The first run downloads the browser.
+pytestmark = [pytest.mark.servers, pytest.mark.web, pytest.mark.timeout(1200)]
 PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = os.environ.get("CONNECT_TEST_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    try:
+        # Whoever waits for a download sees how far it is.
+        with capture.global_and_fixture_disabled():
+            program = chromium()
+    except NoBrowser as error:
+        pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
-        program = found or playwright.chromium.executable_path
-        if not os.path.exists(program):
-            pytest.fail(
-                "There is no browser to test the pages with. Install one (`apt-get install chromium`, or"
-                " `playwright install chromium`), or say where it is: CONNECT_TEST_CHROMIUM=/path/to/chromium.",
-                pytrace=False,
-            )
         # Without its sandbox, which refuses to run as root; it opens our own pages only.
         opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
