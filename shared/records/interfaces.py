@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -185,7 +186,25 @@ def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: st
             (slug, kind, source, target, actor),
         )
         touch(conn, slug)
-        raise_key(conn, slug, f"{kind}:{source}")
+        for spelling in _spellings(conn, slug, kind, source):
+            raise_key(conn, slug, f"{kind}:{spelling}")
+
+
+def _spellings(conn: Connection, slug: str, kind: str, source: str) -> list[str]:
+    """The source as it was saved, and as records wait for it: a tax of "7" is the one of "7.0"."""
+    rows = conn.execute(
+        "SELECT DISTINCT substr(key, length(%(kind)s) + 2) FROM blocks"
+        " WHERE interface = %(slug)s AND starts_with(key, %(kind)s || ':')",
+        {"slug": slug, "kind": kind},
+    ).fetchall()
+    return sorted({source, *(waited for (waited,) in rows if _same_number(waited, source))})
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return False
 
 
 def as_json(settings: Mapping[str, Any]) -> str:
@@ -195,4 +214,4 @@ def as_json(settings: Mapping[str, Any]) -> str:
 
 def modes(conn: Connection) -> dict[str, str]:
     """The mode of every interface, by name."""
-    return {slug: mode for slug, mode in conn.execute("SELECT slug, mode FROM interfaces")}
+    return dict(conn.execute("SELECT slug, mode FROM interfaces").fetchall())

@@ -40,6 +40,10 @@ class Stand:
         """The buyer cancels."""
         self._call("POST", key, f"orders/{number}/cancel", {})
 
+    def release(self, key: str, number: str) -> None:
+        """The buyer pays an announced order."""
+        self._call("POST", key, f"orders/{number}/release", {})
+
     def products(self, key: str, *skus: str) -> None:
         """Make SKUs known."""
         self._call("POST", key, "products", [{"sku": sku} for sku in skus])
