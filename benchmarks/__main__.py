@@ -62,7 +62,9 @@ def main() -> int:
                     runs[contender.name].append(run)
                     say(f"{head}: {line(run, plan)}")
             results += [Result(plan, c.name, c.what, runs[c.name]) for c in contenders if runs[c.name]]
-    settings = f"{given.orders:,} orders a run, {given.runs} rounds; latency at {given.rate:g} orders/s for 10 s."
+    settings = (
+        f"{given.orders:,} orders a run, {given.runs} rounds; latency: {given.rate:g}/s for {plans[0].seconds:g} s."
+    )
     if given.json:
         for result in results:
             print(json.dumps(result.as_json(), ensure_ascii=False))

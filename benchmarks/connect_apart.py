@@ -9,5 +9,4 @@ CONTENDER = connect(
     "1 process for intake, 1 for work, RabbitMQ quorum queues",
     "rabbitmq",
     pipeline=("intake", "work"),
-    latency=("intake", "work"),
 )

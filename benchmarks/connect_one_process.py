@@ -9,7 +9,4 @@ CONTENDER = connect(
     "1 importer, RabbitMQ quorum queues",
     "rabbitmq",
     pipeline=("both",),
-    latency=("both",),
-    intake=("intake",),
-    claim=("work",),
 )

@@ -10,5 +10,4 @@ CONTENDER = connect(
     "pgmq",
     pipeline=("both",),
     latency=("both",),
-    intake=("intake",),
 )

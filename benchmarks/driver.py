@@ -49,7 +49,7 @@ class Plan:
     job: str
     orders: int = 20_000
     rate: float = 200.0
-    seconds: float = 10.0
+    seconds: float = 6.0
     profile: Path | None = None
 
 
@@ -133,10 +133,12 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         _await(lambda: ledger.finished(conn, plan.job) >= count, LONGEST_SECONDS, f"{count:,} orders", children)
         used = cpu.between(before, cpu.sample(groups))
         profiles()
-    done = ledger.done_at(conn)
+    stored, done = ledger.committed_at(conn, "events"), ledger.committed_at(conn, "attempts")
     wrong = ledger.inexact(conn, place.broker, plan.job, count)
     late = sorted(1000 * (done[number] - published[number]) for number, _ in events[warm:] if number in done)
+    half = sorted(1000 * (stored[number] - published[number]) for number, _ in events[warm:] if number in stored)
     more = {
+        "stored_p50": round(half[len(half) // 2], 2),
         "p50": round(late[len(late) // 2], 2),
         "p99": round(late[len(late) * 99 // 100], 2),
         "max": round(late[-1], 2),

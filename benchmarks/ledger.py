@@ -62,14 +62,13 @@ def commits(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def done_at(conn: Connection) -> dict[str, float]:
-    """Order number → when its last transaction was committed, in seconds since 1970."""
-    return dict(
-        conn.execute(
-            "SELECT r.key, extract(epoch FROM pg_xact_commit_timestamp(a.xmin))::float8"
-            " FROM attempts a JOIN records r ON r.id = a.record_id"
-        ).fetchall()
+def committed_at(conn: Connection, table: str) -> dict[str, float]:
+    """Order number → when its row in `events` (stored) or `attempts` (done) was committed, in seconds since 1970."""
+    rows = conn.execute(
+        f"SELECT r.key, extract(epoch FROM pg_xact_commit_timestamp(t.xmin))::float8"
+        f" FROM {table} t JOIN records r ON r.id = t.record_id"
     )
+    return dict(rows.fetchall())
 
 
 def inexact(conn: Connection, broker: str, job: str, count: int) -> list[str]:
