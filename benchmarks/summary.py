@@ -84,7 +84,7 @@ def table(results: Sequence[Result]) -> str:
                 row = f"| {one['what']} | {one['stored_p50']:.1f} | {one['p50']:.1f} | {low:.1f} to {high:.1f} |"
                 row += f" {one['p99']:.1f} | {one['max']:.1f} |"
             else:
-                each = result.plan.orders * (1 if job != "pipeline" else 2) / max(1, one["transactions"])
+                each = result.plan.orders * (1 if job == "intake" else 2) / max(1, one["transactions"])
                 row = f"| {one['what']} | **{one['value']:,.0f}** | {low:,.0f} to {high:,.0f} | {each:.0f} |"
             cpu = one["cpu_seconds_per_1000"]
             row += f" {cpu['processes']:.3f} | {cpu['postgres']:.3f} | {cpu['broker']:.3f} | {cpu['total']:.3f} |"
