@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests.support.fixtures import (  # noqa: F401
     NEED_SERVERS,
@@ -13,6 +16,11 @@ from tests.support.fixtures import (  # noqa: F401
     postgres_server,
     rabbitmq_server,
 )
+
+# Without deadlines: on a busy machine an example is slow without anything being wrong.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("thorough" if os.environ.get("CI") else "quick")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ Nothing is repeated here but a read on a kept connection that turned out to be d
 from __future__ import annotations
 
 import math
+import ssl
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class Http:
             timeout=httpx2.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
             follow_redirects=False,
             trust_env=False,
-            transport=_transport(clock),
+            transport=_transport(clock, base_url),
         )
         return cls(base_url, context, deadline, client, clock)
 
@@ -220,9 +221,13 @@ class Http:
         raise AssertionError("unreachable")
 
 
-def _transport(clock: CallClock) -> httpx2.HTTPTransport:
+def _transport(clock: CallClock, base_url: str) -> httpx2.HTTPTransport:
     """The client's transport on sockets that know the deadline. It offers no parameter for the backend."""
-    context = httpx2.create_ssl_context(trust_env=False)
+    if base_url.startswith("https:"):
+        context = httpx2.create_ssl_context(trust_env=False)
+    else:
+        # Reading the authorities takes 30 ms; without any, TLS would trust nobody.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     transport = httpx2.HTTPTransport(verify=context, trust_env=False)
     transport._pool = httpcore2.ConnectionPool(
         ssl_context=context,

@@ -6,11 +6,13 @@ stays as it is, also for root.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from services.cli.local import debian_packages
@@ -20,6 +22,8 @@ from tests.support.servers import programs
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Without a window it needs none of GTK, and draws without Mesa's drivers.
 CHROMIUM = Wanted("Chromium", ("chromium", "chromium-common", "fonts-dejavu-core"), r"lib(?!gtk-).*")
+# Playwright's own program needs it, and Debian does not bring it to every machine.
+LIBATOMIC = Wanted("what Playwright needs", ("libatomic1",), r"gcc-\d+-base")
 STARTER = "chromium-with-its-libraries"
 
 SCRIPT = """\
@@ -74,6 +78,33 @@ def chromium(say: Callable[[str], None] = _say) -> Path:
             " or say where one is: CONNECT_TEST_CHROMIUM=/path/to/chromium."
         ) from error
     return folder / STARTER
+
+
+@contextmanager
+def playwright_libraries(say: Callable[[str], None] = _say) -> Iterator[None]:
+    """Within it, Playwright's program starts on a machine without libatomic too. Raises NoBrowser."""
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        pass
+    else:
+        yield
+        return
+    folder = programs().resolve() / "libatomic"
+    try:
+        debian_packages.unpack(LIBATOMIC, folder, lambda _root, _final: None, say)
+    except PackagesMissing as error:
+        raise NoBrowser(
+            f"Playwright needs libatomic, which could not be fetched, because {error}: install it."
+        ) from error
+    before = os.environ.get("LD_LIBRARY_PATH")
+    os.environ["LD_LIBRARY_PATH"] = ":".join(str(file.parent) for file in folder.glob("usr/lib/*/libatomic.so.1"))
+    try:
+        yield
+    finally:
+        del os.environ["LD_LIBRARY_PATH"]
+        if before is not None:
+            os.environ["LD_LIBRARY_PATH"] = before
 
 
 def _finish(root: Path, _final: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.events.envelope import Event
@@ -118,7 +118,6 @@ def test_no_input_is_quoted_in_a_problem() -> None:
     assert "CANARY" not in repr(decoded)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_get_an_answer(body: bytes) -> None:
     assert isinstance(decode(body, "order-imported", NOW), Refused)
@@ -131,7 +130,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(
         ["type", "time", "id", "source", "data", "data__interface", "data__order", "data__order__lines",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from shared.people.users import add_user
-from tests.support.browser import NoBrowser, chromium
+from tests.support.browser import NoBrowser, chromium, playwright_libraries
 from tests.support.stored import order_event, store_record
 from tests.web.conftest import PASSWORD, Site
 
@@ -24,13 +25,15 @@ PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYP
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
-    try:
-        # Whoever waits for a download sees how far it is.
-        with capture.global_and_fixture_disabled():
-            program = chromium()
-    except NoBrowser as error:
-        pytest.fail(str(error), pytrace=False)
-    with sync_playwright() as playwright:
+    with ExitStack() as stack:
+        try:
+            # Whoever waits for a download sees how far it is.
+            with capture.global_and_fixture_disabled():
+                program = chromium()
+                stack.enter_context(playwright_libraries())
+        except NoBrowser as error:
+            pytest.fail(str(error), pytrace=False)
+        playwright = stack.enter_context(sync_playwright())
         # Without its sandbox, which refuses to run as root; it opens our own pages only.
         opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened

@@ -6,6 +6,7 @@ are used (`apt-get`, `dpkg -x`): they choose the versions and check the signatur
 """
 
 import fcntl
+import math
 import re
 import shutil
 import subprocess
@@ -96,12 +97,12 @@ def _download(wanted: Wanted, options: list[str], folder: Path, say: Callable[[s
     download = ["apt-get", *options, "-q", "download"]
     # A line is: 'address' file size checksum
     planned = _run([*download, "--print-uris", *names], folder).splitlines()
-    megabytes = sum(int(line.split()[2]) for line in planned if line.startswith("'")) / 1e6
-    say(f"Fetching {wanted.title} (once, {len(names)} packages, {megabytes:.0f} MB)")
+    megabytes = math.ceil(sum(int(line.split()[2]) for line in planned if line.startswith("'")) / 1e6)
+    say(f"Fetching {wanted.title} (once, packages: {len(names)}, {megabytes} MB)")
 
     def so_far() -> None:
         here = sum(file.stat().st_size for file in folder.glob("*.deb")) / 1e6
-        say(f"Fetching {wanted.title}: {here:.0f} of {megabytes:.0f} MB")
+        say(f"Fetching {wanted.title}: {here:.0f} of {megabytes} MB")
 
     _run([*download, *names], folder, so_far)
 
