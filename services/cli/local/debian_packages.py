@@ -46,7 +46,7 @@ def unpack(
     """Unpack into `final`, unless it is there; however many processes ask, one does it.
 
     `finish(root, final)` may change the files in `root` before it is renamed to `final`, or refuse them by raising.
-    Package lists and leftovers go beside `final`. Raises PackagesMissing, OSError.
+    Unfinished things lie beside `final`. Raises PackagesMissing, OSError.
     """
     cache = final.parent
     cache.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,8 @@ def unpack(
         packages = work / "packages"
         packages.mkdir(parents=True)
         try:
-            _fetch(wanted, packages, cache / "apt", say)
+            # Lists of its own for each: two that fetch at once would be in each other's way.
+            _fetch(wanted, packages, work / "apt", say)
             for package in sorted(packages.glob("*.deb")):
                 _run(["dpkg", "-x", str(package), str(work / "root")], work)
             finish(work / "root", final)
@@ -76,7 +77,8 @@ def _fetch(wanted: Wanted, packages: Path, lists: Path, say: Callable[[str], Non
     try:
         return _download(wanted, [], packages, say)
     except PackagesMissing:
-        pass  # the second try says what is wrong
+        for package in packages.glob("*.deb"):
+            package.unlink()  # of versions that may not go together with what comes now
     say("Reading the package lists")
     for folder in ("lists/partial", "cache/archives/partial"):
         (lists / folder).mkdir(parents=True, exist_ok=True)
