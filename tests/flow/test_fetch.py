@@ -19,22 +19,10 @@ from shared.records.claim import Kind
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from tests.support.creating import SEAL, add
-from tests.support.sandbox import Stand, sandbox
+from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, assert_sound, claims, nothing, record, states
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def running_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def stand(running_stand: Stand) -> Iterator[Stand]:
-    yield running_stand
-    running_stand.clear("otto")
 
 
 @pytest.fixture

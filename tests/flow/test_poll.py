@@ -21,23 +21,11 @@ from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.records.interfaces import Interface, read
 from tests.support.creating import SEAL, add
-from tests.support.sandbox import Stand, sandbox
+from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, assert_sound, nothing, record, states, take_in
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def running_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def stand(running_stand: Stand) -> Iterator[Stand]:
-    yield running_stand
-    running_stand.clear("otto")
 
 
 @pytest.fixture
