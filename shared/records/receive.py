@@ -86,6 +86,8 @@ ev AS (
   INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id)
   SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
 p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
+a AS (INSERT INTO arrivals(event, interface, inputs)
+      SELECT * FROM unnest(%b::text[], %b::text[], %b::int4[]) AS a(event, interface, inputs) WHERE inputs > 0),
 t AS (
   INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)
   SELECT rid, 1, 'connect', NULL, 'done', NULL FROM n UNION ALL SELECT rid, 2, stage, NULL, 'pending', code FROM n)
@@ -93,6 +95,7 @@ SELECT hash, rid FROM n
 """
 
 _ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])"
+Arrived = Counter[tuple[str, str]]
 
 
 def receive(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
@@ -102,8 +105,7 @@ def receive(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
     """
     if not batch:
         return []
-    count_arrivals(conn, [(one.event, one.interface) for one in batch])
-    new = _first(conn, batch)
+    new = _first(conn, batch, Counter((one.event, one.interface) for one in batch))
     rest = [one for one in batch if one.hash not in new]
     known = _again(conn, rest) if rest else {}
     return [Received(Outcome.APPLIED, new[one.hash]) if one.hash in new else known[one.hash] for one in batch]
@@ -115,7 +117,8 @@ def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
     conn.execute(_ARRIVED, ([e for e, _ in counts], [i for _, i in counts], list(counts.values())))
 
 
-def _first(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, int]:
+def _first(conn: Connection, batch: Sequence[Incoming], arrived: Arrived) -> dict[UUID, int]:
+    """Store what is new of the batch, and count what arrived: two things in one round trip."""
     columns = list(
         zip(
             *(
@@ -131,7 +134,8 @@ def _first(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, int]:
         )
     )  # fmt: skip
     with conn.cursor(binary=True) as cursor:
-        cursor.execute(_FIRST, [list(column) for column in columns])
+        counts = [[event for event, _ in arrived], [interface for _, interface in arrived], list(arrived.values())]
+        cursor.execute(_FIRST, [*(list(column) for column in columns), *counts])
         return dict(cursor.fetchall())
 
 
@@ -170,7 +174,7 @@ def _change(conn: Connection, one: Incoming) -> Received:
         (one.interface, one.flow, one.key),
     ).fetchone()
     if row is None:  # a neighbour's insert was rolled back between our two statements
-        return Received(Outcome.APPLIED, _first(conn, [one])[one.hash])
+        return Received(Outcome.APPLIED, _first(conn, [one], Counter())[one.hash])
     record_id, state, *staged = row
     decision = decide(Standing(*staged), State(state), Standing(one.changed_at, one.version, one.data_hash))
     stored = conn.execute(

@@ -6,7 +6,6 @@ without a loop of redeliveries; while the broker is away we come back every two 
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.metrics import Metrics
 from shared.records.change import Outcome
+from shared.records.states import State
 from shared.runtime.intake import Arrival, Intake, Taken
 
 RETURN_SECONDS = 2.0
@@ -102,7 +102,7 @@ class Collect:
             consumer.close()
 
     def _wake(self, taken: Sequence[Taken]) -> None:
-        wanted = {(one.stage, one.interface) for one in taken if one.stage is not None}
+        wanted = {(one.stage, one.interface) for one in taken if one.due and one.stage is not None}
         for stage in sorted({stage for stage, _ in wanted}):
             self._p.publisher.wake(stage, sorted(interface for s, interface in wanted if s == stage))
 
@@ -110,10 +110,15 @@ class Collect:
         m = self._p.metrics
         for (event, outcome), count in Counter((one.event, str(one.outcome)) for one in taken).items():
             m.consumed.labels(event, outcome).inc(count)
+        applied = Counter((one.flow, one.interface, one.stage) for one in taken if one.outcome is Outcome.APPLIED)
+        for (flow, interface, stage), count in applied.items():
+            m.transitions.labels(flow, interface, stage, str(State.PENDING)).inc(count)
         age = m.event_age.labels(self._event)
         for one in taken:
             if one.age is not None:
                 age.observe(max(0.0, one.age))
+        if len(applied) and sum(applied.values()) == len(taken):
+            return
         for delivery, one in zip(deliveries, taken, strict=True):
             if one.outcome is Outcome.REJECTED:
                 m.rejections.labels(delivery.queue).inc()
@@ -121,4 +126,3 @@ class Collect:
                     "event.rejected", origin=delivery.origin, rejection=one.rejection_id, interface=one.interface,
                     codes=[problem.code for problem in one.problems],
                 )  # fmt: skip
-        self._log.debug("intake.stored", count=len(taken), seconds=time.monotonic())

@@ -21,7 +21,7 @@ MOST_BYTES = 1024 * 1024
 MOST_DEPTH = 64
 MOST_PROBLEMS = 50
 AHEAD = timedelta(minutes=5)
-_SUSPICIOUS = re.compile(rb"\\u0000|NaN|Infinity|\\u[dD][89a-fA-F]")
+_SUSPICIOUS = (rb"\u0000", b"NaN", b"Infinity", rb"\ud", rb"\uD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def decode(body: bytes, expected: str | None, now: datetime) -> Event[Any] | Ref
     if len(body) > MOST_BYTES:
         return Refused((Problem("too-large", values={"bytes": str(len(body)), "most": str(MOST_BYTES)}),))
     contract = CONTRACTS.get(f"{expected}.v1") if expected else None
-    if contract is not None and _SUSPICIOUS.search(body) is None:
+    if contract is not None and not any(mark in body for mark in _SUSPICIOUS):
         try:
             event = contract.model_validate_json(body)
         except (ValidationError, ValueError, RecursionError):

@@ -7,6 +7,7 @@ the culprit stands alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,6 +28,7 @@ from shared.runtime.decode import Refused, decode
 from shared.runtime.flows import FLOWS
 
 UNKNOWN_INTERFACE = "?"
+MODES_SECONDS = 1.0  # as long as a poll of the work loop, which looks at the mode again anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one input."""
+    """What became of one input. due: a worker of the stage has something to do now; age: of the event, in seconds."""
 
     outcome: Outcome
     event: str
@@ -61,7 +63,9 @@ class Taken:
     rejection_id: int | None = None
     problems: tuple[Problem, ...] = ()
     age: float | None = field(default=None, compare=False)
+    flow: str | None = None
     stage: str | None = None
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Intake:
     def __init__(self, failpoint: Callable[[str], None]) -> None:
         self._clock = DatabaseClock()
         self._modes: dict[str, str] = {}
+        self._modes_at = float("-inf")
         self._failpoint = failpoint
 
     def take_in(self, conn: Connection, arrivals: Sequence[Arrival]) -> list[Taken]:
@@ -89,8 +94,11 @@ class Intake:
         long as the caller keeps the input.
         """
         now = self._clock.now(conn)
-        self._modes = modes(conn)
+        self._know_interfaces(conn, fresh=time.monotonic() - self._modes_at > MODES_SECONDS)
         ready = [self._prepare(arrival, now) for arrival in arrivals]
+        if any(_names_unknown_interface(one) for one in ready):
+            self._know_interfaces(conn, fresh=True)  # it may have been added a moment ago
+            ready = [self._prepare(arrival, now) for arrival in arrivals]
         self._failpoint("intake.decoded")
         results: dict[int, Taken] = {}
         for group in _groups(ready):
@@ -119,6 +127,10 @@ class Intake:
                 }
                 mark_resubmitted(conn, rejection_id, actor, result)
         return taken
+
+    def _know_interfaces(self, conn: Connection, *, fresh: bool) -> None:
+        if fresh:
+            self._modes, self._modes_at = modes(conn), time.monotonic()
 
     # -- prepare -----------------------------------------------------------------------------------------------------
 
@@ -197,7 +209,8 @@ class Intake:
         """One transaction for the group; halved on a data error until the culprit stands alone and is refused."""
         for _ in range(3):
             try:
-                with conn.transaction():
+                # Pipelined, BEGIN travels with the first statement: two round trips for a batch of new events.
+                with conn.pipeline(), conn.transaction():
                     results = _write(conn, group)
                     self._failpoint("intake.stored")
                 return results
@@ -216,6 +229,10 @@ class Intake:
                 middle = len(group) // 2
                 return {**self._store(conn, group[:middle]), **self._store(conn, group[middle:])}
         raise psycopg.OperationalError("the batch could not be stored in three tries")
+
+
+def _names_unknown_interface(one: _Ready) -> bool:
+    return one.refusal is not None and any(p.code == "interface-unknown" for p in one.refusal.problems)
 
 
 def _groups(ready: Sequence[_Ready]) -> list[list[tuple[int, _Ready]]]:
@@ -271,7 +288,9 @@ def _write(conn: Connection, group: list[tuple[int, _Ready]]) -> dict[int, Taken
             incoming.event_id,
             record_id=result.record_id,
             age=one.age,
-            stage=incoming.stage if result.outcome is Outcome.APPLIED and incoming.after == 0 else None,
+            flow=incoming.flow,
+            stage=incoming.stage,
+            due=result.outcome is Outcome.APPLIED and incoming.after == 0,
         )
     bad = [(number, one.refusal) for number, one in group if one.refusal is not None]
     if bad:

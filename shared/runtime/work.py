@@ -28,6 +28,7 @@ from shared.runtime.breaker import OPEN_AFTER, open_breaker
 from shared.runtime.judge import CONNECTION, judge
 from shared.runtime.lane import Lane, Report
 from shared.runtime.outcome import Released
+from shared.runtime.report import report_settled
 from shared.runtime.stage import Stage
 from shared.runtime.timing import Timing
 
@@ -226,6 +227,8 @@ class Work:
                 release(conn, mine)  # the lane is opened anew as soon as it holds nothing
                 lane.hungry = False
                 continue
+            running = sum(not one.test for one in mine)
+            self._metrics.transitions.labels(self._stage.flow, name, self._stage.name, str(State.RUNNING)).inc(running)
             lane.dispatch(mine, asked_at + self._w.timing.lease)
         return len(claims)
 
@@ -269,8 +272,7 @@ class Work:
         self._w.failpoint("work.settled")
         if done is None:
             return
-        for report, settlement in judged:
-            self._report(report, settlement, done.states.get(report.held.claim.id))
+        report_settled(self._metrics, self._log, self._stage.flow, self._stage.name, judged, done.states)
         self._to_read_back += [settlement for settlement in done.refused if settlement.called]
         self._read_back(conn)
         self._watch_breakers(conn, judged)
@@ -296,26 +298,6 @@ class Work:
                 if open_breaker(conn, lane.interface.slug, self._stage.side, str(settlement.code)):
                     self._log.warning("breaker.opened", interface=lane.interface.slug, code=settlement.code)
                 self._interfaces = {summary.slug: summary for summary in summaries(conn)}
-
-    def _report(self, report: Report, settlement: Settlement, state: State | None) -> None:
-        """One line and one set of metrics per attempt."""
-        claim_, m = report.held.claim, self._metrics
-        if state is None:
-            self._log.warning("record.fenced", record=claim_.id, interface=claim_.interface, outcome=settlement.outcome)
-            return
-        if not claim_.test:
-            m.transitions.labels(self._stage.flow, claim_.interface, self._stage.name, str(state)).inc()
-            m.stage_seconds.labels(self._stage.flow, self._stage.name).observe(report.seconds)
-            if state in (State.DONE, State.WARNING):
-                m.last_success.labels(self._stage.flow, claim_.interface).set_to_current_time()
-            if state in (State.FAILED, State.WAITING) and settlement.code:
-                m.errors.labels(self._stage.flow, claim_.interface, settlement.code).inc()
-            if settlement.code == "unclassified":
-                m.unclassified.inc()
-        self._log.info(
-            "record.settled", record=claim_.id, interface=claim_.interface, state=str(state), code=settlement.code,
-            seconds=round(report.seconds, 4), attempt=claim_.claim_no,
-        )  # fmt: skip
 
     # -- stop --------------------------------------------------------------------------------------------------------
 

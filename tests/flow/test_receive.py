@@ -150,7 +150,7 @@ def oldest(conn: Connection) -> float | None:
 
 def test_an_announced_order_is_looked_at_in_six_hours_and_worries_nobody(conn: Connection) -> None:
     (taken,) = take_in(conn, event("A", time=at(0), status="announced"))
-    assert taken.stage is None
+    assert not taken.due
     row = record(conn, "A")
     assert (row["state"], round(row["due"] / 3600)) == ("pending", 6)
     assert [problem["code"] for problem in row["reason"]] == ["announced"]
