@@ -103,7 +103,8 @@ def _make_template(url: str) -> None:
 def _home() -> Path:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"alone-{os.getpid()}"
     home = Path(tempfile.gettempdir()) / f"connect-tests-{run}"
-    home.mkdir(mode=0o700, exist_ok=True)
+    # Root's PostgreSQL may have to run as somebody else, who passes through here to a folder of their own.
+    home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     return home
 
 
@@ -117,6 +118,7 @@ def _once(name: str, start: Callable[[Path], Started]) -> Iterator[dict[str, Any
         if facts is None:
             shutil.rmtree(home / name, ignore_errors=True)
             facts, stop = start(home / name)
+            noted.touch(mode=0o600)
             noted.write_text(json.dumps({"starter": os.getpid(), "facts": facts}))
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
