@@ -18,7 +18,7 @@ from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.records.actions import read_receipt, request_import
+from shared.records.actions import MOST_NUMBERS, read_receipt, request_import
 from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.history import find_records, history, read_record
 from shared.records.listing import stream
@@ -177,6 +177,8 @@ def import_(
     wanted = split_numbers(numbers)
     if not wanted:
         raise Trouble("Give at least one order number.", USAGE)
+    if len(wanted) > MOST_NUMBERS:
+        raise Trouble(f"{len(wanted)} numbers at once, {MOST_NUMBERS} are allowed: ask in several goes.", USAGE)
     with session.database() as conn:
         session.known_interface(conn, interface)
         receipt_id = request_import(conn, interface, wanted, session.actor)

@@ -117,6 +117,8 @@ def run(settings: Settings) -> int:
     def broker_answers() -> str | None:
         return "; ".join(check(broker)) or None
 
+    with link("upkeep")() as conn:
+        Upkeep(metrics, link("upkeep")).once(conn)  # before anything is stored: the months must be there
     for loop in (intake, work, wakeups, probe, poll, fetch, upkeep):
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)

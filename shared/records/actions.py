@@ -49,9 +49,12 @@ def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
 def request_import(conn: Connection, interface: str, numbers: Sequence[str], actor: str) -> UUID:
     """Ask for orders by number; the importer reads them from the marketplace. Returns the id of the receipt.
 
-    What Connect has already is answered at once (`exists`), as is what cannot be a number (`malformed`).
+    What Connect has already is answered at once (`exists`), as is what cannot be a number (`malformed`). Raises
+    ValueError for more than MOST_NUMBERS: the callers check, nothing is cut off in silence.
     """
-    wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))[:MOST_NUMBERS]
+    wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))
+    if len(wanted) > MOST_NUMBERS:
+        raise ValueError(f"{len(wanted)} numbers at once, {MOST_NUMBERS} are allowed")
     malformed = {number for number in wanted if len(number) > NUMBER_LENGTH or not number.isprintable()}
     shown = [storable(number[:NUMBER_LENGTH]) if number in malformed else number for number in wanted]
     with conn.transaction():

@@ -78,18 +78,19 @@ class Claim:
 def _claim_sql(kind: Kind) -> str:
     return f"""
 WITH c AS MATERIALIZED (
-  SELECT r.id, r.state, r.intended, r.due_at, l.hold
+  SELECT r.id, r.state, r.intended, r.sent_no, r.due_at, l.hold
   FROM unnest(%(lanes)s::text[], %(slots)s::int[], %(holds)s::float8[], %(floors)s::timestamptz[]) AS l(i, n, hold, f),
-    LATERAL (SELECT id, state, intended, due_at FROM records
+    LATERAL (SELECT id, state, intended, sent_no, due_at FROM records
              WHERE stage = %(stage)s AND interface = l.i AND due_at <= now() AND due_at >= l.f AND {kind}
              ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) r
   LIMIT 5000),
 u AS (
   UPDATE records r SET state = 'running', due_at = now() + make_interval(secs => c.hold), claim_no = r.claim_no + 1,
-         seq = r.seq + 1, lost = r.lost + 1, intended = r.intended OR %(intends)s, updated_at = now()
+         seq = r.seq + 1, lost = r.lost + 1, intended = r.intended OR %(intends)s, updated_at = now(),
+         sent_no = CASE WHEN %(intends)s THEN coalesce(r.sent_no, r.payload_no) ELSE r.sent_no END
   FROM c WHERE r.id + 0 = c.id AND r.id = ANY(ARRAY(SELECT id FROM c))
   RETURNING r.id, r.interface, r.key, c.state AS was, r.claim_no, r.tries, c.intended, r.blocked, r.forced, r.test,
-            r.payload_no, r.sent_no, r.remote, r.seq, r.stage, c.due_at, r.trying_since),
+            r.payload_no, c.sent_no, r.remote, r.seq, r.stage, c.due_at, r.trying_since),
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no)
       SELECT id, seq, stage, was, 'running', claim_no FROM u)
 SELECT u.id, u.interface, u.key, u.was, u.claim_no, u.tries, u.intended, u.blocked, u.forced, u.test, u.payload_no,
@@ -110,7 +111,8 @@ _BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 def claim(conn: Connection, stage: str, quotas: Sequence[Quota], kind: Kind, *, intends: bool) -> list[Claim]:
     """Claim due rows of these lanes, oldest first in each, skipping what others hold.
 
-    intends: the stage's call is not idempotent, so the claim itself is the committed intent to make it.
+    intends: the stage's call is not idempotent, so the claim itself is the committed intent to make it, and of which
+    copy; a settle that sent nothing takes both back.
     """
     if not quotas:
         return []
@@ -178,9 +180,11 @@ def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int
 def release(conn: Connection, claims: Sequence[Claim]) -> None:
     """Give back claims that were never begun (shutdown): pending, due now, no try and no lease counted."""
     conn.execute(
-        "WITH c AS (SELECT * FROM unnest(%s::int8[], %s::int4[], %s::bool[]) AS c(id, claim_no, intended)),"
+        "WITH c AS (SELECT * FROM unnest(%s::int8[], %s::int4[], %s::bool[], %s::int4[])"
+        "   AS c(id, claim_no, intended, sent_no)),"
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, lost = 0,"
-        "   intended = c.intended, updated_at = now() FROM c WHERE r.id = c.id AND r.claim_no = c.claim_no"
+        "   intended = c.intended OR r.recheck, sent_no = CASE WHEN r.recheck THEN r.sent_no ELSE c.sent_no END,"
+        "   updated_at = now() FROM c WHERE r.id = c.id AND r.claim_no = c.claim_no"
         "   AND r.state = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
         " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)"
         " SELECT id, seq, stage, 'running', 'pending', claim_no, 'worker-stopped' FROM u",
@@ -188,6 +192,7 @@ def release(conn: Connection, claims: Sequence[Claim]) -> None:
             [c.id for c in claims],
             [c.claim_no for c in claims],
             [c.intended for c in claims],
+            [c.sent_no for c in claims],
             sources(Verb.RELEASE),
         ),
     )

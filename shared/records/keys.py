@@ -23,9 +23,10 @@ def raise_key(conn: Connection, interface: str, key: str) -> int:
     Runs inside the caller's transaction, together with the fact.
     """
     conn.execute(
-        "INSERT INTO keys(interface, key, raised, raised_xid, raised_at)"
-        " VALUES (%s, %s, 1, pg_current_xact_id(), clock_timestamp()) ON CONFLICT (interface, key) DO UPDATE"
-        " SET raised = keys.raised + 1, raised_xid = pg_current_xact_id(), raised_at = clock_timestamp(), probes = 0",
+        "INSERT INTO keys(interface, key, raised, raised_xid, raised_at, following)"
+        " VALUES (%s, %s, 1, pg_current_xact_id(), clock_timestamp(), true) ON CONFLICT (interface, key) DO UPDATE"
+        " SET raised = keys.raised + 1, raised_xid = pg_current_xact_id(), raised_at = clock_timestamp(), probes = 0,"
+        "   following = true",
         (interface, key),
     )
     rows = conn.execute(
@@ -83,9 +84,10 @@ def block(conn: Connection, rows: Sequence[tuple[str, str, int]], unblocked: Seq
     free = sorted({(i, k) for i, k, r in before if (i, k, r) not in again})
     if free:
         conn.execute(
-            "UPDATE records r SET due_at = now() FROM blocks b, unnest(%s::text[], %s::text[]) AS f(i, k)"
-            " WHERE b.interface = f.i AND b.key = f.k AND r.id = b.record_id AND r.state = 'pending'"
-            " AND r.due_at > now()",
+            "WITH f AS (UPDATE keys SET following = false FROM unnest(%s::text[], %s::text[]) AS f(i, k)"
+            "   WHERE interface = f.i AND key = f.k AND following RETURNING interface, key)"
+            " UPDATE records r SET due_at = now() FROM blocks b, f WHERE b.interface = f.interface AND b.key = f.key"
+            " AND r.id = b.record_id AND r.state = 'pending' AND r.due_at > now()",
             ([i for i, _ in free], [k for _, k in free]),
         )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
-from shared.errors.problem import Problem
+from shared.errors.problem import Problem, storable
 from shared.records.claim import Claim
 from shared.records.keys import block, lock_keys
 from shared.records.states import State, Verb, allowed, sources
@@ -54,9 +54,9 @@ _SETTLE = """
 WITH s AS MATERIALIZED (
   SELECT * FROM unnest(
     %b::int8[], %b::int4[], %b::int4[], %b::text[], %b::float8[], %b::text[], %b::jsonb[], %b::text[], %b::bool[],
-    %b::bool[], %b::bool[], %b::int2[], %b::bool[], %b::bool[], %b::text[], %b::timestamptz[], %b::jsonb[])
-  AS s(id, claim_no, handled_no, state, after, code, reason, remote, sent, called, intended, tries, trying, blocked,
-       outcome, started_at, detail)),
+    %b::bool[], %b::bool[], %b::int4[], %b::int2[], %b::bool[], %b::bool[], %b::text[], %b::timestamptz[], %b::jsonb[])
+  AS s(id, claim_no, handled_no, state, after, code, reason, remote, sent, called, intended, had_no, tries, trying,
+       blocked, outcome, started_at, detail)),
 f AS (
   UPDATE records r SET
     state = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN 'pending' ELSE s.state END,
@@ -65,7 +65,8 @@ f AS (
                                                           ELSE 0 END)
                   WHEN s.after IS NULL THEN NULL ELSE now() + make_interval(secs => s.after) END,
     code = s.code, reason = s.reason, remote = coalesce(s.remote, r.remote),
-    sent_no = CASE WHEN s.sent OR s.called THEN s.handled_no ELSE r.sent_no END, intended = s.intended OR s.called,
+    sent_no = CASE WHEN s.sent OR s.called THEN s.handled_no WHEN r.recheck THEN r.sent_no ELSE s.had_no END,
+    intended = s.intended OR s.called OR r.recheck,
     tries = s.tries, trying_since = CASE WHEN s.trying THEN coalesce(r.trying_since, now()) END,
     blocked = s.blocked, lost = 0, recheck = false,
     forced = r.forced AND (s.after IS NOT NULL OR r.payload_no > s.handled_no OR r.recheck),
@@ -117,9 +118,10 @@ def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
     rows = [
         (
             s.claim.id, s.claim.claim_no, s.claim.payload_no, str(s.state), s.after, s.code,
-            Jsonb([p.as_json() for p in s.problems]) if s.problems else None, s.remote, s.sent, s.called,
-            s.claim.intended, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
-            Jsonb(s.detail) if s.detail else None,
+            Jsonb([p.as_json() for p in s.problems]) if s.problems else None, s.remote and storable(s.remote),
+            s.sent, s.called,
+            s.claim.intended, s.claim.sent_no, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
+            Jsonb({k: storable(v) if isinstance(v, str) else v for k, v in s.detail.items()}) if s.detail else None,
         )
         for s in batch
     ]  # fmt: skip

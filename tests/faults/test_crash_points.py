@@ -33,7 +33,9 @@ def test_a_crash_loses_nothing_and_doubles_nothing(system: System, failpoint: st
     crashing = system.start(fault=f"{failpoint}:{action}")
     system.publish([order_event(number) for number in numbers[: ORDERS // 2]])
     if action == "kill@2":
-        until(lambda: system.states().total() or crashing.poll() is not None, "the first events were stored")
+        until(
+            lambda: system.states()["done"] == ORDERS // 2 or crashing.poll() is not None, "the first orders are settled"
+        )
         system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
     until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
     assert crashing.returncode == (1 if action.startswith("raise") else -9)

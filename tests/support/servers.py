@@ -82,7 +82,16 @@ def database(server: str, name: str, template: str = TEMPLATE) -> Iterator[str]:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(server, autocommit=True) as conn:
-            conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            _drop(conn, name)
+
+
+def _drop(conn: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    """Our sessions are ended here; what autovacuum has there, a plain DROP ends by itself and FORCE may not."""
+    conn.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND usename = current_user",
+        (name,),
+    )
+    conn.execute(f'DROP DATABASE IF EXISTS "{name}"')
 
 
 @contextmanager
@@ -95,7 +104,7 @@ def lone(name: str) -> Iterator[None]:
 
 def _make_template(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}" WITH (FORCE)')
+        _drop(conn, TEMPLATE)
         conn.execute(f'CREATE DATABASE "{TEMPLATE}"')
     migrate(urlsplit(url)._replace(path=f"/{TEMPLATE}").geturl())
 

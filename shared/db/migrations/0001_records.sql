@@ -204,6 +204,7 @@ CREATE TABLE keys (
     raised     integer NOT NULL DEFAULT 0,
     raised_xid xid8,
     raised_at  timestamptz,
+    following  boolean NOT NULL DEFAULT false,  -- raised, and the first blocked record has not settled yet
     probe_at   timestamptz NOT NULL DEFAULT now(),
     probes     integer NOT NULL DEFAULT 0,
     PRIMARY KEY (interface, key)
