@@ -40,6 +40,7 @@ from tests.support.spine import (
 )
 
 pytestmark = pytest.mark.servers
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -184,3 +185,26 @@ def test_a_floor_hides_only_what_is_older(conn: Connection) -> None:
     assert lanes_with_work(conn, STAGE, [SLUG, "shop-2"]) == [SLUG]
     assert [one.key for one in claims(conn)] == ["A"]
     assert set(states(conn).values()) == {"running"}
+
+
+def test_a_claim_notes_which_copy_it_is_about_to_send(conn: Connection) -> None:
+    """A worker dies over its call and the shop changes the order: the next one learns which copy may have arrived."""
+    take_in(conn, event("4711", time=NOON))
+    (first,) = claims(conn)
+    assert first.sent_no is None
+    take_in(conn, event("4711", time=NOON + timedelta(minutes=1), total="7.00"))
+    make_due(conn, "4711")
+    (second,) = claims(conn)
+    assert (second.intended, second.sent_no, second.payload_no) == (True, 1, 2)
+    assert second.sent_body is not None
+    assert second.sent_body != second.body
+
+
+def test_a_settle_or_a_release_that_sent_nothing_takes_the_note_back(conn: Connection) -> None:
+    take_in(conn, event("4711", time=NOON), event("4712", time=NOON))
+    by_key = {one.key: one for one in claims(conn)}
+    settle(conn, [settlement(by_key["4711"], State.FAILED)])
+    release(conn, [by_key["4712"]])
+    for number in ("4711", "4712"):
+        assert record(conn, number)["sent_no"] is None
+        assert record(conn, number)["intended"] is False

@@ -171,3 +171,11 @@ def test_reading_back_is_asked_for_once_however_often_it_is_reported(conn: Conne
     settle(conn, [settlement(one, State.DONE) for one in claims(conn)])
     assert set(states(conn).values()) == {"done"}
     assert_sound(conn)
+
+
+def test_what_a_remote_system_says_is_storable_whatever_it_says(conn: Connection) -> None:
+    take_in(conn, event("4711"))
+    (held,) = claims(conn)
+    said = settlement(held, State.DONE, remote="ERP-\0-\ud800", detail={"remote": "a\0b", "call_seconds": 0.1})
+    assert settle(conn, [said]).states == {held.id: State.DONE}
+    assert record(conn, "4711")["remote"] == "ERP-\ufffd-?"
