@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.log import trace_id
 from shared.metrics import Metrics
 from shared.records.settle import Settlement
 from shared.records.states import State
@@ -42,7 +43,7 @@ def report_settled(
         if state not in QUIET:
             log.info(
                 "record.settled", record=claim.id, interface=claim.interface, state=str(state), code=settlement.code,
-                seconds=round(report.seconds, 4), attempt=claim.claim_no,
+                seconds=round(report.seconds, 4), attempt=claim.claim_no, trace_id=trace_id(claim.traceparent),
             )  # fmt: skip
         if claim.test:
             continue

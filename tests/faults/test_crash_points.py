@@ -34,7 +34,8 @@ def test_a_crash_loses_nothing_and_doubles_nothing(system: System, failpoint: st
     system.publish([order_event(number) for number in numbers[: ORDERS // 2]])
     if action == "kill@2":
         until(
-            lambda: system.states()["done"] == ORDERS // 2 or crashing.poll() is not None, "the first orders are settled"
+            lambda: system.states()["done"] == ORDERS // 2 or crashing.poll() is not None,
+            "the first orders are settled",
         )
         system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
     until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")

@@ -61,7 +61,8 @@ def order_event(number: str, **order: Any) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "specversion": "1.0", "id": f"event-{number}-{order.get('version', 1)}", "source": "/tests",
-        "type": "order-imported.v1", "time": datetime.now(UTC).isoformat(), "data": {"interface": INTERFACE, "order": whole | order},
+        "type": "order-imported.v1", "time": datetime.now(UTC).isoformat(),
+        "data": {"interface": INTERFACE, "order": whole | order},
     }  # fmt: skip
 
 
