@@ -52,6 +52,7 @@ $(DEV_READY): requirements/dev.txt $(READY)
 
 .PHONY: test
 test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
+	@$(BIN)/python -m tests.support.bring
 	@$(BIN)/python -m pytest -n auto -m 'not faults_full' $(TESTS) $(ARGS)
 
 .PHONY: test-fast

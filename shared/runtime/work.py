@@ -67,6 +67,7 @@ class Work:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unsettled: list[Report] = []
         self._to_read_back: list[Settlement] = []
+        self._complained: dict[str, int] = {}
         self._alone = False  # a record that lost leases runs, and nothing beside it
         self._making_room = False  # such a record waits until nothing else runs
         self._poll_at = 0.0
@@ -178,7 +179,10 @@ class Work:
             side = interface.sides[self._stage.side]
             opened = self._stage.open(interface)
         except (ValueError, KeyError) as error:  # settings that do not fit, a side that is missing
-            self._log.error("lane.settings-wrong", interface=name, error=error)
+            revision = self._interfaces[name].revision if name in self._interfaces else 0
+            if self._complained.get(name) != revision:  # the poll comes by each second: once is enough
+                self._complained[name] = revision
+                self._log.error("lane.settings-wrong", interface=name, error=error, what=str(error))
             return
         if name in self._lanes:
             self._lanes.pop(name).close()
