@@ -1,7 +1,7 @@
 """Brings the programs that the tests need before they start: RabbitMQ and a browser. `python -m tests.support.bring`.
 
-The first time it downloads some 160 MB of Debian's packages and says so; later it finds them in the user's cache. What is
-given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH, is not brought.
+The first time it downloads some 160 MB of Debian's packages and says so; later it finds them in the user's cache. What
+is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH, is not brought.
 """
 
 from __future__ import annotations
