@@ -16,6 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
+BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate pyproject.toml
@@ -50,6 +51,11 @@ $(DEV_READY): requirements/dev.txt $(READY)
 	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
 	@touch $@
 
+$(BENCH_READY): requirements/bench.txt $(READY)
+	@echo 'Installing the peers that Connect is compared with (once)' >&2
+	@$(PIP) install --require-hashes -r requirements/bench.txt -r requirements/build.txt
+	@touch $@
+
 .PHONY: test
 test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
 	@$(BIN)/python -m tests.support.bring
@@ -75,7 +81,8 @@ generate: $(DEV_READY) ## Write again what is generated from the code (schemas, 
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRADE=1), or only what changed in it
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/runtime.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/runtime.txt -o requirements/dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/runtime.txt -o requirements/bench.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/bench.txt -o requirements/dev.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
 
@@ -84,8 +91,16 @@ audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the 
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.txt
 
 .PHONY: bench
-bench: $(DEV_READY) ## Measure Connect and its peers side by side
+bench: $(BENCH_READY) ## Measure Connect and its peers side by side, in less than 20 minutes
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(BENCH_READY) ## The same in less than 3 minutes, with figures that say less
+	@$(BIN)/python -m benchmarks --size quick $(ARGS)
+
+.PHONY: bench-full
+bench-full: $(BENCH_READY) ## More runs, a million events through one worker
+	@$(BIN)/python -m benchmarks --size full $(ARGS)
 
 .PHONY: faults
 faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice

@@ -27,6 +27,7 @@ def misfits() -> list[str]:
     wanted = {
         "runtime.txt": project["project"]["dependencies"],
         "dev.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"],
+        "bench.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["bench"],
         "build.txt": project["dependency-groups"]["build"],
     }
     found = []
@@ -38,12 +39,16 @@ def misfits() -> list[str]:
                 found.append(
                     f"requirements/{file} has {requirement.name} {version}, wanted is {requirement}: make lock"
                 )
-    runtime, dev = pins("runtime.txt"), pins("dev.txt")
-    found += [
-        f"{name} is {version} in runtime.txt, {dev.get(name)} in dev.txt"
-        for name, version in runtime.items()
-        if dev.get(name) != version
-    ]
+    # All three go into one environment: what is in several has one version, and what runs is also what is tested.
+    runtime, dev, bench = pins("runtime.txt"), pins("dev.txt"), pins("bench.txt")
+    pairs = [("runtime.txt", runtime, "dev.txt", dev), ("runtime.txt", runtime, "bench.txt", bench)]
+    pairs += [("bench.txt", {name: version for name, version in bench.items() if name in dev}, "dev.txt", dev)]
+    for one, here, other, there in pairs:
+        found += [
+            f"{name} is {version} in {one}, {there.get(name)} in {other}"
+            for name, version in here.items()
+            if there.get(name) != version
+        ]
     return found
 
 
