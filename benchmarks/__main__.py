@@ -15,10 +15,13 @@ from pathlib import Path
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq
 from benchmarks.driver import Failed, Plan, Run, measure
+from benchmarks.peers import dramatiq_contender, kombu_process, pika_process
 from benchmarks.servers import Servers
-from benchmarks.summary import Result, line, machine, table, write_readme
+from benchmarks.summary import Result, compared, line, machine, table, write_readme
 
-CONTENDERS = [module.CONTENDER for module in (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)]
+OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
+PEERS = (dramatiq_contender, kombu_process, pika_process)
+CONTENDERS = [module.CONTENDER for module in (*OURS, *PEERS)]
 NAMES = ("pipeline", "intake", "claim", "latency")
 
 
@@ -61,7 +64,8 @@ def main() -> int:
                     sound = sound and not run.wrong
                     runs[contender.name].append(run)
                     say(f"{head}: {line(run, plan)}")
-            results += [Result(plan, c.name, c.what, runs[c.name]) for c in contenders if runs[c.name]]
+            results += [Result(plan, c.name, c.what, runs[c.name], c.peer) for c in contenders if runs[c.name]]
+    results = compared(results)
     settings = (
         f"{given.orders:,} orders a run, {given.runs} rounds; latency: {given.rate:g}/s for {plans[0].seconds:g} s."
     )

@@ -14,17 +14,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
 
 from benchmarks import cpu, ledger
 from benchmarks.contender import Contender
-from benchmarks.orders import ROUTING_KEY, orders
+from benchmarks.orders import orders
 from benchmarks.servers import Place, Servers
 from services.cli.local.child import Child
-from shared.broker.delivery import Fate, Message
+from shared.broker.delivery import Fate
 from shared.broker.open import open_publisher
 from shared.db.connect import Connection, connect
 from shared.settings import environment
@@ -72,8 +72,10 @@ class Run:
 def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
     """Run `plan` once in a place of its own. Raises Failed."""
     with servers.place(contender.broker) as place, connect(place.database, "bench-driver") as conn:
+        contender.prepare(place)
         if plan.job == "latency":
             return _latency(servers, contender, plan, place, conn)
+        plan = replace(plan, orders=int(plan.orders * contender.share))
         contender.load(place, [body for _, body in orders(plan.orders)])
         if plan.job == "claim":
             with _processes(servers, contender.commands("intake"), place):
@@ -104,8 +106,8 @@ def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         span.orders / span.seconds,
         used.foreign_cores,
         _per_thousand(used, plan.orders),
-        ledger.inexact(conn, place.broker, plan.job, plan.orders),
-        {"transactions": transactions, "seconds": round(span.seconds, 3)},
+        ledger.inexact(conn, place.broker, plan.job, plan.orders, contender.left(place)),
+        {"orders": plan.orders, "transactions": transactions, "seconds": round(span.seconds, 3)},
     )
 
 
@@ -127,14 +129,14 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
             if n == warm:
                 before = cpu.sample(groups)
             published[number] = time.time()
-            if publisher.publish([Message(body, ROUTING_KEY)]) != [Fate.CONFIRMED]:
+            if publisher.publish([contender.wrap(body)]) != [Fate.CONFIRMED]:
                 raise Failed("the broker did not confirm an event")
         took = time.monotonic() - begin
         _await(lambda: ledger.finished(conn, plan.job) >= count, LONGEST_SECONDS, f"{count:,} orders", children)
         used = cpu.between(before, cpu.sample(groups))
         profiles()
     stored, done = ledger.committed_at(conn, "events"), ledger.committed_at(conn, "attempts")
-    wrong = ledger.inexact(conn, place.broker, plan.job, count)
+    wrong = ledger.inexact(conn, place.broker, plan.job, count, contender.left(place))
     late = sorted(1000 * (done[number] - published[number]) for number, _ in events[warm:] if number in done)
     half = sorted(1000 * (stored[number] - published[number]) for number, _ in events[warm:] if number in stored)
     more = {

@@ -5,6 +5,7 @@ Called by the driver. Commit times are PostgreSQL's own (track_commit_timestamp)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.broker.apply import depths
@@ -71,8 +72,11 @@ def committed_at(conn: Connection, table: str) -> dict[str, float]:
     return dict(rows.fetchall())
 
 
-def inexact(conn: Connection, broker: str, job: str, count: int) -> list[str]:
-    """Every count that is not what it must be after `count` different orders; [] when all is exact."""
+def inexact(conn: Connection, broker: str, job: str, count: int, others: Mapping[str, int]) -> list[str]:
+    """Every count that is not what it must be after `count` different orders; [] when all is exact.
+
+    others: what waits in queues of the contender's own.
+    """
     through = job != "intake"
     expected = dict.fromkeys(_COUNTS, count) | {
         "rejections": 0,
@@ -89,5 +93,5 @@ def inexact(conn: Connection, broker: str, job: str, count: int) -> list[str]:
     wrong = [
         f"{name}: {found[name]:,} instead of {expected[name]:,}" for name in _COUNTS if found[name] != expected[name]
     ]
-    left = depths(broker).get("order-imported", 0)
-    return wrong + ([f"{left:,} events are still in the queue"] if left else [])
+    depth = {**others, "order-imported": depths(broker).get("order-imported", 0)}
+    return wrong + [f"{left:,} messages are still in {name}" for name, left in depth.items() if left]

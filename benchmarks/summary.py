@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +25,8 @@ class Result:
     name: str
     what: str
     runs: Sequence[Run]
+    peer: bool = False
+    ratio: float | None = None
 
     @property
     def counted(self) -> list[Run]:
@@ -32,18 +34,23 @@ class Result:
         clean = [run for run in self.runs if not run.disturbed]
         return clean if len(clean) >= 2 else list(self.runs)
 
+    @property
+    def value(self) -> float:
+        """The median."""
+        return median(run.value for run in self.counted)
+
     def as_json(self) -> dict[str, Any]:
-        """One line: `ratio_to_best_peer` is null until there are peers."""
+        """One line: `ratio_to_best_peer` is null where no peer was measured."""
         runs = self.counted
         values = [run.value for run in runs]
         return {
             "benchmark": self.plan.job,
             "name": self.name,
             "what": self.what,
-            "value": round(median(values), 2),
+            "value": round(self.value, 2),
             "unit": UNITS[self.plan.job],
             "range": [round(min(values), 2), round(max(values), 2)],
-            "ratio_to_best_peer": None,
+            "ratio_to_best_peer": self.ratio,
             "cpu_seconds_per_1000": {key: round(median(run.cpu[key] for run in runs), 3) for key in runs[0].cpu},
             **{key: round(median(run.more[key] for run in runs), 2) for key in runs[0].more},
             "runs": len(self.runs),
@@ -51,6 +58,19 @@ class Result:
             "foreign_cores": [round(run.foreign_cores, 2) for run in self.runs],
             "exact": not any(run.wrong for run in self.runs),
         }
+
+
+def compared(results: Sequence[Result]) -> list[Result]:
+    """The same with ratios to the best peer: how many times as fast, of a latency how many times as soon."""
+    found = []
+    for result in results:
+        peers = [other.value for other in results if other.peer and other.plan.job == result.plan.job]
+        if peers:
+            soon = result.plan.job == "latency"
+            ratio = min(peers) / result.value if soon else result.value / max(peers)
+            result = replace(result, ratio=round(ratio, 2))
+        found.append(result)
+    return found
 
 
 def line(run: Run, plan: Plan) -> str:
@@ -84,7 +104,7 @@ def table(results: Sequence[Result]) -> str:
                 row = f"| {one['what']} | {one['stored_p50']:.1f} | {one['p50']:.1f} | {low:.1f} to {high:.1f} |"
                 row += f" {one['p99']:.1f} | {one['max']:.1f} |"
             else:
-                each = result.plan.orders * (1 if job == "intake" else 2) / max(1, one["transactions"])
+                each = one["orders"] * (1 if job == "intake" else 2) / max(1, one["transactions"])
                 row = f"| {one['what']} | **{one['value']:,.0f}** | {low:,.0f} to {high:,.0f} | {each:.0f} |"
             cpu = one["cpu_seconds_per_1000"]
             row += f" {cpu['processes']:.3f} | {cpu['postgres']:.3f} | {cpu['broker']:.3f} | {cpu['total']:.3f} |"
