@@ -15,12 +15,12 @@ from pathlib import Path
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq
 from benchmarks.driver import Failed, Plan, Run, measure
-from benchmarks.peers import dramatiq_contender, kombu_process, pika_process
+from benchmarks.peers import celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process
 from benchmarks.servers import Servers
 from benchmarks.summary import Result, compared, line, machine, table, write_readme
 
 OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
-PEERS = (dramatiq_contender, kombu_process, pika_process)
+PEERS = (celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process)
 CONTENDERS = [module.CONTENDER for module in (*OURS, *PEERS)]
 NAMES = ("pipeline", "intake", "claim", "latency")
 

@@ -98,7 +98,7 @@ def table(results: Sequence[Result]) -> str:
             parts += ["| | orders/s | range | orders a transaction |", "|---|---|---|---|"]
         parts[-2] += " CPU-s per 1,000: processes | PostgreSQL | RabbitMQ | total | runs (disturbed) |"
         parts[-1] += "---|---|---|---|---|"
-        for result, one in zip([r for r in results if r.plan.job == job], mine, strict=True):
+        for one in mine:
             low, high = one["range"]
             if job == "latency":
                 row = f"| {one['what']} | {one['stored_p50']:.1f} | {one['p50']:.1f} | {low:.1f} to {high:.1f} |"

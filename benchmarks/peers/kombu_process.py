@@ -33,7 +33,7 @@ class Stage(ConsumerMixin):  # type: ignore[misc]
         self._database = connect(database, "bench-peer")
         self._producer = connection.clone(transport_options={"confirm_publish": True}).Producer(auto_declare=False)
 
-    def get_consumers(self, Consumer: Any, channel: Any) -> Sequence[Any]:  # noqa: ARG002, N803  # kombu's signature
+    def get_consumers(self, Consumer: Any, channel: Any) -> Sequence[Any]:  # noqa: ARG002  # kombu's signature
         """One consumer on the stage's queue."""
         queue = Queue(EVENT if self._first else NEXT, no_declare=True)
         return [Consumer([queue], on_message=self._on, prefetch_count=PREFETCH, auto_declare=False)]

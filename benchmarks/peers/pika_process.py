@@ -1,4 +1,4 @@
-"""pika, one message at a time: a blocking connection per stage. `python -m benchmarks.peers.pika_process store|settle`."""
+"""pika, one message at a time, a process per stage. `python -m benchmarks.peers.pika_process store|settle`."""
 
 from __future__ import annotations
 
