@@ -12,4 +12,6 @@ CONTENDER = connect(
     latency=("both", "both"),
     intake=("intake", "intake"),
     claim=("work", "work"),
+    growth=("both", "both"),
+    memory=("both",),
 )

@@ -44,13 +44,20 @@ class Failed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. orders: of the backlog; rate and seconds: of `latency`; profile: a folder for py-spy's output."""
+    """What to run. orders: of the backlog; rate and seconds: of `latency`; profile: a folder for py-spy's output.
+
+    stored: orders that are done before it begins; paused: orders of another, paused interface that are due meanwhile;
+    growth: the two sizes that `growth` compares.
+    """
 
     job: str
     orders: int = 20_000
     rate: float = 200.0
     seconds: float = 6.0
     profile: Path | None = None
+    stored: int = 0
+    paused: int = 0
+    growth: tuple[int, int] = (10_000, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +78,49 @@ class Run:
 
 def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
     """Run `plan` once in a place of its own. Raises Failed."""
-    with servers.place(contender.broker) as place, connect(place.database, "bench-driver") as conn:
+    with (
+        servers.place(contender.broker, plan.stored, plan.paused if plan.job == "claim" else 0) as place,
+        connect(place.database, "bench-driver") as conn,
+    ):
+        base = ledger.base(conn)
         contender.prepare(place)
         if plan.job == "latency":
             return _latency(servers, contender, plan, place, conn)
         plan = replace(plan, orders=int(plan.orders * contender.share))
         contender.load(place, [body for _, body in orders(plan.orders)])
         if plan.job == "claim":
-            with _processes(servers, contender.commands("intake"), place):
-                _await(lambda: ledger.finished(conn, "intake") == plan.orders, LONGEST_SECONDS, "the backlog")
-        return _backlog(servers, contender, plan, place, conn)
+            with processes(servers, contender.commands("intake"), place):
+                await_(lambda: ledger.finished(conn, "intake", base) == plan.orders, LONGEST_SECONDS, "the backlog")
+        return _backlog(servers, contender, plan, place, conn, base)
 
 
-def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection) -> Run:
+def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection, base: int) -> Run:
     with psycopg.connect(place.database) as gate, ExitStack() as stack:
         gate.execute("LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE")
-        children = stack.enter_context(_processes(servers, contender.commands(plan.job), place))
-        _ready(conn, contender, plan.job)
-        _await(lambda: _waiting(conn) > 0, START_SECONDS, "the first batch")
+        children = stack.enter_context(processes(servers, contender.commands(plan.job), place))
+        ready(conn, contender, plan.job)
+        await_(lambda: _waiting(conn) > 0, START_SECONDS, "the first batch")
         profiles = stack.enter_context(_profiled(plan, contender, children))
         time.sleep(SETTLED_SECONDS)
         groups = {"processes": [child.pid or 0 for child in children], **servers.pids(contender.broker)}
         before = cpu.sample(groups)
         gate.commit()
-        _await(
-            lambda: ledger.finished(conn, plan.job) >= plan.orders, LONGEST_SECONDS, f"{plan.orders:,} orders", children
+        await_(
+            lambda: ledger.finished(conn, plan.job, base) >= plan.orders,
+            LONGEST_SECONDS,
+            f"{plan.orders:,} orders",
+            children,
         )
         used = cpu.between(before, cpu.sample(groups))
         profiles()
         time.sleep(LOOK_SECONDS)  # the acks of the last batch
-        span = ledger.span(conn, plan.job)
-        transactions = ledger.commits(conn)
+        span = ledger.span(conn, plan.job, base)
+        transactions = ledger.commits(conn, base)
     return Run(
         span.orders / span.seconds,
         used.foreign_cores,
-        _per_thousand(used, plan.orders),
-        ledger.inexact(conn, place.broker, plan.job, plan.orders, contender.left(place)),
+        per_thousand(used, plan.orders),
+        ledger.inexact(conn, place.broker, plan.job, plan.orders, contender.left(place), base),
         {"orders": plan.orders, "transactions": transactions, "seconds": round(span.seconds, 3)},
     )
 
@@ -115,8 +129,8 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
     count, warm = int(plan.rate * (plan.seconds + WARM_UP_SECONDS)), int(plan.rate * WARM_UP_SECONDS)
     events = list(orders(count))
     published: dict[str, float] = {}
-    with _processes(servers, contender.commands(plan.job), place) as children, ExitStack() as stack:
-        _ready(conn, contender, plan.job)
+    with processes(servers, contender.commands(plan.job), place) as children, ExitStack() as stack:
+        ready(conn, contender, plan.job)
         time.sleep(SETTLED_SECONDS)
         profiles = stack.enter_context(_profiled(plan, contender, children))
         publisher = open_publisher(place.broker, name="bench-publish")
@@ -132,7 +146,7 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
             if publisher.publish([contender.wrap(body)]) != [Fate.CONFIRMED]:
                 raise Failed("the broker did not confirm an event")
         took = time.monotonic() - begin
-        _await(lambda: ledger.finished(conn, plan.job) >= count, LONGEST_SECONDS, f"{count:,} orders", children)
+        await_(lambda: ledger.finished(conn, plan.job, 0) >= count, LONGEST_SECONDS, f"{count:,} orders", children)
         used = cpu.between(before, cpu.sample(groups))
         profiles()
     stored, done = ledger.committed_at(conn, "events"), ledger.committed_at(conn, "attempts")
@@ -146,16 +160,17 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         "max": round(late[-1], 2),
         "published_per_second": round(count / took, 1),
     }
-    return Run(more["p50"], used.foreign_cores, _per_thousand(used, count - warm), wrong, more)
+    return Run(more["p50"], used.foreign_cores, per_thousand(used, count - warm), wrong, more)
 
 
-def _per_thousand(used: cpu.Used, count: int) -> dict[str, float]:
+def per_thousand(used: cpu.Used, count: int) -> dict[str, float]:
+    """CPU seconds per 1,000 orders, by group and in total."""
     each = {name: round(1000 * seconds / count, 3) for name, seconds in used.groups.items()}
     return {**each, "total": round(sum(each.values()), 3)}
 
 
 @contextmanager
-def _processes(servers: Servers, commands: Sequence[Sequence[str]], place: Place) -> Iterator[list[Child]]:
+def processes(servers: Servers, commands: Sequence[Sequence[str]], place: Place) -> Iterator[list[Child]]:
     """Start them, and stop them in the end, in order."""
     variables = {
         **environment(),
@@ -212,7 +227,8 @@ def _profiled(plan: Plan, contender: Contender, children: Sequence[Child]) -> It
                 recorder.wait()
 
 
-def _ready(conn: Connection, contender: Contender, job: str) -> None:
+def ready(conn: Connection, contender: Contender, job: str) -> None:
+    """Wait until the contender's processes have their database sessions. Raises Failed."""
     wanted = contender.sessions(job)
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'bench-%'"
@@ -222,7 +238,7 @@ def _ready(conn: Connection, contender: Contender, job: str) -> None:
         row = conn.execute(query).fetchone()
         return row is not None and row[0] > wanted  # one is this driver's
 
-    _await(there, START_SECONDS, f"{wanted} sessions")
+    await_(there, START_SECONDS, f"{wanted} sessions")
 
 
 def _waiting(conn: Connection) -> int:
@@ -230,7 +246,8 @@ def _waiting(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _await(true: Callable[[], bool], seconds: float, what: str, children: Sequence[Child] = ()) -> None:
+def await_(true: Callable[[], bool], seconds: float, what: str, children: Sequence[Child] = ()) -> None:
+    """Wait until `true` says so; the processes have to live meanwhile. Raises Failed."""
     end = time.monotonic() + seconds
     while not true():
         for child in children:

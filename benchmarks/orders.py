@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import orjson
 
 INTERFACE = "bench"
+PAUSED = "bench-paused"
 ROUTING_KEY = f"order-imported.v1.{INTERFACE}"
 
 _CITIES = (("22179", "Hamburg"), ("80331", "München"), ("50667", "Köln"), ("01067", "Dresden"), ("28195", "Bremen"))

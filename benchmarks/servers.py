@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from benchmarks.orders import INTERFACE
+from benchmarks.orders import INTERFACE, PAUSED
+from benchmarks.stored import fill
 from services.cli.local import cluster
 from services.cli.local.postgres import Postgres
 from services.cli.local.rabbitmq import RabbitMQ
@@ -49,6 +50,7 @@ class Servers:
         self.folder.chmod(0o711)
         self._postgres = Postgres(self.folder / "postgres", say=say)
         self._rabbitmq: RabbitMQ | None = None
+        self._templates: set[str] = set()
 
     def __enter__(self) -> Servers:
         try:
@@ -59,10 +61,11 @@ class Servers:
             migrate(self._url(TEMPLATE))
             with connect(self._url(TEMPLATE), "bench-driver") as conn:
                 side = NewSide({}, {}, 1000.0)
-                add_interface(
-                    conn, Seal(SECRET), slug=INTERFACE, title="Benchmark", marketplace="none", erp="none", mode="live",
-                    marketplace_side=side, erp_side=side,
-                )  # fmt: skip
+                for slug, mode in ((INTERFACE, "live"), (PAUSED, "paused")):
+                    add_interface(
+                        conn, Seal(SECRET), slug=slug, title=slug, marketplace="none", erp="none", mode=mode,
+                        marketplace_side=side, erp_side=side,
+                    )  # fmt: skip
         except BaseException:
             self.__exit__()
             raise
@@ -75,11 +78,15 @@ class Servers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def place(self, broker: str) -> Iterator[Place]:
-        """An empty, migrated database with the interface, and an empty broker (`rabbitmq`, `pgmq`) with its queues."""
+    def place(self, broker: str, stored: int = 0, paused: int = 0) -> Iterator[Place]:
+        """A migrated database with the interfaces, and an empty broker (`rabbitmq`, `pgmq`) with its queues.
+
+        stored, paused: how many orders are in the database, see `stored.fill`.
+        """
+        template = self._template(stored, paused)
         name = f"bench_{uuid.uuid4().hex[:12]}"
         with self._admin() as conn:
-            conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{TEMPLATE}"')
+            conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{template}" STRATEGY file_copy')
             conn.execute("CHECKPOINT")  # so that no run pays for the one before
         database = self._url(name)
         control = self._control() if broker == "rabbitmq" else None
@@ -98,6 +105,20 @@ class Servers:
         """The processes of each server, for counting CPU."""
         node = self._rabbitmq.pid if self._rabbitmq and broker == "rabbitmq" else None
         return {"postgres": [self._postgres.pid or 0], "broker": [node] if node else []}
+
+    def _template(self, stored: int, paused: int) -> str:
+        """The database that a run's is copied from; made when it is first wanted."""
+        if not stored and not paused:
+            return TEMPLATE
+        name = f"{TEMPLATE}_{stored}_{paused}"
+        if name not in self._templates:
+            self._say(f"storing {stored:,} orders that are done, {paused:,} that are due and paused")
+            with self._admin() as conn:
+                conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{TEMPLATE}"')
+            with connect(self._url(name), "bench-driver") as conn:
+                fill(conn, stored, paused)
+            self._templates.add(name)
+        return name
 
     def _control(self) -> Control:
         if self._rabbitmq is None:
