@@ -15,10 +15,11 @@ _DONE = (
     " input_hash, ordered_at, ship_by, marketplace_id, remote, input_at, received_at, updated_at)"
     f" SELECT '{INTERFACE}', 'order-import', 'S' || lpad(i::text, 10, '0'), 'erp', 'done', 4, 1, 1, at, 1, {_HASH},"
     f" {_HASH}, at, at, 'm' || i, 'ERP-S' || i, at, at, at"
-    " FROM generate_series(1, %(count)s) AS i, LATERAL (SELECT now() - (%(count)s - i) * interval '1 second' AS at) t",
+    " FROM generate_series(1, %(count)s) AS i,"
+    " LATERAL (SELECT now() - (%(count)s - i) * interval '1 second' AS at) t",
     "INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id, received_at)"
-    " SELECT input_hash, '/marketplaces/bench', 'stored-' || id, 'order-imported', interface, key, data_hash, 'applied',"
-    " id, input_at FROM records",
+    " SELECT input_hash, '/marketplaces/bench', 'stored-' || id, 'order-imported', interface, key, data_hash,"
+    " 'applied', id, input_at FROM records",
     "INSERT INTO payloads(record_id, no, body, received_at)"
     " SELECT id, 1, convert_to(repeat(key, 20), 'UTF8'), input_at FROM records",
     "INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no)"

@@ -24,7 +24,7 @@ CONTENDER = peer(
 )
 
 
-class Stage(ConsumerMixin):  # type: ignore[misc]
+class Stage(ConsumerMixin):
     """Takes one message, runs one transaction, publishes, acks."""
 
     def __init__(self, connection: Connection, database: str, stage: str) -> None:

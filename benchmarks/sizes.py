@@ -1,0 +1,34 @@
+"""How much is measured: `quick` in less than 3 minutes, `normal` in less than 20, `full` as long as it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAMES = ("pipeline", "intake", "claim", "latency", "growth", "memory", "floors")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """orders: of a backlog (a peer gets its share of it); seconds: of `latency`; events: of `memory`.
+
+    paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
+    whether `latency` has peers; names: what is measured unless names are given.
+    """
+
+    runs: int
+    orders: int
+    seconds: float
+    paused: int
+    growth: tuple[int, int]
+    events: int
+    peers_late: bool
+    names: tuple[str, ...]
+
+
+SIZES = {
+    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, tuple(n for n in NAMES if n != "growth")),
+    "normal": Size(3, 20_000, 6.0, 1_000_000, (10_000, 1_000_000), 100_000, True, NAMES),
+    "full": Size(5, 20_000, 20.0, 1_000_000, (10_000, 1_000_000), 1_000_000, True, NAMES),
+}
+EXTRA = ("connect-apart", "connect-one-process")
+"""Other ways to run Connect: left out of `quick`."""

@@ -1,0 +1,112 @@
+"""Results as Markdown: a table and a chart per benchmark, into benchmarks/README.md if asked for."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import charts
+from benchmarks.charts import Bar
+from benchmarks.sizes import NAMES
+from benchmarks.summary import Result
+
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- results: written by `python -m benchmarks --readme` -->", "<!-- end of results -->"
+_CPU = ["CPU-s per 1,000: processes", "PostgreSQL", "RabbitMQ", "total", "runs (disturbed)"]
+
+
+def table(results: Sequence[Result]) -> str:
+    """A Markdown table per benchmark."""
+    jobs = dict.fromkeys(result.plan.job for result in results)
+    return "\n".join(f"### `{job}`\n\n{_one([r for r in results if r.plan.job == job])}\n" for job in jobs)
+
+
+def machine() -> str:
+    """Where this was measured."""
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def write_readme(results: Sequence[Result]) -> None:
+    """Replace the sections of the benchmarks that were measured; the others stay."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    old, _, after = rest.partition(END)
+    sections = {part.split("`", 1)[0]: part.split("\n", 1)[1].strip() for part in old.split("### `")[1:]}
+    for job in dict.fromkeys(result.plan.job for result in results):
+        mine = [result for result in results if result.plan.job == job]
+        sections[job] = f"{_measured(mine[0])}\n\n{_one(mine)}\n\n{_chart(job, mine)}".strip()
+    body = "\n\n".join(f"### `{job}`\n\n{sections[job]}" for job in NAMES if job in sections)
+    README.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+
+
+def _measured(result: Result) -> str:
+    plan = result.plan
+    facts = {
+        "latency": f"{plan.rate:g} orders a second for {plan.seconds:g} s after a warm-up",
+        "memory": f"{plan.orders:,} events",
+        "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
+    }
+    what = facts.get(plan.job, f"{plan.orders:,} orders a run")
+    what += ", a fifth for peers" if plan.job == "pipeline" else ""
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine()}. {what[0].upper()}{what[1:]}."
+
+
+def _one(results: Sequence[Result]) -> str:
+    rows = [_row(result.plan.job, result.as_json()) for result in results]
+    titles = [*_titles(results[0]), *_CPU]
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _titles(result: Result) -> list[str]:
+    few, many = result.plan.growth
+    return {
+        "latency": ["", "stored: p50 ms", "done: p50 ms", "range of p50", "p99 ms", "max ms", "ratio to best peer"],
+        "growth": ["", "more CPU per order, %", "range", f"CPU-s per 1,000 at {few:,}", f"at {many:,}", "orders/s", ""],
+        "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
+        "floors": ["", "a second", "range"],
+    }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
+
+
+def _row(job: str, one: dict[str, Any]) -> list[str]:
+    low, high = one["range"]
+    value = f"**{one['value']:,.0f}**"
+    ratio = "" if one["ratio_to_best_peer"] is None else f"{one['ratio_to_best_peer']:.2f}"
+    if job == "latency":
+        cells = [f"{one['stored_p50']:.1f}", f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}"]
+        cells += [f"{one['p99']:.1f}", f"{one['max']:.1f}", ratio]
+    elif job == "growth":
+        cpu = [f"{figure:.3f}" for key, figure in one.items() if key.startswith("cpu_at_")]
+        speed = [f"{figure:,.0f}" for key, figure in one.items() if key.startswith("per_second_at_")]
+        cells = [f"**{one['value']:+.0f}**", f"{low:+.0f} to {high:+.0f}", *cpu, *speed]
+    elif job == "memory":
+        cells = [value, f"{one['mb_when_warm']:.0f}", f"{one['mb_in_the_end']:.0f}", f"{one['orders_per_second']:,.0f}"]
+    elif job == "floors":
+        cells = [value, f"{low:,.0f} to {high:,.0f}"]
+    else:
+        each = one["orders"] * (1 if job == "intake" else 2) / max(1, one["transactions"])
+        cells = [value, f"{low:,.0f} to {high:,.0f}", f"{each:.0f}", ratio]
+    cpu_each = one["cpu_seconds_per_1000"]
+    cpu = [f"{cpu_each[key]:.3f}" for key in ("processes", "postgres", "broker", "total")]
+    return [one["what"], *cells, *cpu, f"{one['runs']} ({one['disturbed']})"]
+
+
+def _chart(job: str, results: Sequence[Result]) -> str:
+    ones = [(result, result.as_json()) for result in results]
+    if job == "pipeline":
+        speed = [Bar(r.name, one["value"], f"{one['value']:,.0f}", not r.peer) for r, one in ones]
+        totals = [(r, one["cpu_seconds_per_1000"]["total"]) for r, one in ones]
+        cost = [Bar(r.name, total, f"{total:.2f}", not r.peer) for r, total in totals]
+        return "\n\n".join(
+            (
+                charts.write("pipeline", "Orders a second through both stages", speed),
+                charts.write("pipeline-cpu", "CPU seconds per 1,000 orders, with PostgreSQL and RabbitMQ", cost),
+            )
+        )
+    if job == "latency":
+        late = [Bar(r.name, one["p50"], f"{one['p50']:.1f} ms", not r.peer) for r, one in ones]
+        return charts.write("latency", "From publish to done, p50 at 200 orders a second", late)
+    return ""

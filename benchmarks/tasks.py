@@ -1,0 +1,74 @@
+"""What each benchmark measures with whom. Called by `__main__`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import packages_distributions
+
+from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq
+from benchmarks.contender import Contender
+from benchmarks.driver import Plan, Run, measure
+from benchmarks.floors import FLOORS, floor
+from benchmarks.growth import growth
+from benchmarks.memory import memory
+from benchmarks.peers import (
+    celery_contender,
+    dramatiq_contender,
+    faststream_contender,
+    kombu_process,
+    pika_process,
+)
+from benchmarks.servers import Servers
+from benchmarks.sizes import EXTRA, Size
+
+OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
+PEERS = (celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process)
+CONTENDERS: tuple[Contender, ...] = tuple(module.CONTENDER for module in (*OURS, *PEERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One contender in one benchmark; run measures it once and may raise `driver.Failed`."""
+
+    plan: Plan
+    name: str
+    what: str
+    peer: bool
+    run: Callable[[Servers], Run]
+
+
+def missing() -> list[str]:
+    """Peers whose package is not installed."""
+    installed = packages_distributions()
+    return [c.name for c in CONTENDERS if c.peer and c.name not in installed]
+
+
+def tasks(plan: Plan, size: Size, only: list[str] | None) -> list[Task]:
+    """All that are measured for a plan. only: names of contenders."""
+    if plan.job == "floors":
+        return [
+            Task(plan, one.name, one.what, False, partial(floor, one=one, plan=plan))
+            for one in FLOORS
+            if not only or one.name in only
+        ]
+    measures = {"growth": growth, "memory": memory}
+    absent = missing()
+    return [
+        Task(
+            plan,
+            c.name,
+            "one importer" if plan.job == "memory" else c.what,
+            c.peer,
+            partial(measures.get(plan.job, measure), contender=c, plan=plan),
+        )
+        for c in CONTENDERS
+        if c.commands(plan.job) and (c.name in only if only else _fits(c, plan, size)) and c.name not in absent
+    ]
+
+
+def _fits(contender: Contender, plan: Plan, size: Size) -> bool:
+    if contender.peer and plan.job == "latency":
+        return size.peers_late
+    return size.runs > 1 or contender.name not in EXTRA
