@@ -27,7 +27,7 @@ class Size:
 
 SIZES = {
     "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, tuple(n for n in NAMES if n != "growth")),
-    "normal": Size(3, 20_000, 6.0, 1_000_000, (10_000, 1_000_000), 100_000, True, NAMES),
+    "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, NAMES),
     "full": Size(5, 20_000, 20.0, 1_000_000, (10_000, 1_000_000), 1_000_000, True, NAMES),
 }
 EXTRA = ("connect-apart", "connect-one-process")
