@@ -42,6 +42,13 @@ def raise_key(conn: Connection, interface: str, key: str) -> int:
         "   'values', jsonb_build_object('key', %(key)s::text))) FROM u RETURNING 1",
         {"interface": interface, "key": key, "from": sources(Verb.RAISE), "follow": FOLLOW_SECONDS},
     ).fetchall()
+    # A newer copy that came while a worker held the record sent it back to pending, with its blocks and its long wait.
+    conn.execute(
+        "UPDATE records r SET due_at = now() + make_interval(secs => %(follow)s) FROM blocks b"
+        " WHERE b.interface = %(interface)s AND b.key = %(key)s AND r.id = b.record_id AND r.state = 'pending'"
+        " AND r.due_at > now() + make_interval(secs => %(follow)s)",
+        {"interface": interface, "key": key, "follow": FOLLOW_SECONDS},
+    )
     return len(rows)
 
 

@@ -215,3 +215,15 @@ def test_remote_keys_are_looked_at_when_they_block_and_ever_more_slowly(conn: Co
     settle(conn, [settlement(one, State.DONE) for one in claims(conn)])
     conn.execute("UPDATE keys SET probe_at = now()")
     assert keys_to_probe(conn, SLUG, "sku:") == ["sku:Y"], "what blocks nobody is not asked for"
+
+
+def test_a_raise_reaches_what_went_back_to_pending_with_a_newer_copy(conn: Connection) -> None:
+    """The ERP is away, the shop changes the order meanwhile, the ERP is back: the order does not wait for hours."""
+    take_in(conn, event("A", time=NOON))
+    (held,) = claims(conn)
+    take_in(conn, event("A", time=NOON + timedelta(minutes=1), total="1.00"))
+    settle(conn, [settlement(held, State.WAITING, f"erp:{SLUG}", after=3600.0)])
+    assert record(conn, "A")["state"] == "pending"
+    raise_key(conn, SLUG, f"erp:{SLUG}")
+    assert record(conn, "A")["due"] <= FOLLOW_SECONDS
+    assert_sound(conn)
