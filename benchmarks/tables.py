@@ -65,8 +65,15 @@ def _titles(result: Result) -> list[str]:
     few, many = result.plan.growth
     return {
         "latency": ["", "stored: p50 ms", "done: p50 ms", "range of p50", "p99 ms", "max ms", "ratio to best peer"],
-        "growth": ["", "more CPU per order, %", "range", f"CPU-s per 1,000 at {few:,}", f"at {many:,}"]
-        + [f"orders/s at {few:,}", f"at {many:,}"],
+        "growth": [
+            "",
+            "more CPU per order, %",
+            "range",
+            f"CPU-s per 1,000 at {few:,}",
+            f"at {many:,}",
+            f"orders/s at {few:,}",
+            f"at {many:,}",
+        ],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
