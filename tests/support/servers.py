@@ -28,6 +28,8 @@ from services.cli.local.rabbitmq_control import Control
 from shared.db.migrate import migrate
 
 TEMPLATE = "connect_tests_migrated"
+# Nobody looks at a crash of the shared server, but everybody makes and drops a database: without fsync that is cheap.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
 OTHERS_MAY_TAKE_SECONDS = 300.0
 
 Started = tuple[dict[str, Any], Callable[[], None]]
@@ -48,7 +50,7 @@ def postgres() -> Iterator[str]:
         if given:
             _make_template(given)
             return {"url": given}, lambda: None
-        server = Postgres(folder)
+        server = Postgres(folder, options=NOT_DURABLE)
         server.start()
         _make_template(server.url)
         return {"url": server.url}, server.stop
@@ -77,7 +79,7 @@ def rabbitmq() -> Iterator[Control | None]:
 def database(server: str, name: str, template: str = TEMPLATE) -> Iterator[str]:
     """A database of its own on `server`, a copy of `template`; gone afterwards, whoever is still connected."""
     with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from services.cli.local import cluster, identity, ports
@@ -35,13 +35,18 @@ class Postgres:
         folder: Path,
         *,
         port: int | None = None,
+        options: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
         on_exit: Callable[[int], None] | None = None,
     ) -> None:
-        """`port` is a wish; without one the last port is taken again, where it is free."""
+        """`port` is a wish; without one the last port is taken again, where it is free.
+
+        `options` go before what postgresql.conf says: tests that never look at a crash of it do without fsync.
+        """
         self.folder = folder.resolve()
         self.port = port or 0
         self._wish = port
+        self._options = [part for name, value in (options or {}).items() for part in ("-c", f"{name}={value}")]
         self._say = say
         self._on_exit = on_exit
         self._child: Child | None = None
@@ -136,7 +141,7 @@ class Postgres:
         self.port = ports.prefer(self._wish or ports.remembered(self.folder / "port"))
         self._child = Child(
             "postgres",
-            [str(programs / "postgres"), "-D", str(data), "-p", str(self.port), *LISTENING],
+            [str(programs / "postgres"), "-D", str(data), "-p", str(self.port), *LISTENING, *self._options],
             log=self.folder / "log",
             environment=ENVIRONMENT,
             become=who.options,
