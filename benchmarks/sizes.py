@@ -12,7 +12,7 @@ class Size:
     """orders: of a backlog (a peer gets its share of it); seconds: of `latency`; events: of `memory`.
 
     paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
-    whether `latency` has peers; names: what is measured unless names are given.
+    whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given.
     """
 
     runs: int
@@ -22,13 +22,14 @@ class Size:
     growth: tuple[int, int]
     events: int
     peers_late: bool
+    extra: bool
     names: tuple[str, ...]
 
 
 SIZES = {
-    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, tuple(n for n in NAMES if n != "growth")),
-    "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, NAMES),
-    "full": Size(5, 20_000, 20.0, 1_000_000, (10_000, 1_000_000), 1_000_000, True, NAMES),
+    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, tuple(n for n in NAMES if n != "growth")),
+    "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
+    "full": Size(5, 20_000, 20.0, 1_000_000, (10_000, 1_000_000), 1_000_000, True, True, NAMES),
 }
 EXTRA = ("connect-apart", "connect-one-process")
-"""Other ways to run Connect: left out of `quick`."""
+"""Other ways to run Connect: measured in `full`, or when asked for."""

@@ -71,4 +71,4 @@ def tasks(plan: Plan, size: Size, only: list[str] | None) -> list[Task]:
 def _fits(contender: Contender, plan: Plan, size: Size) -> bool:
     if contender.peer and plan.job == "latency":
         return size.peers_late
-    return size.runs > 1 or contender.name not in EXTRA
+    return size.extra or contender.name not in EXTRA
