@@ -104,7 +104,7 @@ bench-full: $(BENCH_READY) ## More runs, a million events through one worker
 
 .PHONY: faults
 faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice
-	@CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n auto -m 'faults or faults_full' tests/faults $(ARGS)
+	@CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n auto -m 'faults or faults_full' tests/faults tests/flow/test_model.py $(ARGS)
 
 .PHONY: faults-quick
 faults-quick: $(DEV_READY) ## The short share of them

@@ -22,7 +22,7 @@ from tests.support import model
 from tests.support.machine import Machine
 
 pytestmark = pytest.mark.servers
-EXAMPLES = int(os.environ.get("CONNECT_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("CONNECT_TEST_EXAMPLES", "25"))
 STEPS = 40
 
 Make = Callable[[], Machine]
@@ -133,15 +133,15 @@ def _without(statement: str, part: str) -> str:
     "plant",
     [
         settle_without_fence,
-        settle_overlooks_the_newer_copy,
+        pytest.param(settle_overlooks_the_newer_copy, marks=pytest.mark.faults_full),  # takes longest to find
         settle_leaves_blocks_behind,
         settle_overlooks_what_came_true_meanwhile,
         the_last_that_came_wins,
         the_same_again_does_not_count_as_newer,
         events_are_known_by_id_alone,
         a_release_counts_as_a_lost_lease,
-        a_read_back_forgets_who_is_in_other_hands,
-        leases_end_too_early,
+        pytest.param(a_read_back_forgets_who_is_in_other_hands, marks=pytest.mark.faults_full),  # takes longest to find
+        pytest.param(leases_end_too_early, marks=pytest.mark.faults_full),  # takes longest to find
     ],
     ids=lambda plant: plant.__name__,
 )
