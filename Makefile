@@ -8,6 +8,8 @@ PORT ?= 8080
 BROKER ?=
 ARGS ?=
 TESTS ?= tests
+# One more than there are cores: many tests wait for a lease, a lag or a server.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # `make run` keeps its data beside the code, so that two checkouts do not meet.
 CONNECT_DATA_DIR ?= .connect
 export CONNECT_DATA_DIR
@@ -59,11 +61,11 @@ $(BENCH_READY): requirements/bench.txt $(READY)
 .PHONY: test
 test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
 	@$(BIN)/python -m tests.support.bring
-	@$(BIN)/python -m pytest -n auto -m 'not faults_full' $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not faults_full' $(TESTS) $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(DEV_READY) ## The tests that need no server, in seconds
-	@$(BIN)/python -m pytest -n auto -q -m 'not servers and not web and not faults and not faults_full' tests $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not servers and not web and not faults and not faults_full' tests $(ARGS)
 
 .PHONY: check
 check: $(DEV_READY) ## Style, types, house rules, generated files, deployment files, known weak patterns
