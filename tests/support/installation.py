@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,8 @@ class Installation:
         """SIGKILL one process and wait until `connect up` has put another in its place."""
         up = until(self.up, "up.json is there", seconds)
         pid = up["pids"][name]
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have died of the last kill, and be on its way back
+            os.kill(pid, signal.SIGKILL)
 
         def replaced() -> bool:
             now = self.up()
