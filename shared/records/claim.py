@@ -167,7 +167,7 @@ def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int
     rows = conn.execute(
         "UPDATE records r SET due_at = now() + make_interval(secs => c.hold)"
         " FROM unnest(%s::int8[], %s::int4[], %s::float8[]) AS c(id, claim_no, hold)"
-        " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state = 'running' RETURNING r.id",
+        " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state || '' = 'running' RETURNING r.id",  # see settle
         (
             [id_ for id_, _, _ in claims],
             [no for _, no, _ in claims],
@@ -185,7 +185,7 @@ def release(conn: Connection, claims: Sequence[Claim]) -> None:
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, lost = 0,"
         "   intended = c.intended OR r.recheck, sent_no = CASE WHEN r.recheck THEN r.sent_no ELSE c.sent_no END,"
         "   updated_at = now() FROM c WHERE r.id = c.id AND r.claim_no = c.claim_no"
-        "   AND r.state = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
+        "   AND r.state || '' = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
         " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)"
         " SELECT id, seq, stage, 'running', 'pending', claim_no, 'worker-stopped' FROM u",
         (
