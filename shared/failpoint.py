@@ -17,6 +17,7 @@ NAMES: frozenset[str] = frozenset(
         "intake.decoded",
         "intake.stored",
         "intake.committed",
+        "intake.handed-over",
         "intake.acked",
         "work.claimed",
         "work.looked-up",

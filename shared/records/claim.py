@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from shared.db.connect import Connection
+from shared.events.envelope import Event
 from shared.records.states import State, Verb, sources
 
 ALONE_AFTER = 2  # lost leases after which a record is claimed alone
@@ -41,14 +43,14 @@ class Quota:
     floor: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call.
 
     body is the wanted copy; sent_body the copy last sent, if that is another one (a look-up tells whether it arrived).
     staged_seconds: age of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could
     see, for the keys.
     called_seconds: since the last call that is not idempotent, None if there was none or its worker died over it.
+    event: the body as intake has read it, if it comes straight from there.
     """
 
     id: int
@@ -73,6 +75,7 @@ class Claim:
     body: bytes
     sent_body: bytes | None
     called_seconds: float | None = None
+    event: Event[Any] | None = None
 
 
 def _claim_sql(kind: Kind) -> str:

@@ -21,7 +21,8 @@ from shared.records.actions import retry
 from shared.records.change import Outcome
 from shared.records.settle import settle
 from shared.records.states import State
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 from tests.support.spine import (
     SLUG,
     assert_sound,
