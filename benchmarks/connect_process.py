@@ -85,7 +85,7 @@ def run(settings: Settings, role: str) -> int:
     publisher = open_publisher(broker, name="bench-wake")
 
     def link(name: str) -> Callable[[], Connection]:
-        return partial(connect, database, f"bench-{name}")
+        return partial(connect, database, f"bench-{name}", plan_once=True)
 
     def interface(conn: Connection, slug: str) -> Interface | None:
         return read(conn, seal, slug)

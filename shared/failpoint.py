@@ -15,6 +15,7 @@ NAMES: frozenset[str] = frozenset(
     {
         "intake.received",
         "intake.decoded",
+        "intake.new-stored",
         "intake.stored",
         "intake.committed",
         "intake.handed-over",

@@ -62,7 +62,7 @@ def run(settings: Settings) -> int:
     publisher = open_publisher(broker, name="connect-importer-wake")
 
     def link(name: str) -> Callable[[], Connection]:
-        return partial(connect, database, f"connect-importer-{name}")
+        return partial(connect, database, f"connect-importer-{name}", plan_once=name in ("intake", "work"))
 
     def interface(conn: Connection, slug: str) -> Interface | None:
         return read(conn, seal, slug)

@@ -1,8 +1,9 @@
-"""Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, in one transaction.
+"""Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, together or not at all.
 
-Most events are new and concern a record that is not there yet; one statement stores all of those. What is left over (an
-event or a record that exists) is decided by `change.decide` under row locks, again in a few statements for all.
-Called by `runtime.intake` with keys in sorted order, so that two intakes never wait for each other in a ring.
+Most events are new and concern a record that is not there yet: `receive_new` stores all of those in one statement. What
+is left over (an event or a record that exists) goes to `receive_known`, which decides by `change.decide` under row
+locks, in a few statements for all. Called by `runtime.intake` with keys in sorted order, so that two intakes never wait
+for each other in a ring.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ ev AS (
   SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
 p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
 a AS (INSERT INTO arrivals(event, interface, inputs)
-      SELECT * FROM unnest(%b::text[], %b::text[], %b::int4[]) AS a(event, interface, inputs) WHERE inputs > 0),
+      SELECT event, interface, count(*) FROM n WHERE %b GROUP BY event, interface),
 t AS (
   INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)
   SELECT rid, 1, 'connect', NULL, 'done', NULL::int4, NULL FROM n
@@ -110,20 +111,23 @@ SELECT hash, rid, h.* FROM n LEFT JOIN LATERAL (
 """
 
 _ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])"
-Arrived = Counter[tuple[str, str]]
 
 
-def receive(conn: Connection, batch: Sequence[Incoming], hold: Hold | None = None) -> list[Received]:
-    """Store the batch, one result per event in order. Runs inside the caller's transaction.
+def receive_new(conn: Connection, batch: Sequence[Incoming], hold: Hold | None = None) -> dict[UUID, Received]:
+    """Store and count those events of the batch that are new and make a record, in one statement. By hash.
 
     In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.intake` sees to it.
     """
+    return _first(conn, batch, hold or Hold([None] * len(batch), False), counted=True) if batch else {}
+
+
+def receive_known(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
+    """Decide and count the others, one result per event in order. Runs inside the caller's transaction."""
     if not batch:
         return []
-    new = _first(conn, batch, Counter((one.event, one.interface) for one in batch), hold)
-    rest = [one for one in batch if one.hash not in new]
-    known = _again(conn, rest) if rest else {}
-    return [new.get(one.hash) or known[one.hash] for one in batch]
+    count_arrivals(conn, [(one.event, one.interface) for one in batch])
+    known = _again(conn, batch)
+    return [known[one.hash] for one in batch]
 
 
 def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
@@ -132,18 +136,11 @@ def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
     conn.execute(_ARRIVED, ([e for e, _ in counts], [i for _, i in counts], list(counts.values())))
 
 
-def _first(
-    conn: Connection, batch: Sequence[Incoming], arrived: Arrived, hold: Hold | None = None
-) -> dict[UUID, Received]:
-    """Store what is new of the batch, and count what arrived: two things in one round trip."""
-    hold = hold or Hold([None] * len(batch), False)
+def _first(conn: Connection, batch: Sequence[Incoming], hold: Hold, *, counted: bool) -> dict[UUID, Received]:
     columns = [list(column) for column in zip(*batch, strict=True)]
-    counts = [[event for event, _ in arrived], [interface for _, interface in arrived], list(arrived.values())]
     with conn.cursor(binary=True) as cursor:
-        cursor.execute(_FIRST, [*columns, list(hold.seconds), hold.intends, hold.intends, *counts])
+        cursor.execute(_FIRST, [*columns, list(hold.seconds), hold.intends, hold.intends, counted])
         rows = cursor.fetchall()
-    if not any(hold.seconds):
-        return {hash_: Received(Outcome.APPLIED, id_) for hash_, id_, *_ in rows}
     named = {one.hash: one for one in batch}
     return {row[0]: _received(named[row[0]], *row[1:]) for row in rows}
 
@@ -196,7 +193,7 @@ def _change(conn: Connection, one: Incoming) -> Received:
         (one.interface, one.flow, one.key),
     ).fetchone()
     if row is None:  # a neighbour's insert was rolled back between our two statements
-        return _first(conn, [one], Counter())[one.hash]
+        return _first(conn, [one], Hold([None], False), counted=False)[one.hash]
     record_id, state, *staged = row
     decision = decide(Standing(*staged), State(state), Standing(one.changed_at, one.version, one.data_hash))
     stored = conn.execute(

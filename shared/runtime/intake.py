@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import psycopg
@@ -18,12 +19,12 @@ from shared.errors.problem import Problem
 from shared.records.change import Outcome
 from shared.records.claim import Claim
 from shared.records.interfaces import modes
-from shared.records.receive import Hold, Received, count_arrivals, receive
+from shared.records.receive import Hold, Incoming, Received, count_arrivals, receive_known, receive_new
 from shared.records.rejections import Refusal, mark_resubmitted, read_rejection, refuse
 from shared.runtime.clock import DatabaseClock
 from shared.runtime.flows import FLOWS
 from shared.runtime.handover import Handover
-from shared.runtime.prepare import Arrival, as_refusal, at_once, names_unknown_interface, prepare
+from shared.runtime.prepare import Arrival, Ready, as_refusal, at_once, names_unknown_interface, prepare
 from shared.runtime.rounds import Round, rounds_of
 
 MODES_SECONDS = 1.0  # as long as a poll of the work loop, which looks at the mode again anyway
@@ -105,10 +106,22 @@ class Intake:
     # -- store -------------------------------------------------------------------------------------------------------
 
     def _store(self, conn: Connection, group: Round) -> dict[int, Taken]:
-        """One transaction for the group; halved on a data error until the culprit stands alone and is refused."""
+        """First what is new, in a statement of its own; then, if there is any, the rest in a transaction.
+
+        A crash in between is harmless: what was stored is a duplicate when it is delivered again.
+        """
+        taken = self._tried(conn, group, self._store_new)
+        rest = [item for item in group if item[0] not in taken]
+        if rest:
+            self._failpoint("intake.new-stored")
+            taken |= self._tried(conn, rest, self._store_rest)
+        return taken
+
+    def _tried(self, conn: Connection, group: Round, store: Store) -> dict[int, Taken]:
+        """Store the group; halved on a data error until the culprit stands alone and is refused."""
         for _ in range(3):
             try:
-                return self._stored(conn, group)
+                return store(conn, group)
             except (
                 psycopg.errors.UniqueViolation,
                 psycopg.errors.DeadlockDetected,
@@ -119,66 +132,79 @@ class Intake:
                 # No event is to blame when a month of transitions is missing: upkeep makes it, the broker keeps them.
                 raise psycopg.OperationalError(f"the schema refuses a batch: {error.diag.message_primary}") from error
             except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError, UnicodeError) as error:
-                if len(group) == 1:
-                    number, one = group[0]
-                    problem = Problem("database-refused", values={"message": type(error).__name__})
-                    group = [(number, as_refusal(one, problem))]
-                    continue
-                middle = len(group) // 2
-                return {**self._store(conn, group[:middle]), **self._store(conn, group[middle:])}
+                if len(group) > 1:
+                    middle = len(group) // 2
+                    return {**self._tried(conn, group[:middle], store), **self._tried(conn, group[middle:], store)}
+                ((number, one),) = group
+                problem = Problem("database-refused", values={"message": type(error).__name__})
+                group, store = [(number, as_refusal(one, problem))], self._store_rest
         raise psycopg.OperationalError("the batch could not be stored in three tries")
 
-    def _stored(self, conn: Connection, group: Round) -> dict[int, Taken]:
-        """One transaction. What the work loop has room for is claimed as it is stored, and handed over."""
-        good = [one.incoming for _, one in group if one.incoming is not None]
-        promise, claims = self._handover.promise([at_once(one, self._handover.stage) for one in good]), list[Claim]()
+    def _store_new(self, conn: Connection, group: Round) -> dict[int, Taken]:
+        """What the work loop has room for is claimed as it is stored, and handed over."""
+        good = [(number, one.incoming, one) for number, one in group if one.incoming is not None]
+        promise = self._handover.promise([at_once(incoming, self._handover.stage) for _, incoming, _ in good])
+        claims: list[Claim] = []
         try:
-            # Pipelined, BEGIN travels with the first statement: two round trips for a batch of new events.
-            with conn.pipeline(), conn.transaction():
-                received = receive(conn, good, Hold(promise.seconds, self._handover.intends))
-                results = _write(conn, group, received)
-                self._failpoint("intake.stored")
-            read = [one.event for _, one in group if one.incoming is not None]
-            claims = [
-                result.claim._replace(event=event)
-                for result, event in zip(received, read, strict=True)
-                if result.claim is not None
-            ]
+            # A statement is a transaction of its own; in somebody else's (a resubmission) it must not spoil that one.
+            with conn.transaction() if conn.info.transaction_status else nullcontext():
+                new = receive_new(conn, [one for _, one, _ in good], Hold(promise.seconds, self._handover.intends))
+            for _, incoming, one in good:
+                claim = new[incoming.hash].claim if incoming.hash in new else None
+                if claim is not None:
+                    claims.append(claim._replace(event=one.event))
         finally:
             self._handover.keep(promise, claims)
         if claims:
             self._failpoint("intake.handed-over")
+        return {
+            number: _taken(one, incoming, new[incoming.hash]) for number, incoming, one in good if incoming.hash in new
+        }
+
+    def _store_rest(self, conn: Connection, group: Round) -> dict[int, Taken]:
+        """Events and records that exist, and refusals."""
+        # Pipelined, BEGIN travels with the first statement.
+        with conn.pipeline(), conn.transaction():
+            results = _rest(conn, group)
+            self._failpoint("intake.stored")
         return results
 
 
-def _write(conn: Connection, group: Round, received: Sequence[Received]) -> dict[int, Taken]:
-    """What became of each; refuses what is left of the group, and what the inbox refused."""
+Store = Callable[[Connection, Round], dict[int, Taken]]
+
+
+def _rest(conn: Connection, group: Round) -> dict[int, Taken]:
     results: dict[int, Taken] = {}
     good = [(number, one.incoming, one) for number, one in group if one.incoming is not None]
+    received = receive_known(conn, [incoming for _, incoming, _ in good])
     for (number, incoming, one), result in zip(good, received, strict=True):
         if result.reused:
             refusal = as_refusal(one, Problem("id-reused", "id", {"id": incoming.event_id, "source": incoming.source}))
             assert refusal.refusal is not None
             results[number] = _refuse(conn, refusal.refusal)
-            continue
-        results[number] = Taken(
-            result.outcome,
-            incoming.event,
-            incoming.interface,
-            incoming.source,
-            incoming.event_id,
-            record_id=result.record_id,
-            age=one.age,
-            flow=incoming.flow,
-            stage=incoming.stage,
-            due=result.outcome is Outcome.APPLIED and incoming.after == 0 and result.claim is None,
-        )
+        else:
+            results[number] = _taken(one, incoming, result)
     bad = [(number, one.refusal) for number, one in group if one.refusal is not None]
     if bad:
         count_arrivals(conn, [(refusal.event, refusal.interface) for _, refusal in bad])
     for number, refused in bad:
         results[number] = _refuse(conn, refused)
     return results
+
+
+def _taken(one: Ready, incoming: Incoming, result: Received) -> Taken:
+    return Taken(
+        result.outcome,
+        incoming.event,
+        incoming.interface,
+        incoming.source,
+        incoming.event_id,
+        record_id=result.record_id,
+        age=one.age,
+        flow=incoming.flow,
+        stage=incoming.stage,
+        due=result.outcome is Outcome.APPLIED and incoming.after == 0 and result.claim is None,
+    )
 
 
 def _refuse(conn: Connection, refusal: Refusal) -> Taken:

@@ -88,19 +88,19 @@ def test_duplicates_and_changes_take_no_room(db: Connection) -> None:
     assert_sound(db)
 
 
-def test_a_batch_that_is_rolled_back_gives_its_room_back(database_url: str, db: Connection) -> None:
+def test_a_batch_that_cannot_be_stored_gives_its_room_back(database_url: str, db: Connection) -> None:
     store_lane(db)
     handover = offering(1)
-
-    def cut(name: str) -> None:
-        if name == "intake.stored":
-            raise psycopg.OperationalError("cut")
-
-    with connect(database_url, "doomed") as doomed, pytest.raises(psycopg.OperationalError):
-        Intake(cut, handover).take_in(doomed, [Arrival(event("1"), "order-imported", "t", "order-imported")])
+    intake = Intake(nothing, handover)
+    arrivals = [Arrival(event("1"), "order-imported", "tests", "order-imported")]
+    with connect(database_url, "doomed") as doomed:
+        intake.take_in(doomed, [Arrival(b"{", "order-imported", "tests", "order-imported")])
+        db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doomed'")
+        with pytest.raises(psycopg.OperationalError):
+            intake.take_in(doomed, arrivals)
     assert states(db) == {}
     assert handover.collect() == []
-    taken(db, handover, event("1"))
+    intake.take_in(db, arrivals)
     assert states(db) == {"1": "running"}
 
 
