@@ -28,6 +28,14 @@ class Stand:
         """Everything a stand-in holds."""
         return self._call("GET", key, "state")
 
+    def ledger(self, key: str, after: int = 0) -> list[dict[str, Any]]:
+        """Every create that came after this id, in the order of arrival."""
+        return list(self._call("GET", key, f"ledger?after={after}")["creates"])
+
+    def faults(self, key: str) -> list[dict[str, Any]]:
+        """The faults that still wait for their calls."""
+        return list(self._call("GET", key, "faults")["faults"])
+
     def calls(self, key: str) -> dict[str, int]:
         """Calls per operation."""
         return dict(self._call("GET", key, "calls"))
