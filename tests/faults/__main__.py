@@ -99,7 +99,11 @@ def run_all(cases: list[Case], results: Results, workers: int, events: int) -> i
             f" {line.get('seconds', 0)} s; {seconds / 60:.1f} min gone, {seconds / len(lines) * left / 60:.0f} to go"
         )
         if line["verdict"] != "passed":
-            for sentence in [*line.get("violations", ())[:10], *line.get("notes", ()), *filter(None, [line.get("error")])]:
+            for sentence in [
+                *line.get("violations", ())[:10],
+                *line.get("notes", ()),
+                *filter(None, [line.get("error")]),
+            ]:
                 say(f"    {sentence}")
             say(f"    replay: python -m tests.faults {line['case']} --events {events}")
 

@@ -49,7 +49,7 @@ class Case:
 
     def chance(self) -> random.Random:
         """The case's own dice, the same each time."""
-        return random.Random(self.id)  # noqa: S311
+        return random.Random(self.id)
 
     def shard(self, of: int) -> int:
         """Which of so many shards it belongs to."""

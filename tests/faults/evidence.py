@@ -178,4 +178,3 @@ def _records(conn: Connection, tag: str) -> list[Record]:
             (f"{tag}-%",),
         )
     ]
-

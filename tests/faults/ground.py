@@ -156,5 +156,3 @@ def through(url: str, port: int) -> str:
     parts = urlsplit(url)
     who, _, _ = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{who}@127.0.0.1:{port}").geturl()
-
-

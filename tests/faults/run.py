@@ -11,10 +11,15 @@ from typing import Any
 from tests.faults.case import EVENTS, Case
 from tests.faults.check import Expected, check
 from tests.faults.ground import Ground
+from tests.faults.nemesis.broker import broker
 from tests.faults.nemesis.crash import crash
+from tests.faults.nemesis.database import database
+from tests.faults.nemesis.erp import erp
 from tests.faults.scene import QUIET_SECONDS, Scene
 
-NEMESES: Mapping[str, Callable[[Scene], None]] = {"crash": crash}
+NEMESES: Mapping[str, Callable[[Scene], None]] = {
+    "crash": crash, "broker": broker, "database": database, "erp": erp,
+}  # fmt: skip
 
 
 def run(
@@ -27,7 +32,7 @@ def run(
     try:
         scene = Scene(ground, case, module=module, size=size, patience=patience)
         NEMESES[case.kind](scene)
-        scene.quiesce(scene.retry_waiting if case.kind in ("erp", "database") else lambda: None)
+        scene.quiesce(scene.retry_waiting if case.kind == "erp" else lambda: None)
         evidence = scene.close()
         expected = Expected(tuple(scene.driver.ledger.values()), tuple(scene.placed), scene.window)
         verdict = check(expected, evidence)

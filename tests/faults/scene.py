@@ -1,4 +1,4 @@
-"""One case while it runs: its events, its processes, its clock. A nemesis acts on it; afterwards it says what was seen."""
+"""One case while it runs: its events, its processes, its clock. A nemesis acts on it, and it says what was seen."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KILLED = -signal.SIGKILL
 
 @dataclass
 class Scene:
-    """module: what runs in place of the importer (a planted bug); size: how many events; patience: until it is quiet."""
+    """module: what runs in place of the importer (a planted bug); size: how many events; patience: seconds to be quiet in."""
 
     ground: Ground
     case: Case
@@ -149,8 +149,8 @@ class Scene:
         return time.monotonic()
 
     def until_started(self, name: str) -> None:
-        """Wait until its loops run."""
-        until(lambda: self.says(name, "service.started"), f"{name} has started", 30)
+        """Wait until it consumes."""
+        until(lambda: self.says(name, "intake.consuming"), f"{name} consumes", 30)
 
     def says(self, name: str, event: str) -> int:
         """How often its log has this event."""

@@ -11,7 +11,7 @@ from tests.faults.scene import HOLD, KILLED, Scene
 from tests.support.waiting import until
 
 CHAIN = 3
-"""So many die one after the other before the leases of the first have run out: more would have lost records run alone."""
+"""So many die one after the other before the leases of the first have run out. More, and lost records would run alone."""
 
 BATCHES = ("work.claimed", "work.looked-up", "work.before-settle", "work.settled")
 CALLS = ("work.before-call", "work.called")
