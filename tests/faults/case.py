@@ -1,6 +1,6 @@
-"""The cases: what is broken, how, over which broker, with which seed. Everything random in a case follows from its seed.
+"""The cases: what is broken, how, over which broker, with which seed. All that is random in a case follows from it.
 
-An id such as `crash/work.called/kill/rabbitmq/3` is the whole case: the same id is the same events and the same timing.
+An id such as `crash/work.called/kill/rabbitmq/3` is the whole case: the same id is the same events and timing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ERP_FAULTS = (
     "timeout_after_success", "500_after_success", "reset", "429", "429_retry_after", "500", "503", "hang", "truncated",
     "html",
 )  # fmt: skip
-EVENTS = 700
+EVENTS = 800
 
 
 @dataclass(frozen=True, slots=True)

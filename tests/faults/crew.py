@@ -1,4 +1,4 @@
-"""The workers of a run: each case goes to whoever is free; a worker that dies is an error of its case, and is replaced."""
+"""The workers of a run: each case goes to whoever is free. One that dies is an error of its case, and is replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishes events with confirms and keeps its own ledger of what the broker said: the only witness of what was accepted.
+"""Publishes events with confirms and keeps a ledger of what the broker said: the only witness of what was accepted.
 
 What is not confirmed is published again until it is, except events that are told to go once: of those the ledger says
 `unknown`, and they may have arrived or not.

@@ -87,7 +87,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended: wanted is what was to be expected of it; said are complaints in its log that nobody planned."""
+    """How a process ended; wanted: what was to be expected of it; said: complaints in its log that nobody planned."""
 
     name: str
     code: int | None
@@ -97,7 +97,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All of it. queues: messages that are left in a queue; books: of every day; ended: of every process of the case."""
+    """All of it. queues: messages left in each; books: of every day; ended: every process of the case."""
 
     fates: Sequence[Fate]
     refused: Sequence[Refused]

@@ -1,4 +1,4 @@
-"""The ground that cases stand on: a PostgreSQL and a RabbitMQ of one worker, and on them systems that live for many cases.
+"""The ground that cases stand on: a PostgreSQL and a RabbitMQ of one worker, and systems that live for many cases.
 
 The servers are durable as in production, so that killing them means something.
 """
@@ -118,7 +118,7 @@ class Ground:
             stack.callback(self._drop_vhost, name)
         else:
             broker_url = f"pgmq{url.removeprefix('postgresql')}?visibility_timeout={HIDDEN_SECONDS}"
-        stand = stack.enter_context(sandbox(folder / "sandbox"))
+        stand = stack.enter_context(sandbox(folder / "sandbox", log=folder / "sandbox.log"))
         system = stack.enter_context(running(System(folder, url, broker_url, stand)))
         system.prepare()
         return system, stack

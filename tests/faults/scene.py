@@ -33,7 +33,7 @@ KILLED = -signal.SIGKILL
 
 @dataclass
 class Scene:
-    """module: what runs in place of the importer (a planted bug); size: how many events; patience: seconds to be quiet in."""
+    """module: what runs in place of the importer (a planted bug); size: of events; patience: seconds to get quiet in."""
 
     ground: Ground
     case: Case
@@ -106,12 +106,16 @@ class Scene:
         def flow() -> bool:
             return self.stored(fresh) > 0 or (process is not None and process.poll() is not None)
 
-        try:
-            until(flow, f"events flow again after {name}", seconds)
-        except AssertionError as error:
-            self.notes.append(str(error))
+        self.see(flow, f"events flow again after {name}", seconds)
         if process is None or process.poll() is None:
             self.recovered(name, time.monotonic() - since)
+
+    def see(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
+        """Wait for what ought to happen; where it does not, that is noted, and the checker sees what came of it."""
+        try:
+            until(condition, what, seconds)
+        except AssertionError as error:
+            self.notes.append(str(error))
 
     def recovered(self, name: str, seconds: float) -> None:
         """Note a recovery time."""
@@ -206,11 +210,8 @@ class Scene:
             return rows[0][:2] == (0, 0) and rows[0][2] == len(self.placed)
 
         begun = time.monotonic()
-        try:
-            until(quiet, "all is quiet", self.patience)
-            until(lambda: not any(self.ground.depths(self.system).values()), "the queues are empty", 15)
-        except AssertionError as error:
-            self.notes.append(str(error))
+        self.see(quiet, "all is quiet", self.patience)
+        self.see(lambda: not any(self.ground.depths(self.system).values()), "the queues are empty", 5)
         self.recovered("quiet", time.monotonic() - begun)
 
     def close(self) -> Evidence:
@@ -223,10 +224,7 @@ class Scene:
             depths.update(self.ground.depths(self.system))
             return not any(depths.values())
 
-        try:
-            until(settled, "the queues are empty", 3)
-        except AssertionError:
-            self.notes.append(f"left in the queues: {depths}")
+        self.see(settled, "nothing is left in the queues", 3)
         return gather(self.system, self.since, self.tag, depths, self._ended)
 
 

@@ -11,7 +11,7 @@ from tests.faults.scene import HOLD, KILLED, Scene
 from tests.support.waiting import until
 
 CHAIN = 3
-"""So many die one after the other before the leases of the first have run out. More, and lost records would run alone."""
+"""So many die one after the other before the leases of the first run out. More, and lost records would run alone."""
 
 BATCHES = ("work.claimed", "work.looked-up", "work.before-settle", "work.settled")
 CALLS = ("work.before-call", "work.called")
@@ -77,7 +77,7 @@ def stop(scene: Scene, point: str, action: str) -> None:
         )  # fmt: skip
     scene.process(victim).send_signal(signal.SIGCONT)
     if point in CALLS or point == "work.before-settle":
-        until(lambda: scene.says(victim, "record.fenced"), "the woken worker is refused", 30)
+        scene.see(lambda: bool(scene.says(victim, "record.fenced")), "the woken worker is refused", 10)
     scene.driver.publish(scene.rest())
     scene.end(victim)
 
@@ -88,7 +88,7 @@ def _passes(scene: Scene, point: str) -> int:
         return scene.chance.randint(1, 40)
     if point in BATCHES:
         return scene.chance.randint(1, 3)
-    return scene.chance.randint(1, 2)
+    return {"fetch.read": 1, "fetch.stored": scene.chance.randint(1, 20)}.get(point, scene.chance.randint(1, 2))
 
 
 def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], passes: int) -> None:
