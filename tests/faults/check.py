@@ -45,7 +45,7 @@ class Expected:
 
 @dataclass
 class Verdict:
-    """violations by invariant, and what is counted: lost, doubled (orders, events), recovered (unconfirmed, but there)."""
+    """violations by invariant; counted: lost, doubled (orders and events), recovered (not confirmed, and yet there)."""
 
     violations: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

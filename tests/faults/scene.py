@@ -33,7 +33,7 @@ KILLED = -signal.SIGKILL
 
 @dataclass
 class Scene:
-    """module: what runs in place of the importer (a planted bug); size: of events; patience: seconds to get quiet in."""
+    """module: what runs in place of the importer (a planted bug); size: of events; patience: seconds to get quiet."""
 
     ground: Ground
     case: Case
