@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +11,9 @@ from tests.faults.ground import Ground
 from tests.faults.planted import BUGS
 from tests.faults.run import run
 
-pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.faults_full, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+QUICK = {"ack-before-commit", "swallow-on-decode"}
+"""These are planted in every run, the others in the long ones."""
 
 SEEN = {
     "ack-before-commit": ("crash/intake.received/kill/rabbitmq/1", {"I1"}),
@@ -33,22 +32,18 @@ SEEN = {
 EVENTS, PATIENCE = 300, 20.0
 
 
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with tempfile.TemporaryDirectory(prefix="connect-faults-") as folder:
-        Path(folder).chmod(0o711)  # root's PostgreSQL may have to run as somebody else
-        ground = Ground(Path(folder))
-        try:
-            yield ground
-        finally:
-            ground.close()
+def bugs() -> list[object]:
+    """Each with the mark of the runs that it belongs to."""
+    return [
+        pytest.param(bug, marks=pytest.mark.faults if bug in QUICK else pytest.mark.faults_full) for bug in sorted(SEEN)
+    ]
 
 
 def test_every_bug_has_its_case() -> None:
     assert set(SEEN) == set(BUGS)
 
 
-@pytest.mark.parametrize("bug", sorted(SEEN))
+@pytest.mark.parametrize("bug", bugs())
 def test_a_planted_bug_is_seen(ground: Ground, bug: str) -> None:
     case, wanted = SEEN[bug]
     module = ("tests.faults.planted", bug)
