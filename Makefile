@@ -105,12 +105,18 @@ bench-full: $(BENCH_READY) ## More runs, a million events through one worker
 	@$(BIN)/python -m benchmarks --size full $(ARGS)
 
 .PHONY: faults
-faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice
-	@CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n auto -m 'faults or faults_full' tests/faults tests/flow/test_model.py $(ARGS)
+faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that nothing is lost or done twice (ARGS=--help)
+	@$(BIN)/python -m tests.support.bring
+	@failed=0; \
+	$(BIN)/python -m tests.faults $(ARGS) || failed=1; \
+	CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-3000} $(BIN)/python -m pytest -n 2 -m 'faults or faults_full or servers' \
+		tests/faults/test_planted.py tests/faults/test_chaos.py tests/flow/test_model.py || failed=1; \
+	exit $$failed
 
 .PHONY: faults-quick
-faults-quick: $(DEV_READY) ## The short share of them
-	@$(BIN)/python -m pytest -n auto -m 'faults and not faults_full' tests/faults $(ARGS)
+faults-quick: $(DEV_READY) ## The short share of them, as `make test` runs it
+	@$(BIN)/python -m tests.support.bring
+	@$(BIN)/python -m pytest -n 2 -m 'faults and not faults_full' tests/faults $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, caches. Data in .connect stays

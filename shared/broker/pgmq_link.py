@@ -17,9 +17,11 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 
 from shared.broker.address import Address
+from shared.db.connect import bound_transactions
 
 CONNECT_SECONDS = 4.0
 VISIBILITY_SECONDS = 30.0
+STATEMENT_SECONDS = 20
 
 
 class Link(psycopg.Connection[tuple[Any, ...]]):
@@ -44,7 +46,7 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
 
 def open_link(address: Address, name: str, seconds: float = CONNECT_SECONDS) -> Link:
     """Connect. Raises psycopg.OperationalError after about `seconds`, of which libpq wants two at least."""
-    return Link.connect(
+    link = Link.connect(
         make_conninfo(**_parameters(address)),
         application_name=name,
         autocommit=True,
@@ -52,9 +54,11 @@ def open_link(address: Address, name: str, seconds: float = CONNECT_SECONDS) -> 
         keepalives_idle=15,
         keepalives_interval=5,
         keepalives_count=3,
-        options="-c statement_timeout=20000 -c idle_in_transaction_session_timeout=30000 -c jit=off",
+        options=f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=30000 -c jit=off",
         target_session_attrs="read-write",
     )
+    bound_transactions(link, STATEMENT_SECONDS)
+    return link
 
 
 def drop_link(link: Link) -> None:

@@ -20,6 +20,9 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
+TRANSACTION_TIMEOUT_SINCE = 170_000
+
+
 def _options(statement_timeout: float, *, plan_once: bool = False) -> str:
     return ("-c plan_cache_mode=force_generic_plan " if plan_once else "") + (
         f"-c statement_timeout={int(statement_timeout * 1000)} -c idle_in_transaction_session_timeout=30000"
@@ -35,13 +38,25 @@ def connect(url: str, name: str, *, statement_timeout: float = 30.0, plan_once: 
 
     Raises psycopg.OperationalError within about five seconds when the server cannot be reached.
     """
-    return psycopg.connect(
+    conn = psycopg.connect(
         url,
         autocommit=True,
         application_name=name,
         options=_options(statement_timeout, plan_once=plan_once),
         **PARAMETERS,
     )
+    bound_transactions(conn, statement_timeout)
+    return conn
+
+
+def bound_transactions(conn: psycopg.Connection[Any], statement_timeout: float) -> None:
+    """A process that stands still inside a transaction loses it soon after `statement_timeout`, and with it its locks.
+
+    Inside a pipeline PostgreSQL takes such a session for active, so that no other timeout ends it: its locks would hold
+    up every other process for as long as it stands still. The setting came with PostgreSQL 17.
+    """
+    if statement_timeout and conn.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
+        conn.execute("SELECT set_config('transaction_timeout', %s, false)", (f"{int(statement_timeout + 5)}s",))
 
 
 def _usable(conn: Connection) -> None:
@@ -65,6 +80,7 @@ def open_pool(url: str, name: str, size: int, *, statement_timeout: float = 30.0
         max_size=size,
         timeout=5,
         reconnect_timeout=30,
+        configure=lambda conn: bound_transactions(conn, statement_timeout),
         check=_usable,
         open=True,
     )

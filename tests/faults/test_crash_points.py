@@ -1,4 +1,8 @@
-"""Kill the importer at every crash point of ADR 0001: nothing is lost, nothing is done twice, the books balance."""
+"""Kill the importer at every crash point of ADR 0001: nothing is lost, nothing is done twice, the books balance.
+
+Each point is killed at its first pass, with a few plain orders, in every run. Later passes, exceptions and freezes,
+with hundreds of mixed events, are cases of the fault matrix (`tests/faults/case.py`).
+"""
 
 from __future__ import annotations
 
@@ -17,31 +21,15 @@ PUBLISHED = sorted(name for name in NAMES if name.startswith(("intake.", "work."
 ORDERS = 12
 
 
-def matrix() -> list[object]:
-    """Every failpoint is killed at in every run; the second pass and the exception belong to the long runs."""
-    return [
-        pytest.param(name, action, marks=[] if action == "kill@1" else [pytest.mark.faults_full])
-        for name in PUBLISHED
-        for action in ("kill@1", "kill@2", "raise@1")
-    ]
-
-
-@pytest.mark.parametrize(("failpoint", "action"), matrix())
-def test_a_crash_loses_nothing_and_doubles_nothing(system: System, failpoint: str, action: str) -> None:
+@pytest.mark.parametrize("failpoint", PUBLISHED)
+def test_a_crash_loses_nothing_and_doubles_nothing(system: System, failpoint: str) -> None:
     system.prepare()
     numbers = [f"{failpoint}-{n}" for n in range(ORDERS)]
-    crashing = system.start(fault=f"{failpoint}:{action}")
+    crashing = system.start(fault=f"{failpoint}:kill@1")
     system.publish([order_event(number) for number in numbers[: ORDERS // 2]])
-    if action == "kill@2":
-        until(
-            lambda: system.states()["done"] == ORDERS // 2 or crashing.poll() is not None,
-            "the first orders are settled",
-        )
-        system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
     until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
-    assert crashing.returncode == (1 if action.startswith("raise") else -9)
-    if action != "kill@2":
-        system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
+    assert crashing.returncode == -9
+    system.publish([order_event(number) for number in numbers[ORDERS // 2 :]])
     system.start("successor")
     states = system.until_settled(ORDERS)
     assert states == {"done": ORDERS}

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,14 @@ class Stand:
     def state(self, key: str) -> Any:
         """Everything a stand-in holds."""
         return self._call("GET", key, "state")
+
+    def ledger(self, key: str, after: int = 0) -> list[dict[str, Any]]:
+        """Every create that came after this id, in the order of arrival."""
+        return list(self._call("GET", key, f"ledger?after={after}")["creates"])
+
+    def faults(self, key: str) -> list[dict[str, Any]]:
+        """The faults that still wait for their calls."""
+        return list(self._call("GET", key, "faults")["faults"])
 
     def calls(self, key: str) -> dict[str, int]:
         """Calls per operation."""
@@ -72,11 +80,14 @@ class Stand:
 
 
 @contextmanager
-def sandbox(folder: Path, ports: Mapping[str, int] | None = None, *arguments: str) -> Iterator[Stand]:
-    """Run the stand-ins on free ports (or the given ones) with their state in `folder`."""
+def sandbox(
+    folder: Path, ports: Mapping[str, int] | None = None, *arguments: str, log: Path | None = None
+) -> Iterator[Stand]:
+    """Run the stand-ins on free ports (or the given ones) with their state in `folder`; `log` takes their stderr."""
     wanted = ",".join(f"{key}={port}" for key, port in (ports or {}).items())
     command = [sys.executable, "-m", "services.sandbox", "--folder", str(folder), "--ports", wanted, *arguments]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    with log.open("ab") if log else nullcontext() as errors:
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -96,8 +96,13 @@ class System:
             for kind, source, target in MAPPINGS:
                 save_mapping(conn, INTERFACE, kind, source, target)
 
-    def start(self, name: str = "importer", service: str = "importer", **settings: str) -> subprocess.Popen[bytes]:
-        """Start a process; settings are `CONNECT_…` in lower case, e.g. `fault="work.called:kill"`."""
+    def start(
+        self, name: str = "importer", service: str = "importer", *, module: Sequence[str] = (), **settings: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a process; settings are `CONNECT_…` in lower case, e.g. `fault="work.called:kill"`.
+
+        module: another module to run in place of the service, with its arguments.
+        """
         environment = {name_: value for name_, value in os.environ.items() if not name_.startswith("CONNECT_")} | {
             "CONNECT_DATABASE_URL": self.database_url,
             "CONNECT_AMQP_URL": self.broker_url,
@@ -111,9 +116,8 @@ class System:
             **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
         }
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{service}"], cwd=PROJECT, env=environment, stdout=log, stderr=log
-            )
+            command = [sys.executable, "-m", *(module or (f"services.{service}",))]
+            process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
         self.processes[name] = process
         return process
 
@@ -125,7 +129,11 @@ class System:
 
     def log(self, name: str = "importer") -> list[dict[str, Any]]:
         """The log of a process, parsed; what is no JSON is a failure of its own."""
-        return [json.loads(line) for line in (self.folder / f"{name}.log").read_text().splitlines() if line[:1] == "{"]
+        return [json.loads(line) for line in self.log_text(name).splitlines() if line[:1] == "{"]
+
+    def log_text(self, name: str = "importer") -> str:
+        """The log of a process as it is."""
+        return (self.folder / f"{name}.log").read_text()
 
     def publish(self, events: Sequence[Mapping[str, Any] | bytes]) -> None:
         """Publish to the exchange, confirmed; what the broker does not confirm is published again."""

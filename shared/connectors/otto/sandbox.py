@@ -129,6 +129,7 @@ class Market:
                 wish.get("skus"),
                 numbers,
                 wish.get("units"),
+                float(wish.get("ago", 0)),
             )
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 422)
@@ -149,8 +150,12 @@ class Market:
         skus: Sequence[str] | None = None,
         numbers: Sequence[str] | None = None,
         units: int | None = None,
+        ago: float = 0.0,
     ) -> list[str]:
-        """Place `count` orders, each with all the defects; answers their numbers. ValueError names what is wrong."""
+        """Place `count` orders, each with all the defects; answers their numbers. ValueError names what is wrong.
+
+        ago: they were placed so many seconds earlier, and the list of orders shows them only now.
+        """
         unknown = sorted(set(defects) - set(DEFECTS))
         if unknown:
             raise ValueError(f"unknown defects {unknown}; there are {sorted(DEFECTS)}")
@@ -160,7 +165,7 @@ class Market:
         wanted = [listed.get(sku, {"sku": sku}) for sku in skus] if skus else list(listed.values())
         placed: list[str] = []
         for start in range(0, count, BATCH):
-            now = stamp()
+            now = stamp(ago)
             batch = []
             for index in range(start, min(start + BATCH, count)):
                 goods = wanted if skus else random.sample(wanted, k=min(2, len(wanted)))

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +122,9 @@ class Store:
             db.execute("delete from orders where seq <= (select max(seq) from orders) - ?", (keep,))
 
 
-def stamp() -> str:
-    """Now, as OTTO writes times."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def stamp(ago: float = 0.0) -> str:
+    """Now, or so many seconds ago, as OTTO writes times."""
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _columns(order: Raw) -> tuple[str, str, str, str, str]:

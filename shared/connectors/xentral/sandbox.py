@@ -45,6 +45,7 @@ def sandbox(folder: Path) -> Starlette:
             Route(f"{orders}/{{id}}", erp.read_order, name="read-order"),
             Route("/index.php", erp.page, name="_page"),
             Route("/_sandbox/state", erp.state),
+            Route("/_sandbox/ledger", erp.ledger),
             Route("/_sandbox/products", erp.post_products, methods=["POST"]),
             Route("/_sandbox/orders/{number:path}/status", erp.post_status, methods=["POST"]),
         ]
@@ -125,6 +126,11 @@ class Erp:
             return {"products": self.store.products(), "salesOrders": self.store.orders()}
 
         return JSONResponse(await run_in_threadpool(content))
+
+    async def ledger(self, request: Request) -> Response:
+        """Every create as it arrived, with its time in seconds since 1970; `?after=` an id leaves out earlier ones."""
+        after = int(request.query_params.get("after", "0"))
+        return JSONResponse({"creates": await run_in_threadpool(self.store.ledger, after)})
 
     async def post_products(self, request: Request) -> Response:
         self.store.save_products(await request.json())

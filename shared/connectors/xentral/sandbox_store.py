@@ -141,6 +141,14 @@ class Store:
             rows = self._db.execute("select id, status, body from orders order by id").fetchall()
         return [shown(*row) for row in rows]
 
+    def ledger(self, after: int) -> list[Raw]:
+        """Every create after this id, in the order of arrival."""
+        with self._lock:
+            rows = self._db.execute(
+                "select id, status, created, body from orders where id > ? order by id", (after,)
+            ).fetchall()
+        return [{**shown(number, status, body), "created": created} for number, status, created, body in rows]
+
     def set_status(self, order_id: str, old: Sequence[str], new: str) -> bool:
         """Change the status if it is one of the old ones."""
         with self.transaction() as db:

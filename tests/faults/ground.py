@@ -1,0 +1,158 @@
+"""The ground that cases stand on: a PostgreSQL and a RabbitMQ of one worker, and systems that live for many cases.
+
+The servers are durable as in production, so that killing them means something.
+"""
+
+from __future__ import annotations
+
+import signal
+import uuid
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pika
+import psutil
+import psycopg
+
+from services.cli.local.postgres import Postgres
+from services.cli.local.rabbitmq import RabbitMQ
+from tests.faults.gate import Gate
+from tests.support.sandbox import sandbox
+from tests.support.servers import database, programs
+from tests.support.system import System, running
+
+WEAR = 12
+"""Cases after which a system is replaced: what it holds makes each look at it slower."""
+
+HIDDEN_SECONDS = 4
+WATCHED = ("order-imported", "order-imported.dead", "connect.unrouted")
+
+
+class Ground:
+    """Servers are started when they are first needed; `close` ends all of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stack = ExitStack()
+        self._systems: dict[str, tuple[System, ExitStack, int]] = {}
+        self._postgres: Postgres | None = None
+        self._rabbit: RabbitMQ | None = None
+
+    @property
+    def postgres(self) -> Postgres:
+        """The worker's own server."""
+        if self._postgres is None:
+            options = {"max_connections": "200", "shared_buffers": "256MB"}
+            self._postgres = Postgres(self.folder / "postgres", options=options)
+            self._postgres.start()
+            self._stack.callback(self._postgres.stop)
+        return self._postgres
+
+    @property
+    def rabbit(self) -> RabbitMQ:
+        """The worker's own node."""
+        if self._rabbit is None:
+            self._rabbit = RabbitMQ(self.folder / "rabbitmq", programs=programs())
+            self._rabbit.start()
+            self._stack.callback(self._rabbit.stop)
+        return self._rabbit
+
+    def system(self, broker: str) -> System:
+        """A prepared system without processes: the one of the last case, or a new one where that is worn out."""
+        system, stack, cases = self._systems.pop(broker, (None, None, WEAR))
+        if system is None or stack is None or cases >= WEAR:
+            if stack is not None:
+                stack.close()
+            system, stack, cases = *self._new(broker), 0
+        self._systems[broker] = (system, stack, cases + 1)
+        return system
+
+    def abandon(self, broker: str) -> None:
+        """After a failed case nothing of its system is trusted any more."""
+        _, stack, _ = self._systems.pop(broker, (None, None, 0))
+        if stack is not None:
+            with suppress(Exception):
+                stack.close()
+
+    def close(self) -> None:
+        """End all of it."""
+        for broker in list(self._systems):
+            self.abandon(broker)
+        self._stack.close()
+
+    def depths(self, system: System) -> dict[str, int]:
+        """Messages in each watched queue; of RabbitMQ only those that no consumer holds."""
+        if system.broker_url.startswith("pgmq"):
+            with psycopg.connect(system.database_url, autocommit=True) as conn:
+                names = {queue: f"pgmq.q_{queue.replace('-', '_').replace('.', '_')}" for queue in WATCHED}
+                return {
+                    queue: int(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # type: ignore[index]
+                    for queue, table in names.items()
+                }
+        connection = pika.BlockingConnection(pika.URLParameters(system.broker_url))
+        try:
+            channel = connection.channel()
+            return {queue: channel.queue_declare(queue, passive=True).method.message_count for queue in WATCHED}
+        finally:
+            connection.close()
+
+    def frozen(self, server: Postgres | RabbitMQ) -> Frozen:
+        """Stop the clock of a server until it is thawed."""
+        assert server.pid is not None
+        first = psutil.Process(server.pid)
+        return Frozen([first, *first.children(recursive=True)])
+
+    def gate(self, server: Postgres | RabbitMQ) -> Gate:
+        """A gate in front of a server."""
+        return Gate(server.port)
+
+    def _new(self, broker: str) -> tuple[System, ExitStack]:
+        stack = ExitStack()
+        name = f"f{uuid.uuid4().hex[:12]}"
+        folder = self.folder / name
+        folder.mkdir()
+        url = stack.enter_context(database(self.postgres.url, name, template="template0"))
+        if broker == "rabbitmq":
+            broker_url = self.rabbit.vhost(name)
+            stack.callback(self._drop_vhost, name)
+        else:
+            broker_url = f"pgmq{url.removeprefix('postgresql')}?visibility_timeout={HIDDEN_SECONDS}"
+        stand = stack.enter_context(sandbox(folder / "sandbox", log=folder / "sandbox.log"))
+        system = stack.enter_context(running(System(folder, url, broker_url, stand)))
+        system.prepare()
+        return system, stack
+
+    def _drop_vhost(self, name: str) -> None:
+        with suppress(Exception):
+            self.rabbit.control.drop([name])
+
+
+class Frozen:
+    """Processes that stand still; as a context they go on at its end."""
+
+    def __init__(self, processes: list[psutil.Process]) -> None:
+        self._processes = processes
+        self._signal(signal.SIGSTOP)
+
+    def __enter__(self) -> Frozen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thaw()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            with suppress(psutil.NoSuchProcess):  # a backend may end by itself
+                process.send_signal(number)
+
+
+def through(url: str, port: int) -> str:
+    """The same address at another port of this machine: that of a gate."""
+    parts = urlsplit(url)
+    who, _, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{who}@127.0.0.1:{port}").geturl()

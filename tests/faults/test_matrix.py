@@ -1,0 +1,23 @@
+"""The quick share of the fault matrix: each kind of fault once. A violated invariant is red, and names its replay."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.faults.case import Case, quick
+from tests.faults.ground import Ground
+from tests.faults.run import run
+
+pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300)]
+
+EVENTS = 300
+
+
+@pytest.mark.parametrize("case", quick(), ids=lambda case: case.id)
+def test_every_invariant_holds(ground: Ground, case: Case) -> None:
+    line = run(ground, case, size=EVENTS)
+    again = f"replay: python -m tests.faults {case.id} --events {EVENTS}\n"
+    assert line["verdict"] == "passed", again + json.dumps(line, indent=1)
+    assert sum(line["faults"].values()) > 0, "no fault was injected"
