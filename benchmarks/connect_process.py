@@ -20,6 +20,7 @@ from shared.metrics import Metrics
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
+from shared.runtime.handover import Handover
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.outcome import Done
 from shared.runtime.stage import Each, Held, Say
@@ -44,7 +45,8 @@ class ErpInside:
     def handle(self, batch: Sequence[Held], say: Say, each: Each) -> None:  # noqa: ARG002  # the contract's signature
         """Read the staged order and give it a number."""
         for held in batch:
-            order = CONTRACTS[f"{EVENT}.v1"].model_validate_json(held.claim.body).data.order
+            event = held.claim.event or CONTRACTS[f"{EVENT}.v1"].model_validate_json(held.claim.body)
+            order = event.data.order
             say(held, Done(remote=f"ERP-{order.number}", called=True))
 
     def probe(self, keys: Sequence[str]) -> set[str]:
@@ -79,10 +81,11 @@ def run(settings: Settings, role: str) -> int:
     metrics = Metrics("bench", VERSION)
     life = Lifecycle("bench", metrics, 0)
     failpoint, bell, stage, seal = Failpoints(), Bell(), ErpStage(), Seal(SECRET)
+    handover = Handover(stage.name, bell.ring, intends=stage.intends)
     publisher = open_publisher(broker, name="bench-wake")
 
     def link(name: str) -> Callable[[], Connection]:
-        return partial(connect, database, f"bench-{name}")
+        return partial(connect, database, f"bench-{name}", plan_once=True)
 
     def interface(conn: Connection, slug: str) -> Interface | None:
         return read(conn, seal, slug)
@@ -90,11 +93,11 @@ def run(settings: Settings, role: str) -> int:
     def intake(beat: Beat) -> None:
         consume = partial(open_consumer, broker, QUEUES, name="bench-intake")
         ports = Ports(link("intake"), consume, publisher, metrics, failpoint, beat, life.stopping, life.pause)
-        Collect(EVENT, ports).run()
+        Collect(EVENT, ports, handover).run()
 
     def work(beat: Beat) -> None:
         wiring = Wiring(link("work"), interface, failpoint, beat, life.fatal, life.stopping, Timing())
-        Work(stage, bell, metrics, wiring).run()
+        Work(stage, bell, metrics, wiring, handover).run()
 
     def wakeups(beat: Beat) -> None:
         consume = partial(open_consumer, broker, (f"connect.wake.{stage.name}",), name="bench-work")

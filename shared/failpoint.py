@@ -15,8 +15,10 @@ NAMES: frozenset[str] = frozenset(
     {
         "intake.received",
         "intake.decoded",
+        "intake.new-stored",
         "intake.stored",
         "intake.committed",
+        "intake.handed-over",
         "intake.acked",
         "work.claimed",
         "work.looked-up",

@@ -30,6 +30,7 @@ from shared.records.claim import Claim
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
+from shared.runtime.handover import Handover
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.timing import Timing
@@ -61,7 +62,7 @@ def run(settings: Settings) -> int:
     publisher = open_publisher(broker, name="connect-importer-wake")
 
     def link(name: str) -> Callable[[], Connection]:
-        return partial(connect, database, f"connect-importer-{name}")
+        return partial(connect, database, f"connect-importer-{name}", plan_once=name in ("intake", "work"))
 
     def interface(conn: Connection, slug: str) -> Interface | None:
         return read(conn, seal, slug)
@@ -71,15 +72,16 @@ def run(settings: Settings) -> int:
             return restage(conn, held, found, failpoint)
 
     stage = ErpStage(remotes, failpoint, staged_anew)
+    handover = Handover(stage.name, bell.ring, intends=stage.intends)
 
     def intake(beat: Beat) -> None:
         consume = partial(open_consumer, broker, QUEUES, name="connect-importer-intake")
         ports = Ports(link("intake"), consume, publisher, metrics, failpoint, beat, life.stopping, life.pause)
-        Collect(EVENT, ports).run()
+        Collect(EVENT, ports, handover).run()
 
     def work(beat: Beat) -> None:
         wiring = Wiring(link("work"), interface, failpoint, beat, life.fatal, life.stopping, timing)
-        Work(stage, bell, metrics, wiring).run()
+        Work(stage, bell, metrics, wiring, handover).run()
 
     def wakeups(beat: Beat) -> None:
         consume = partial(open_consumer, broker, (f"connect.wake.{stage.name}",), name="connect-importer-work")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from services.importer.differences import changed_fields
 from shared.connectors.contract import (
@@ -25,7 +26,7 @@ from shared.connectors.contract import (
     SourceOrder,
 )
 from shared.errors.problem import Problem
-from shared.events.envelope import CONTRACTS
+from shared.events.envelope import CONTRACTS, Event
 from shared.events.orders import Order
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface
@@ -38,9 +39,9 @@ SKU = "sku:"
 AWAY_SECONDS = 60.0  # until a marketplace that did not answer is asked again
 
 
-def staged_order(body: bytes) -> Order:
-    """The order in a stored event."""
-    order = CONTRACTS["order-imported.v1"].model_validate_json(body).data.order
+def staged_order(body: bytes, event: Event[Any] | None = None) -> Order:
+    """The order in a stored event; event is the body as it was read already."""
+    order = (event or CONTRACTS["order-imported.v1"].model_validate_json(body)).data.order
     assert isinstance(order, Order)
     return order
 
@@ -117,7 +118,7 @@ class OrderCreation:
 
     def _staged(self, held: Held) -> Staged:
         """Drafted before the look-up: from the mappings the ERP's connector learns which orders are of our channel."""
-        order = staged_order(held.claim.body)
+        order = staged_order(held.claim.body, held.claim.event)
         return Staged(held, order, self._sink.draft(order, self._mappings))
 
     def _visible(self, held: Held, say: Say) -> bool:

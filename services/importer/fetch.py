@@ -20,7 +20,8 @@ from shared.records.change import Outcome
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.bell import Bell
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 
 LOOK_SECONDS = 0.5
 LEASE_SECONDS = 60

@@ -15,9 +15,7 @@ from typing import Any
 
 import amqp
 from kombu.connection import Connection
-from kombu.entity import Queue
 from kombu.exceptions import KombuError
-from kombu.messaging import Consumer
 
 from shared.broker.address import Address
 from shared.broker.buffered_reads import BufferedReads
@@ -56,16 +54,11 @@ class AmqpConsumer:
             self._channel = self._connection.channel()
             # Bodies are bytes, whatever content-encoding says.
             self._channel.auto_decode = False
+            # kombu's channel, but not its Consumer: that wraps each delivery in a Message, a fifth of the time it takes
+            # to come in, only to offer decodings that nobody here may use.
+            self._channel.basic_qos(0, prefetch, False)  # to each consumer that follows
             for queue in queues:
-                consumer: Any = Consumer(  # type: ignore[no-untyped-call]
-                    self._channel,
-                    [Queue(queue, no_declare=True)],  # type: ignore[no-untyped-call]
-                    on_message=self._take_from(queue),
-                    accept=None,
-                    auto_declare=False,
-                    prefetch_count=prefetch,
-                )
-                consumer.consume()
+                self._channel.basic_consume(queue, callback=self._take_from(queue))
         except BROKEN as error:
             self._broken = True
             self.close()
@@ -139,17 +132,18 @@ class AmqpConsumer:
 
     def _take_from(self, queue: str) -> Any:
         def take(message: Any) -> None:
-            info, headers = message.delivery_info, message.headers
-            self._unacked[message.delivery_tag] = None
+            info, properties = message.delivery_info, message.properties
+            headers, tag = properties.get("application_headers") or {}, info["delivery_tag"]
+            self._unacked[tag] = None
             self._got.append(
                 Delivery(
                     body=bytes(message.body),
                     queue=queue,
                     routing_key=routing_key(queue, info["routing_key"], headers),
-                    content_type=message.content_type,
+                    content_type=properties.get("content_type"),
                     origin=origin(queue, headers),
-                    count=count(headers, bool(info.get("redelivered"))),
-                    tag=(self, message.delivery_tag),
+                    count=count(headers, bool(info["redelivered"])),
+                    tag=(self, tag),
                 )
             )
 

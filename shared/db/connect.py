@@ -23,20 +23,27 @@ PARAMETERS: dict[str, Any] = {
 TRANSACTION_TIMEOUT_SINCE = 170_000
 
 
-def _options(statement_timeout: float) -> str:
-    return (
+def _options(statement_timeout: float, *, plan_once: bool = False) -> str:
+    return ("-c plan_cache_mode=force_generic_plan " if plan_once else "") + (
         f"-c statement_timeout={int(statement_timeout * 1000)} -c idle_in_transaction_session_timeout=30000"
         " -c timezone=UTC -c synchronous_commit=on -c jit=off"
     )
 
 
-def connect(url: str, name: str, *, statement_timeout: float = 30.0) -> Connection:
+def connect(url: str, name: str, *, statement_timeout: float = 30.0, plan_once: bool = False) -> Connection:
     """An autocommit connection. `name` shows in pg_stat_activity; statement_timeout in seconds, 0 for none.
+
+    plan_once: for loops that repeat the same few statements. PostgreSQL planned the claim anew each time, which took
+    longer than to run it for one order.
 
     Raises psycopg.OperationalError within about five seconds when the server cannot be reached.
     """
     conn = psycopg.connect(
-        url, autocommit=True, application_name=name, options=_options(statement_timeout), **PARAMETERS
+        url,
+        autocommit=True,
+        application_name=name,
+        options=_options(statement_timeout, plan_once=plan_once),
+        **PARAMETERS,
     )
     bound_transactions(conn, statement_timeout)
     return conn

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from shared.db.connect import Connection
+from shared.events.envelope import Event
 from shared.records.states import State, Verb, sources
 
 ALONE_AFTER = 2  # lost leases after which a record is claimed alone
@@ -41,14 +43,14 @@ class Quota:
     floor: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call.
 
     body is the wanted copy; sent_body the copy last sent, if that is another one (a look-up tells whether it arrived).
     staged_seconds: age of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could
     see, for the keys.
     called_seconds: since the last call that is not idempotent, None if there was none or its worker died over it.
+    event: the body as intake has read it, if it comes straight from there.
     """
 
     id: int
@@ -73,6 +75,7 @@ class Claim:
     body: bytes
     sent_body: bytes | None
     called_seconds: float | None = None
+    event: Event[Any] | None = None
 
 
 def _claim_sql(kind: Kind) -> str:
@@ -167,7 +170,7 @@ def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int
     rows = conn.execute(
         "UPDATE records r SET due_at = now() + make_interval(secs => c.hold)"
         " FROM unnest(%s::int8[], %s::int4[], %s::float8[]) AS c(id, claim_no, hold)"
-        " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state = 'running' RETURNING r.id",
+        " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state || '' = 'running' RETURNING r.id",  # see settle
         (
             [id_ for id_, _, _ in claims],
             [no for _, no, _ in claims],
@@ -185,7 +188,7 @@ def release(conn: Connection, claims: Sequence[Claim]) -> None:
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, lost = 0,"
         "   intended = c.intended OR r.recheck, sent_no = CASE WHEN r.recheck THEN r.sent_no ELSE c.sent_no END,"
         "   updated_at = now() FROM c WHERE r.id = c.id AND r.claim_no = c.claim_no"
-        "   AND r.state = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
+        "   AND r.state || '' = ANY(%s) RETURNING r.id, r.seq, r.stage, r.claim_no)"
         " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)"
         " SELECT id, seq, stage, 'running', 'pending', claim_no, 'worker-stopped' FROM u",
         (

@@ -1,31 +1,32 @@
-"""Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, in one transaction.
+"""Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, together or not at all.
 
-Most events are new and concern a record that is not there yet; one statement stores all of those. What is left over (an
-event or a record that exists) is decided by `change.decide` under row locks, again in a few statements for all.
-Called by `runtime.intake` with keys in sorted order, so that two intakes never wait for each other in a ring.
+Most events are new and concern a record that is not there yet: `receive_new` stores all of those in one statement. What
+is left over (an event or a record that exists) goes to `receive_known`, which decides by `change.decide` under row
+locks, in a few statements for all. Called by `runtime.intake` with keys in sorted order, so that two intakes never wait
+for each other in a ring.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
-from shared.errors.problem import Problem
 from shared.records.change import Decision, Outcome, Standing, decide
+from shared.records.claim import Claim
 from shared.records.states import State, Verb, allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A decoded event for one record. hash names (`source`, `id`); after is when it is due, in seconds from now.
+class Incoming(NamedTuple):
+    """A decoded event for one record, in the order of the statement's columns. hash names (`source`, `id`).
 
-    code says why that is not at once (`announced`), None where it is.
+    after is when it is due, in seconds from now; code says why that is not at once (`announced`), None where it is, and
+    reason is the code as the record's list of problems.
     """
 
     hash: UUID
@@ -46,22 +47,31 @@ class Incoming:
     ship_by: datetime | None
     after: float
     code: str | None
+    reason: Jsonb | None
     forced: bool
     test: bool
 
-    @property
-    def reason(self) -> Jsonb | None:
-        """The code as the record's list of problems."""
-        return Jsonb([Problem(self.code).as_json()]) if self.code else None
 
+class Received(NamedTuple):
+    """What became of one event: reused says that its id was used before for other data (a rejection).
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What became of one event: reused says that its id was used before for other data (a rejection)."""
+    claim: the new record was claimed as it was stored.
+    """
 
     outcome: Outcome
     record_id: int | None
     reused: bool = False
+    claim: Claim | None = None
+
+
+class Hold(NamedTuple):
+    """Which of a batch are claimed as they are stored, if they are new: seconds each, None for those that are not.
+
+    See `claim.Quota.hold`; intends as in `claim.claim`.
+    """
+
+    seconds: Sequence[float | None]
+    intends: bool
 
 
 _FIRST = """
@@ -69,16 +79,18 @@ WITH x AS MATERIALIZED (
   SELECT nextval('records_id_seq') AS rid, j.* FROM unnest(
     %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[],
     %b::int8[], %b::uuid[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::float8[],
-    %b::text[], %b::jsonb[], %b::bool[], %b::bool[])
+    %b::text[], %b::jsonb[], %b::bool[], %b::bool[], %b::float8[])
   AS j(hash, source, id, event, interface, flow, stage, key, changed_at, version, data_hash, body, traceparent,
-       marketplace_id, ordered_at, ship_by, after, code, reason, forced,
-       test)),
+       marketplace_id, ordered_at, ship_by, after, code, reason, forced, test, hold)),
 known AS (SELECT x.hash FROM x JOIN events e ON e.hash = x.hash),
 r AS (
-  INSERT INTO records(id, interface, flow, key, stage, state, due_at, seq, forced, test, changed_at, version, data_hash,
-                      input_hash, ordered_at, ship_by, marketplace_id, code, reason)
-  SELECT rid, interface, flow, key, stage, 'pending', now() + make_interval(secs => after), 2, forced, test, changed_at,
-         version, data_hash, hash, ordered_at, ship_by, marketplace_id, code, reason
+  INSERT INTO records(id, interface, flow, key, stage, state, due_at, seq, claim_no, lost, intended, sent_no,
+                      forced, test, changed_at, version, data_hash, input_hash, ordered_at, ship_by, marketplace_id,
+                      code, reason)
+  SELECT rid, interface, flow, key, stage, CASE WHEN hold IS NULL THEN 'pending' ELSE 'running' END,
+         now() + make_interval(secs => coalesce(hold, after)), 2 + (hold IS NOT NULL)::int, (hold IS NOT NULL)::int,
+         (hold IS NOT NULL)::int, hold IS NOT NULL AND %b, CASE WHEN hold IS NOT NULL AND %b THEN 1 END,
+         forced, test, changed_at, version, data_hash, hash, ordered_at, ship_by, marketplace_id, code, reason
   FROM x WHERE NOT EXISTS (SELECT FROM known WHERE known.hash = x.hash)
   ON CONFLICT (interface, flow, key) DO NOTHING RETURNING id),
 n AS MATERIALIZED (SELECT x.* FROM r JOIN x ON x.rid = r.id),
@@ -87,28 +99,35 @@ ev AS (
   SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
 p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
 a AS (INSERT INTO arrivals(event, interface, inputs)
-      SELECT * FROM unnest(%b::text[], %b::text[], %b::int4[]) AS a(event, interface, inputs) WHERE inputs > 0),
+      SELECT event, interface, count(*) FROM n WHERE %b GROUP BY event, interface),
 t AS (
-  INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)
-  SELECT rid, 1, 'connect', NULL, 'done', NULL FROM n UNION ALL SELECT rid, 2, stage, NULL, 'pending', code FROM n)
-SELECT hash, rid FROM n
+  INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)
+  SELECT rid, 1, 'connect', NULL, 'done', NULL::int4, NULL FROM n
+  UNION ALL SELECT rid, 2, stage, NULL, 'pending', NULL, code FROM n
+  UNION ALL SELECT rid, 3, stage, 'pending', 'running', 1, NULL FROM n WHERE hold IS NOT NULL)
+SELECT hash, rid, h.* FROM n LEFT JOIN LATERAL (
+  SELECT (SELECT revision FROM interfaces i WHERE i.slug = n.interface), now(), pg_current_snapshot()::text
+  WHERE hold IS NOT NULL) h ON true
 """
 
 _ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])"
-Arrived = Counter[tuple[str, str]]
 
 
-def receive(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
-    """Store the batch, one result per event in order. Runs inside the caller's transaction.
+def receive_new(conn: Connection, batch: Sequence[Incoming], hold: Hold | None = None) -> dict[UUID, Received]:
+    """Store and count those events of the batch that are new and make a record, in one statement. By hash.
 
     In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.intake` sees to it.
     """
+    return _first(conn, batch, hold or Hold([None] * len(batch), False), counted=True) if batch else {}
+
+
+def receive_known(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
+    """Decide and count the others, one result per event in order. Runs inside the caller's transaction."""
     if not batch:
         return []
-    new = _first(conn, batch, Counter((one.event, one.interface) for one in batch))
-    rest = [one for one in batch if one.hash not in new]
-    known = _again(conn, rest) if rest else {}
-    return [Received(Outcome.APPLIED, new[one.hash]) if one.hash in new else known[one.hash] for one in batch]
+    count_arrivals(conn, [(one.event, one.interface) for one in batch])
+    known = _again(conn, batch)
+    return [known[one.hash] for one in batch]
 
 
 def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
@@ -117,26 +136,26 @@ def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
     conn.execute(_ARRIVED, ([e for e, _ in counts], [i for _, i in counts], list(counts.values())))
 
 
-def _first(conn: Connection, batch: Sequence[Incoming], arrived: Arrived) -> dict[UUID, int]:
-    """Store what is new of the batch, and count what arrived: two things in one round trip."""
-    columns = list(
-        zip(
-            *(
-                (
-                    one.hash, one.source, one.event_id, one.event, one.interface, one.flow, one.stage, one.key,
-                    one.changed_at, one.version, one.data_hash, one.body, one.traceparent, one.marketplace_id,
-                    one.ordered_at, one.ship_by, one.after, one.code, one.reason, one.forced,
-                    one.test,
-                )
-                for one in batch
-            ),
-            strict=True,
-        )
-    )  # fmt: skip
+def _first(conn: Connection, batch: Sequence[Incoming], hold: Hold, *, counted: bool) -> dict[UUID, Received]:
+    columns = [list(column) for column in zip(*batch, strict=True)]
     with conn.cursor(binary=True) as cursor:
-        counts = [[event for event, _ in arrived], [interface for _, interface in arrived], list(arrived.values())]
-        cursor.execute(_FIRST, [*(list(column) for column in columns), *counts])
-        return dict(cursor.fetchall())
+        cursor.execute(_FIRST, [*columns, list(hold.seconds), hold.intends, hold.intends, counted])
+        rows = cursor.fetchall()
+    named = {one.hash: one for one in batch}
+    return {row[0]: _received(named[row[0]], *row[1:]) for row in rows}
+
+
+def _received(one: Incoming, id_: int, revision: int | None, at: datetime, snapshot: str) -> Received:
+    """A new record, with its claim where it was stored with one."""
+    if revision is None:
+        return Received(Outcome.APPLIED, id_)
+    claim = Claim(
+        id=id_, interface=one.interface, key=one.key, was=State.PENDING, claim_no=1, tries=0, intended=False,
+        blocked=False, forced=one.forced, test=one.test, payload_no=1, sent_no=None, remote=None, revision=revision,
+        due_at=at, staged_seconds=0.0, trying_seconds=None, snapshot=snapshot, traceparent=one.traceparent,
+        body=one.body, sent_body=None,
+    )  # fmt: skip
+    return Received(Outcome.APPLIED, id_, claim=claim)
 
 
 def _again(conn: Connection, rest: Sequence[Incoming]) -> dict[UUID, Received]:
@@ -174,7 +193,7 @@ def _change(conn: Connection, one: Incoming) -> Received:
         (one.interface, one.flow, one.key),
     ).fetchone()
     if row is None:  # a neighbour's insert was rolled back between our two statements
-        return Received(Outcome.APPLIED, _first(conn, [one], Counter())[one.hash])
+        return _first(conn, [one], Hold([None], False), counted=False)[one.hash]
     record_id, state, *staged = row
     decision = decide(Standing(*staged), State(state), Standing(one.changed_at, one.version, one.data_hash))
     stored = conn.execute(

@@ -19,7 +19,9 @@ from shared.errors.problem import Problem
 from shared.metrics import Metrics
 from shared.records.change import Outcome
 from shared.records.states import State
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.handover import Handover
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 
 RETURN_SECONDS = 2.0
 UNROUTED = "connect.unrouted"
@@ -62,8 +64,10 @@ def arrival(delivery: Delivery, event: str) -> Arrival:
 class Collect:
     """The loop for one event's queue and what lies behind it."""
 
-    def __init__(self, event: str, ports: Ports) -> None:
+    def __init__(self, event: str, ports: Ports, handover: Handover | None = None) -> None:
+        """handover: to the work loop of this process, if it has one."""
         self._event = event
+        self._handover = handover
         self._p = ports
         self._log = structlog.get_logger().bind(queue=event)
 
@@ -82,7 +86,7 @@ class Collect:
                 self._p.pause(RETURN_SECONDS)
 
     def _consume(self, conn: Connection) -> None:
-        intake = Intake(self._p.failpoint)
+        intake = Intake(self._p.failpoint, self._handover)
         consumer = self._p.open_consumer()
         self._log.info("intake.consuming")
         try:

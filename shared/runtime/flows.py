@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.events.envelope import Event
 from shared.events.orders import OrderImported
@@ -13,8 +12,7 @@ from shared.events.orders import OrderImported
 ANNOUNCED_SECONDS = 6 * 3600.0  # marketplaces hide the address until payment; read again then
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The record that an event concerns: flow, first working stage, key, and the columns the Journal sorts by.
 
     after: seconds until it is due; code: why that is not at once.

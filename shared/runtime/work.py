@@ -1,6 +1,7 @@
 """Works off what is due at one stage: claim, handle, settle, report; woken by the bell or, behind it, by a poll.
 
     bell ──▶ claim (one statement, all lanes) ──▶ lane: handle on bounded threads ──▶ reports ──▶ settle ──▶ report
+    intake ──▶ handover: claimed as it was stored ──▲
 
 One loop, one connection; only handlers run on threads. A row is all there is to lose: when this process dies its leases
 run out and another claims them.
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 import structlog
@@ -20,13 +22,15 @@ from shared.connectors.contract import Reason
 from shared.db.connect import Connection
 from shared.metrics import Metrics
 from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
-from shared.records.interfaces import Interface, Summary, summaries
+from shared.records.interfaces import Interface
 from shared.records.settle import Settlement, mark_for_reading_back, settle
 from shared.records.states import State
 from shared.runtime.bell import Bell
 from shared.runtime.breaker import OPEN_AFTER, open_breaker
+from shared.runtime.handover import Handover, Room
 from shared.runtime.judge import CONNECTION, judge
 from shared.runtime.lane import Lane, Report
+from shared.runtime.lanes import Lanes
 from shared.runtime.outcome import Released
 from shared.runtime.report import report_settled
 from shared.runtime.stage import Stage
@@ -34,10 +38,8 @@ from shared.runtime.timing import Timing
 
 POLL_SECONDS = 1.0
 SETTLE_AT_ONCE = 500
-INLINE_SLOTS = 250
 DRAIN_SECONDS = 5.0  # more than a call may take
 AWAY = {str(reason) for reason in CONNECTION if reason is not Reason.RATE_LIMITED}  # a busy system is not away
-RATED_SECONDS = 4.0  # worth of calls in hand at once: more would only wait for the rate limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,21 @@ class Wiring:
 class Work:
     """The loop of one stage in one process."""
 
-    def __init__(self, stage: Stage, bell: Bell, metrics: Metrics, wiring: Wiring) -> None:
+    def __init__(
+        self, stage: Stage, bell: Bell, metrics: Metrics, wiring: Wiring, handover: Handover | None = None
+    ) -> None:
+        """handover: from the intake of this process, if it has one."""
         self._stage = stage
+        self._handover = handover or Handover(stage.name, bell.ring, intends=stage.intends)
         self._bell = bell
         self._metrics = metrics
         self._w = wiring
         self._log = structlog.get_logger().bind(stage=stage.name, flow=stage.flow)
-        self._lanes: dict[str, Lane] = {}
-        self._interfaces: dict[str, Summary] = {}
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        make = partial(Lane, reports=self._reports, ring=bell.ring, inline=stage.inline, fatal=wiring.fatal)
+        self._lanes = Lanes(stage, wiring.read, make, self._log)
         self._unsettled: list[Report] = []
         self._to_read_back: list[Settlement] = []
-        self._complained: dict[str, int] = {}
         self._alone = False  # a record that lost leases runs, and nothing beside it
         self._making_room = False  # such a record waits until nothing else runs
         self._poll_at = 0.0
@@ -85,8 +90,7 @@ class Work:
                 self._log.warning("work.database-gone", error=error)
                 self._w.beat()
                 time.sleep(0.5)
-        for lane in self._lanes.values():
-            lane.close()
+        self._lanes.close()
 
     def _work(self, conn: Connection) -> None:
         self._poll_at = 0.0
@@ -96,8 +100,9 @@ class Work:
             for name in self._bell.wait(self._patience()):
                 if name in self._lanes:
                     self._lanes[name].hungry = True
+            self._take_over(conn)
             self._settle(conn)
-            if not self._holding():
+            if not self._lanes.holding():
                 self._alone = False
                 self._poll_at = 0.0 if self._making_room else self._poll_at
             now = time.monotonic()
@@ -108,6 +113,7 @@ class Work:
                 self._renew_at = now + self._w.timing.renew
                 self._renew(conn)
             self._claim(conn, Kind.NORMAL, [lane for lane in self._open_lanes() if lane.hungry])
+            self._offer()
 
     def _patience(self) -> float:
         """No waiting while there is something to claim or to settle."""
@@ -119,34 +125,13 @@ class Work:
 
     # -- lanes -------------------------------------------------------------------------------------------------------
 
-    def _usable(self, name: str) -> bool:
-        """The remote system is thought to be there, and the lane is not waiting to be opened with newer settings."""
-        summary, lane = self._interfaces.get(name), self._lanes[name]
-        if summary is None or (lane.held and lane.interface.revision != summary.revision):
-            return False
-        return summary.breakers.get(self._stage.side, "closed") == "closed"
-
     def _open_lanes(self) -> list[Lane]:
-        """Live interfaces that may claim; none while a record that lost leases has or awaits the process to itself."""
-        if self._alone or self._making_room:
-            return []
-        return [lane for name, lane in self._lanes.items() if self._usable(name) and self._live(name)]
-
-    def _live(self, name: str) -> bool:
-        return self._interfaces[name].mode == "live"
-
-    def _holding(self) -> bool:
-        return any(lane.held for lane in self._lanes.values())
+        """Lanes that may claim; none while a record that lost leases has or awaits the process to itself."""
+        return [] if self._alone or self._making_room else self._lanes.running()
 
     def _poll(self, conn: Connection) -> None:
         """See what interfaces there are and which have something due, wake-ups lost or not."""
-        self._interfaces = {summary.slug: summary for summary in summaries(conn)}
-        for name, summary in self._interfaces.items():
-            lane = self._lanes.get(name)
-            if lane is None or (lane.interface.revision != summary.revision and not lane.held):
-                self._open(conn, name)
-        for name in [name for name, lane in self._lanes.items() if name not in self._interfaces and not lane.held]:
-            self._lanes.pop(name).close()
+        self._lanes.fit(conn)
         usable = [lane.interface.slug for lane in self._open_lanes()]
         for name in lanes_with_work(conn, self._stage.name, usable):
             self._lanes[name].hungry = True
@@ -155,77 +140,53 @@ class Work:
     def _special(self, conn: Connection) -> None:
         """Rows forced by hand run in any mode; rows that lost leases run alone, or fail when that is hopeless."""
         self._making_room = False
-        found = special_work(conn, self._stage.name, [name for name in self._lanes if self._usable(name)])
+        usable = [lane.interface.slug for lane in self._lanes if self._lanes.usable(lane.interface.slug)]
+        found = special_work(conn, self._stage.name, usable)
         if not found:
             return
         names = [special.interface for special in found]
         if lost := fail_lost(conn, self._stage.name, names):
             self._log.error("work.worker-lost", count=lost)
         suspects = [special.interface for special in found if special.suspect]
-        if suspects and not self._alone and not self._holding():
-            kind = Kind.SUSPECT if self._live(suspects[0]) else Kind.FORCED_SUSPECT
+        if suspects and not self._alone and self._handover.pause() and not self._lanes.holding():
+            kind = Kind.SUSPECT if self._lanes.live(suspects[0]) else Kind.FORCED_SUSPECT
             self._alone = self._claim(conn, kind, [self._lanes[suspects[0]]], most=1) > 0
         elif suspects and not self._alone:
             self._making_room = True
         if not self._alone and not self._making_room:
-            self._claim(conn, Kind.FORCED, [self._lanes[name] for name in names if not self._live(name)])
-
-    def _open(self, conn: Connection, name: str) -> None:
-        """Open a lane, or open it anew with changed settings."""
-        try:
-            interface = self._w.read(conn, name)
-            if interface is None:
-                return
-            side = interface.sides[self._stage.side]
-            opened = self._stage.open(interface)
-        except (ValueError, KeyError) as error:  # settings that do not fit, a side that is missing
-            revision = self._interfaces[name].revision if name in self._interfaces else 0
-            if self._complained.get(name) != revision:  # the poll comes by each second: once is enough
-                self._complained[name] = revision
-                self._log.error("lane.settings-wrong", interface=name, error=error, what=str(error))
-            return
-        if name in self._lanes:
-            self._lanes.pop(name).close()
-        rated = max(1, int(side.calls_per_second * RATED_SECONDS))
-        slots = INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated)
-        self._lanes[name] = Lane(
-            interface,
-            opened,
-            slots,
-            self._reports,
-            self._bell.ring,
-            inline=self._stage.inline,
-            fatal=self._w.fatal,
-        )
-        self._log.info("lane.opened", interface=name, revision=interface.revision)
+            self._claim(conn, Kind.FORCED, [self._lanes[name] for name in names if not self._lanes.live(name)])
 
     # -- claim -------------------------------------------------------------------------------------------------------
 
     def _claim(self, conn: Connection, kind: Kind, lanes: Sequence[Lane], most: int = 5000) -> int:
         """Claim for these lanes and hand it to them; returns how many."""
-        able = [lane for lane in lanes if lane.free > 0]
+        room = {lane: lane.free - self._handover.withdraw(lane.interface.slug) for lane in lanes}
+        able = [lane for lane in lanes if room[lane] > 0]
         if not able:
             return 0
         floors = [lane.next_floor() if kind is Kind.NORMAL else None for lane in able]
         quotas = [
-            Quota(lane.interface.slug, min(lane.free, most), self._w.timing.hold(lane.opened.lag), floor)
+            Quota(lane.interface.slug, min(room[lane], most), self._w.timing.hold(lane.opened.lag), floor)
             for lane, floor in zip(able, floors, strict=True)
         ]
         asked_at = time.monotonic()
         claims = claim(conn, self._stage.name, quotas, kind, intends=self._stage.intends)
         self._w.failpoint("work.claimed")
-        by_lane: dict[str, list[Claim]] = {}
-        for one in claims:
-            by_lane.setdefault(one.interface, []).append(one)
+        by_lane = _by_interface(claims)
         for lane, quota, floor in zip(able, quotas, floors, strict=True):
             mine = by_lane.get(lane.interface.slug, [])
             if kind is Kind.NORMAL:
                 lane.claimed(mine, quota.slots, scanned_all=floor is None)
+        self._dispatch(conn, by_lane, asked_at)
+        return len(claims)
+
+    def _dispatch(self, conn: Connection, by_lane: Mapping[str, Sequence[Claim]], asked_at: float) -> None:
+        """Give claims to their lanes. asked_at: from when on the lease counts."""
         for name, mine in by_lane.items():
             lane = self._lanes[name]
             if mine[0].revision != lane.interface.revision and not lane.held:
                 # A mapping saved before the claim must be seen by its handler: the claim told us the newest revision.
-                self._open(conn, name)
+                self._lanes.open(conn, name)
                 lane = self._lanes[name]
             elif mine[0].revision != lane.interface.revision:
                 release(conn, mine)  # the lane is opened anew as soon as it holds nothing
@@ -234,11 +195,29 @@ class Work:
             running = sum(not one.test for one in mine)
             self._metrics.transitions.labels(self._stage.flow, name, self._stage.name, str(State.RUNNING)).inc(running)
             lane.dispatch(mine, asked_at + self._w.timing.lease)
-        return len(claims)
+
+    # -- what intake hands over --------------------------------------------------------------------------------------
+
+    def _offer(self) -> None:
+        """Lanes that have claimed all there was take what comes in at once, as much as they have room for."""
+        self._handover.offer(
+            {
+                lane.interface.slug: Room(lane.free, self._w.timing.hold(lane.opened.lag))
+                for lane in self._open_lanes()
+                if not lane.hungry
+            }
+        )
+
+    def _take_over(self, conn: Connection) -> None:
+        """Dispatch what intake has stored and claimed; a lane that was closed meanwhile cannot have it."""
+        for claims, asked_at in self._handover.collect():
+            if closed := [claim for claim in claims if claim.interface not in self._lanes]:
+                release(conn, closed)
+            self._dispatch(conn, _by_interface([c for c in claims if c.interface in self._lanes]), asked_at)
 
     def _renew(self, conn: Connection) -> None:
         """Keep the leases of what is in hand; what is no longer ours gets no more time for a call."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             if not lane.held:
                 continue
             asked_at = time.monotonic()
@@ -284,7 +263,7 @@ class Work:
     def _read_back(self, conn: Connection) -> None:
         """Calls were made for records that had been taken over meanwhile: somebody must look what came of them."""
         if self._to_read_back:
-            lag = max(lane.opened.lag for lane in self._lanes.values())
+            lag = max(lane.opened.lag for lane in self._lanes)
             found = mark_for_reading_back(conn, self._to_read_back, lag)
             self._to_read_back = []
             self._log.warning("work.read-back", count=found)
@@ -301,20 +280,28 @@ class Work:
                 lane.failures = 0
                 if open_breaker(conn, lane.interface.slug, self._stage.side, str(settlement.code)):
                     self._log.warning("breaker.opened", interface=lane.interface.slug, code=settlement.code)
-                self._interfaces = {summary.slug: summary for summary in summaries(conn)}
+                self._lanes.look(conn)
 
     # -- stop --------------------------------------------------------------------------------------------------------
 
     def _drain(self, conn: Connection) -> None:
         """Calls under way may end; what has not begun is given back. Nobody waits longer than a call's deadline."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.stop()
         end = time.monotonic() + self._w.timing.call + DRAIN_SECONDS
-        while any(lane.held for lane in self._lanes.values()) and time.monotonic() < end:
+        while (not self._handover.close() or self._lanes.holding()) and time.monotonic() < end:
             self._w.beat()
             self._bell.wait(0.2)
+            self._take_over(conn)
             self._settle(conn)
             if time.monotonic() >= self._renew_at:
                 self._renew_at = time.monotonic() + self._w.timing.renew
                 self._renew(conn)
         self._log.info("work.stopped", stage=self._stage.name)
+
+
+def _by_interface(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    found: dict[str, list[Claim]] = {}
+    for one in claims:
+        found.setdefault(one.interface, []).append(one)
+    return found

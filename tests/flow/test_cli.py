@@ -11,7 +11,8 @@ import pytest
 from services.cli.__main__ import main
 from shared.broker.open import open_consumer
 from shared.db.connect import Connection, connect
-from shared.runtime.intake import Arrival, Intake
+from shared.runtime.intake import Intake
+from shared.runtime.prepare import Arrival
 from tests.support.stored import order_event, store_interface, store_record
 from tests.support.waiting import until
 

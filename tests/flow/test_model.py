@@ -102,7 +102,7 @@ def the_same_again_does_not_count_as_newer(patch: pytest.MonkeyPatch) -> None:
 
 
 def events_are_known_by_id_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("shared.runtime.intake.event_hash", lambda _, event_id: event_hash("", event_id))
+    patch.setattr("shared.runtime.prepare.event_hash", lambda _, event_id: event_hash("", event_id))
 
 
 def a_release_counts_as_a_lost_lease(patch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from shared.records.actions import retry
 from shared.records.change import Outcome
 from shared.records.settle import settle
 from shared.records.states import State
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 from tests.support.spine import (
     SLUG,
     assert_sound,
@@ -266,8 +267,10 @@ def test_two_intakes_of_the_same_refused_bodies_keep_each_once(conn: Connection,
 def test_a_connection_that_ends_in_the_middle_stores_nothing_and_the_repetition_all(
     conn: Connection, database_url: str
 ) -> None:
-    bodies = [event(f"N{n}") for n in range(20)]
-    arrivals = [Arrival(body, "order-imported", "tests", "order-imported") for body in bodies]
+    take_in(conn, *(event(f"N{n}", time=at(0)) for n in range(20)))
+    newer = [event(f"N{n}", time=at(1), total="1.00") for n in range(20)]
+    new = [event(f"M{n}") for n in range(20)]
+    arrivals = [Arrival(body, "order-imported", "tests", "order-imported") for body in [*new, *newer]]
 
     def cut(name: str) -> None:
         if name == "intake.stored":
@@ -278,8 +281,11 @@ def test_a_connection_that_ends_in_the_middle_stores_nothing_and_the_repetition_
 
     with connect(database_url, "doomed") as doomed, pytest.raises(psycopg.OperationalError):
         Intake(cut).take_in(doomed, arrivals)
-    assert states(conn) == {}
-    assert outcomes(take_in(conn, *bodies)) == ["applied"] * 20
+    assert conn.execute("SELECT count(*), max(payload_no) FROM records").fetchone() == (40, 1), (
+        "the new ones are stored"
+    )
+    assert_sound(conn)
+    assert outcomes(take_in(conn, *new, *newer)) == ["duplicate"] * 20 + ["applied"] * 20
     assert_sound(conn)
 
 

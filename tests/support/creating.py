@@ -92,7 +92,7 @@ class Creating:
 
     def runs(self) -> bool:
         """Whether the worker claims for the interface."""
-        summary = self._work._interfaces.get(SLUG)
+        summary = self._work._lanes._interfaces.get(SLUG)
         return summary is not None and summary.mode == "live"
 
     def start(self) -> None:

@@ -16,7 +16,8 @@ from shared.records.books import accounting
 from shared.records.claim import Claim, Kind, Quota, claim
 from shared.records.settle import Settlement
 from shared.records.states import State
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 from tests.support.system import order_event
 
 SLUG = "otto-de"

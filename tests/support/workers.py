@@ -17,9 +17,10 @@ from shared.records import claim as claiming
 from shared.records import settle as settling
 from shared.records.claim import Claim, Kind, Quota
 from shared.records.settle import Settlement
-from shared.runtime.intake import Arrival, Intake
+from shared.runtime.intake import Intake
 from shared.runtime.judge import judge
 from shared.runtime.outcome import Done, Outcome
+from shared.runtime.prepare import Arrival
 from tests.support.drawn import BEGAN, HOLD, LAG, NUMBERS, blocking, events, outcomes, sent, shorter, which
 from tests.support.model import Held, Input, Model, Order, Raise
 from tests.support.spine import SLUG, STAGE, nothing, store_lane

@@ -12,6 +12,7 @@ from shared.metrics import Metrics
 from shared.records.interfaces import Interface, read
 from shared.records.states import State
 from shared.runtime.bell import Bell
+from shared.runtime.handover import Handover
 from shared.runtime.outcome import Done, Outcome
 from shared.runtime.stage import Each, Held, Say
 from shared.runtime.timing import Timing
@@ -117,8 +118,10 @@ class Gate:
 class Working:
     """A work loop on a thread."""
 
-    def __init__(self, url: str, stage: TestStage, timing: Timing) -> None:
-        self.bell, self.stop, self.died = Bell(), threading.Event(), list[BaseException]()
+    def __init__(
+        self, url: str, stage: TestStage, timing: Timing, bell: Bell | None = None, handover: Handover | None = None
+    ) -> None:
+        self.bell, self.stop, self.died = bell or Bell(), threading.Event(), list[BaseException]()
         seal = Seal("a-secret-key-of-the-tests")
         wiring = Wiring(
             connect=lambda: connect(url, "work"),
@@ -130,7 +133,7 @@ class Working:
             timing=timing,
         )
         self.metrics = Metrics("tests", "0")
-        self._work = Work(stage, self.bell, self.metrics, wiring)
+        self._work = Work(stage, self.bell, self.metrics, wiring, handover)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -144,7 +147,17 @@ class Working:
         return self._work._poll_at
 
     def stopping(self) -> bool:
-        return all(lane.stopping for lane in self._work._lanes.values())
+        return all(lane.stopping for lane in self._work._lanes)
+
+    def until_offered(self, handover: Handover, name: str) -> None:
+        """Wait until the lane says it has room."""
+
+        def offered() -> bool:
+            promise = handover.promise([name])
+            handover.keep(promise, [])
+            return promise.seconds != [None]
+
+        until(offered, f"{name} takes records over", 10)
 
     def end(self) -> None:
         self.stop.set()
@@ -155,8 +168,14 @@ class Working:
 
 
 @contextmanager
-def working(url: str, stage: TestStage, timing: Timing | None = None) -> Iterator[Working]:
-    found = Working(url, stage, timing or Timing())
+def working(
+    url: str,
+    stage: TestStage,
+    timing: Timing | None = None,
+    bell: Bell | None = None,
+    handover: Handover | None = None,
+) -> Iterator[Working]:
+    found = Working(url, stage, timing or Timing(), bell, handover)
     try:
         yield found
     finally:

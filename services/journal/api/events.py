@@ -19,7 +19,8 @@ from shared.metrics import Metrics
 from shared.people.actor import Actor
 from shared.records.change import Outcome
 from shared.records.fate import fate
-from shared.runtime.intake import Arrival, Intake, Taken
+from shared.runtime.intake import Intake, Taken
+from shared.runtime.prepare import Arrival
 
 SINGLE_TYPES = ("application/cloudevents+json", "application/json")
 UNREADABLE = frozenset({"not-json", "not-utf8", "too-deep"})

@@ -1,0 +1,102 @@
+"""The lanes of one stage in this process, by interface: opened with its settings, and anew when these change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from shared.db.connect import Connection
+from shared.records.interfaces import Interface, Summary, summaries
+from shared.runtime.lane import Lane
+from shared.runtime.stage import Stage
+
+INLINE_SLOTS = 500
+RATED_SECONDS = 4.0  # worth of calls in hand at once: more would only wait for the rate limit
+
+
+class Lanes:
+    """Belongs to the work loop."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        read: Callable[[Connection, str], Interface | None],
+        make: Callable[..., Lane],
+        log: Any,
+    ) -> None:
+        """read: an interface with its settings; make: a lane, given (interface, opened, slots)."""
+        self._stage = stage
+        self._read = read
+        self._make = make
+        self._log = log
+        self._lanes: dict[str, Lane] = {}
+        self._interfaces: dict[str, Summary] = {}
+        self._complained: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def __getitem__(self, name: str) -> Lane:
+        return self._lanes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lanes
+
+    def look(self, conn: Connection) -> None:
+        """See what interfaces there are now, in which mode, and what their breakers say."""
+        self._interfaces = {summary.slug: summary for summary in summaries(conn)}
+
+    def fit(self, conn: Connection) -> None:
+        """Open, reopen and close lanes as the interfaces want it; one that holds records is left for later."""
+        self.look(conn)
+        for name, summary in self._interfaces.items():
+            lane = self._lanes.get(name)
+            if lane is None or (lane.interface.revision != summary.revision and not lane.held):
+                self.open(conn, name)
+        for name in [name for name, lane in self._lanes.items() if name not in self._interfaces and not lane.held]:
+            self._lanes.pop(name).close()
+
+    def open(self, conn: Connection, name: str) -> None:
+        """Open a lane, or open it anew with changed settings."""
+        try:
+            interface = self._read(conn, name)
+            if interface is None:
+                return
+            side = interface.sides[self._stage.side]
+            opened = self._stage.open(interface)
+        except (ValueError, KeyError) as error:  # settings that do not fit, a side that is missing
+            revision = self._interfaces[name].revision if name in self._interfaces else 0
+            if self._complained.get(name) != revision:  # the poll comes by each second: once is enough
+                self._complained[name] = revision
+                self._log.error("lane.settings-wrong", interface=name, error=error, what=str(error))
+            return
+        if name in self._lanes:
+            self._lanes.pop(name).close()
+        rated = max(1, int(side.calls_per_second * RATED_SECONDS))
+        slots = INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated)
+        self._lanes[name] = self._make(interface, opened, slots)
+        self._log.info("lane.opened", interface=name, revision=interface.revision)
+
+    def usable(self, name: str) -> bool:
+        """The remote system is thought to be there, and the lane is not waiting to be opened with newer settings."""
+        summary, lane = self._interfaces.get(name), self._lanes[name]
+        if summary is None or (lane.held and lane.interface.revision != summary.revision):
+            return False
+        return summary.breakers.get(self._stage.side, "closed") == "closed"
+
+    def live(self, name: str) -> bool:
+        """Whether the interface runs by itself."""
+        return name in self._interfaces and self._interfaces[name].mode == "live"
+
+    def running(self) -> list[Lane]:
+        """Lanes of live interfaces that may claim."""
+        return [lane for name, lane in self._lanes.items() if self.usable(name) and self.live(name)]
+
+    def holding(self) -> bool:
+        """Whether any of them holds a record."""
+        return any(lane.held for lane in self._lanes.values())
+
+    def close(self) -> None:
+        """Close them all, after the last report."""
+        for lane in self._lanes.values():
+            lane.close()

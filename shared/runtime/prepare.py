@@ -1,0 +1,155 @@
+"""From an input as it came to what can be stored: as a record's newest copy, or as a rejection. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg.types.json import Jsonb
+
+from shared.errors.problem import Problem
+from shared.events.envelope import Event
+from shared.records.hashes import body_hash, event_hash
+from shared.records.receive import Incoming
+from shared.records.rejections import Refusal
+from shared.runtime.decode import Refused, decode
+from shared.runtime.flows import FLOWS
+
+UNKNOWN_INTERFACE = "?"
+
+
+class Arrival(NamedTuple):
+    """Input as it came. queue: where from (`http` for the API); origin: for people; event: the slug the queue is for.
+
+    alone: store it in a transaction of its own; forced: a person wants it to run even where the interface does not.
+    extra: problems that the way it came brings along (nobody reads that routing key).
+    """
+
+    body: bytes
+    queue: str
+    origin: str
+    event: str | None = None
+    routing_key: str | None = None
+    content_type: str | None = None
+    alone: bool = False
+    forced: bool = False
+    extra: tuple[Problem, ...] = ()
+
+
+class Ready(NamedTuple):
+    """An input that is fit to be stored: in a batch or, with refusal set, as a rejection. event: as it was read."""
+
+    arrival: Arrival
+    incoming: Incoming | None
+    refusal: Refusal | None
+    age: float | None = None
+    event: Event[Any] | None = None
+
+
+def prepare(arrival: Arrival, now: datetime, modes: Mapping[str, str]) -> Ready:
+    """Check one input against its contract and against what is there. modes: of every interface."""
+    decoded = decode(arrival.body, arrival.event, now)
+    if isinstance(decoded, Refused):
+        return Ready(arrival, None, _refusal(arrival, decoded, modes))
+    problems = [*arrival.extra, *_circumstances(arrival, decoded, modes)]
+    if problems:
+        refused = Refused(
+            tuple(problems), decoded.source, decoded.id, decoded.type, getattr(decoded.data, "interface", None)
+        )
+        return Ready(arrival, None, _refusal(arrival, refused, modes))
+    target = FLOWS[decoded.type](decoded)
+    canonical = decoded.data.__pydantic_serializer__.to_json(decoded.data, exclude_none=True)
+    mode = modes[target.interface]
+    incoming = Incoming(
+        hash=event_hash(decoded.source, decoded.id),
+        source=decoded.source,
+        event_id=decoded.id,
+        event=decoded.type.rpartition(".")[0],
+        interface=target.interface,
+        flow=target.flow,
+        stage=target.stage,
+        key=target.key,
+        changed_at=target.changed_at,
+        version=target.version,
+        data_hash=body_hash(canonical),
+        body=arrival.body,
+        traceparent=decoded.traceparent,
+        marketplace_id=target.marketplace_id,
+        ordered_at=target.ordered_at,
+        ship_by=target.ship_by,
+        after=target.after,
+        code=target.code,
+        reason=Jsonb([Problem(target.code).as_json()]) if target.code else None,
+        forced=arrival.forced and mode != "live",
+        test=mode == "test",
+    )
+    return Ready(arrival, incoming, None, (now - decoded.time).total_seconds(), decoded)
+
+
+def _circumstances(arrival: Arrival, event: Event[Any], modes: Mapping[str, str]) -> list[Problem]:
+    """What the contract cannot know: who is there, and what the routing key says."""
+    problems: list[Problem] = []
+    interface = getattr(event.data, "interface", None)
+    if event.type not in FLOWS:
+        problems.append(Problem("no-consumer", "type", {"type": event.type}))
+    if interface is not None and interface not in modes:
+        problems.append(Problem("interface-unknown", "data.interface", {"interface": interface}))
+    key = arrival.routing_key
+    if key and key != arrival.event and interface is not None and key != f"{event.type}.{interface}":
+        problems.append(
+            Problem("interface-contradiction", "data.interface", {"routing_key": key, "interface": interface})
+        )
+    return problems
+
+
+def _refusal(arrival: Arrival, refused: Refused, modes: Mapping[str, str]) -> Refusal:
+    slug = (refused.type or "").rpartition(".")[0]
+    known = refused.interface in modes
+    problems = (*(p for p in arrival.extra if p not in refused.problems), *refused.problems)
+    return Refusal(
+        queue=arrival.queue,
+        origin=arrival.origin,
+        event=arrival.event or (slug if f"{slug}.v1" in FLOWS else "unknown"),
+        interface=refused.interface if known and refused.interface else UNKNOWN_INTERFACE,
+        source=refused.source,
+        event_id=refused.event_id,
+        raw=arrival.body,
+        content_type=arrival.content_type,
+        routing_key=arrival.routing_key,
+        problems=problems,
+    )
+
+
+def at_once(incoming: Incoming, stage: str) -> str | None:
+    """The interface of a record that a worker of the stage may have as soon as it is stored."""
+    waits = incoming.stage != stage or incoming.after or incoming.forced or incoming.test
+    return None if waits else incoming.interface
+
+
+def names_unknown_interface(one: Ready) -> bool:
+    """Whether it was refused for an interface that may have been added a moment ago."""
+    return one.refusal is not None and any(p.code == "interface-unknown" for p in one.refusal.problems)
+
+
+def as_refusal(one: Ready, problem: Problem) -> Ready:
+    """Turn an input that looked well into a rejection."""
+    if one.incoming is None:
+        assert one.refusal is not None
+        return one._replace(refusal=replace(one.refusal, problems=(problem,), source=None, event_id=None))
+    return one._replace(
+        incoming=None,
+        refusal=Refusal(
+            queue=one.arrival.queue,
+            origin=one.arrival.origin,
+            event=one.incoming.event,
+            interface=one.incoming.interface,
+            source=one.incoming.source,
+            event_id=one.incoming.event_id,
+            raw=one.arrival.body,
+            content_type=one.arrival.content_type,
+            routing_key=one.arrival.routing_key,
+            problems=(problem,),
+        ),
+    )

@@ -1,0 +1,46 @@
+"""Parts a batch into rounds that one statement each can store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.records.hashes import body_hash
+from shared.runtime.prepare import Ready
+
+Round = list[tuple[int, Ready]]
+"""Inputs with their places in the batch."""
+
+
+def rounds_of(ready: Sequence[Ready]) -> list[Round]:
+    """Rounds in which each event and each record occurs once, sorted by key so that no two intakes lock in a ring.
+
+    A key's events keep their order over the rounds. What must go alone goes last.
+    """
+    rounds: list[Round] = []
+    alone: list[Round] = []
+    used: list[set[object]] = []
+    for number, one in enumerate(ready):
+        if one.arrival.alone:
+            alone.append([(number, one)])
+            continue
+        names: set[object] = set()
+        if one.incoming is not None:
+            names = {one.incoming.hash, (one.incoming.interface, one.incoming.flow, one.incoming.key)}
+        elif one.refusal is not None:
+            names = {body_hash(one.refusal.raw)}
+        first = next((n for n in range(len(used), 0, -1) if names & used[n - 1]), 0)
+        if first == len(rounds):
+            rounds.append([])
+            used.append(set())
+        rounds[first].append((number, one))
+        used[first] |= names
+    for group in rounds:
+        group.sort(key=lambda item: _place(item[1]))
+    return [*rounds, *alone]
+
+
+def _place(one: Ready) -> tuple[str, str]:
+    """Where it stands in its round; refusals, too, keep to one order."""
+    if one.incoming is not None:
+        return one.incoming.interface, one.incoming.key
+    return "", str(body_hash(one.arrival.body))
