@@ -162,17 +162,18 @@ class Scene:
 
     def end(self, name: str) -> None:
         """Stop it as an operator would, and wait."""
+        files = _files(self.process(name).pid)
         self.process(name).send_signal(signal.SIGTERM)
         try:
             self.process(name).wait(60)
         except subprocess.TimeoutExpired:
             self.process(name).kill()
             self.process(name).wait(10)
-        self._bury(name)
+        self._bury(name, files)
 
-    def _bury(self, name: str) -> None:
+    def _bury(self, name: str, files: int = 0) -> None:
         process = self.system.processes.pop(name)
-        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name))))
+        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files))
 
     def _complaints(self, name: str) -> Iterable[str]:
         """Errors in the log that no fault explains, and whatever is no line of the log at all."""
@@ -231,3 +232,11 @@ class Scene:
 def stopped(pid: int) -> bool:
     """Whether the process is in state T."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _files(pid: int) -> int:
+    """How many files and connections a process has open; 0 when it is gone."""
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except FileNotFoundError:
+        return 0
