@@ -48,6 +48,7 @@ class Ground:
             self._postgres = Postgres(self.folder / "postgres", options=options)
             self._postgres.start()
             self._stack.callback(self._postgres.stop)
+        self._postgres.start()  # a case that failed may have left it dead
         return self._postgres
 
     @property
@@ -64,6 +65,7 @@ class Ground:
                         raise
             self._rabbit = rabbit
             self._stack.callback(rabbit.stop)
+        self._rabbit.start()
         return self._rabbit
 
     def system(self, broker: str) -> System:
