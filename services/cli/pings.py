@@ -21,6 +21,9 @@ class _NoContext:
     def before_call(self, operation: str) -> None:
         """Nothing is waited for."""
 
+    def before_send(self) -> None:
+        """Nothing is kept back."""
+
     def after_call(self, operation: str, code: str, seconds: float) -> None:
         """Nothing is counted."""
 

@@ -168,6 +168,10 @@ class CallContext(Protocol):
         """Take one call from the shared rate limit; waits, at most until the deadline, then RATE_LIMITED."""
         ...
 
+    def before_send(self) -> None:
+        """Asked right before bytes of a call go out, on its thread; raises to keep them back."""
+        ...
+
     def after_call(self, operation: str, code: str, seconds: float) -> None:
         """Report a finished call for the metrics; `code` is 2xx, 4xx, 429, 5xx, timeout or error."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,19 +17,20 @@ import httpcore2
 
 
 class CallClock(threading.local):
-    """Of the calling thread: when its call must be over, and whether it had to open a connection."""
+    """Of the calling thread: when its call must be over, who may keep it back, whether it had to open a connection."""
 
     ends: float | None = None
+    before_send: Callable[[], None] | None = None
     connected: bool = False
 
     @contextmanager
-    def running(self, ends: float) -> Iterator[None]:
-        """Hold the deadline `ends` (monotonic seconds) for the calls made inside."""
-        self.ends, self.connected = ends, False
+    def running(self, ends: float, before_send: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the deadline `ends` (monotonic seconds) for the calls made inside; `before_send` may keep bytes back."""
+        self.ends, self.before_send, self.connected = ends, before_send, False
         try:
             yield
         finally:
-            self.ends = None
+            self.ends = self.before_send = None
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """Seconds an operation may take; raises `error` when none are left."""
@@ -79,7 +80,10 @@ class DeadlineStream(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, self._clock.left(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._clock.left(timeout, httpcore2.WriteTimeout))
+        left = self._clock.left(timeout, httpcore2.WriteTimeout)
+        if self._clock.before_send is not None:
+            self._clock.before_send()  # nothing of ours lies between this and the socket
+        self._stream.write(buffer, left)
 
     def close(self) -> None:
         self._stream.close()

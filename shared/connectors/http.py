@@ -205,7 +205,7 @@ class Http:
         """Send and read; a GET that met a dead kept connection is sent once more."""
         for attempt in (1, 2):
             try:
-                with self._clock.running(ends):
+                with self._clock.running(ends, self._context.before_send):
                     response = self._client.send(request, stream=True)
                     try:
                         body = _read(operation, response)

@@ -35,8 +35,12 @@ class Calls:
             self._guards.guard = None
 
     def before_call(self, operation: str) -> None:  # noqa: ARG002  # the contract's signature
-        """Take a call from the rate limit, then ask this thread's guard."""
+        """Take a call from the rate limit, then ask this thread's guard: nobody needs to connect in vain."""
         self._allowance.take()
+        self.before_send()
+
+    def before_send(self) -> None:
+        """Ask this thread's guard."""
         guard: Guard | None = getattr(self._guards, "guard", None)
         if guard is not None:
             guard()

@@ -86,12 +86,16 @@ class Lane:
         return self.floor
 
     def claimed(self, claims: Sequence[Claim], wanted: int, scanned_all: bool) -> None:
-        """Note how far the claim got. What a floor hides is found by the next full scan, ten seconds later."""
+        """Note how far the claim got. What a floor hides is found by the next full scan, ten seconds later.
+
+        A full scan brings the floor down to what it found: there may be more of it than there was room for. A batch of
+        the intake that was long in committing (a process or a server stood still) is due since it began.
+        """
         if scanned_all:
             self.scanned_at = time.monotonic()
         if claims:
             oldest = min(claim.due_at for claim in claims) - FLOOR_SLACK
-            self.floor = oldest if self.floor is None else max(self.floor, oldest)
+            self.floor = oldest if scanned_all or self.floor is None else max(self.floor, oldest)
         self.hungry = len(claims) >= wanted
 
     def dispatch(self, claims: Sequence[Claim], lease_end: float) -> None:

@@ -26,6 +26,9 @@ class Context:
     def before_call(self, operation: str) -> None:
         """No limit."""
 
+    def before_send(self) -> None:
+        """Nothing is kept back."""
+
     def after_call(self, operation: str, code: str, seconds: float) -> None:
         with self._lock:
             self.calls.append((operation, code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 import time
@@ -201,6 +202,21 @@ def test_waiting_too_long_for_its_turn_sends_nothing() -> None:
             http.request_json("try", "POST", "/", json={})
         assert caught.value.reason is Reason.RATE_LIMITED
     assert not sent
+
+
+def test_a_guard_is_asked_after_connecting_and_keeps_everything_back() -> None:
+    class LeaseOver(Exception):
+        pass
+
+    class Over(Context):
+        def before_send(self) -> None:
+            raise LeaseOver
+
+    got: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    with server(lambda connection, _: got.put(connection.recv(1000))) as url, Http.open(url, Over(), 2.0) as http:
+        with pytest.raises(LeaseOver):
+            http.request_json("try", "POST", "/", json={})
+        assert got.get(timeout=5) == b"", "it was connected, and then nothing was sent"
 
 
 def test_calls_are_reported_by_bounded_codes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import signal
 import sys
 import time
 from pathlib import Path
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--report", action="store_true", help="print the totals of the ledger and end")
     parser.add_argument("--write", type=Path, metavar="FILE", help="with --report: replace the table in this document")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the workers are ended, too
     results = Results(given.ledger)
     if given.report:
         return report(results, given.write)

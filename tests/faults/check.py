@@ -27,6 +27,9 @@ T = TypeVar("T")
 K = TypeVar("K")
 FINAL = {"done", "warning", "failed", "skipped"}
 WINDOW = "double-order"
+MOST_FILES = 120
+"""Connections and files of an importer; some 25 are usual, and each fault may leave a few to be closed later."""
+
 STALE_SECONDS = 15.0
 """A copy may be this much older than the newest when its order is made: claimed, renewed, waited for the call."""
 
@@ -225,6 +228,8 @@ def alone(case: Case, _: Verdict) -> Iterator[str]:
     for ended in case.evidence.ended:
         if ended.code not in ended.wanted:
             yield f"{ended.name} ended with {ended.code}, not with {ended.wanted}"
+        if ended.files > MOST_FILES:
+            yield f"{ended.name} had {ended.files} files open at its end"
         yield from (f"{ended.name} said: {line}" for line in ended.said)
 
 

@@ -87,12 +87,16 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended; wanted: what was to be expected of it; said: complaints in its log that nobody planned."""
+    """How a process ended; wanted: what was to be expected of it; said: complaints in its log that nobody planned.
+
+    files: how many it had open when it was told to stop; 0 where it died.
+    """
 
     name: str
     code: int | None
     wanted: tuple[int, ...]
     said: tuple[str, ...] = ()
+    files: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 
 from services.cli.local.postgres import Postgres
-from services.cli.local.rabbitmq import RabbitMQ
+from services.cli.local.rabbitmq import RabbitMQ, RabbitMQDidNotStart
 from tests.faults.gate import Gate
 from tests.support.sandbox import sandbox
 from tests.support.servers import database, programs
@@ -25,6 +25,7 @@ from tests.support.system import System, running
 WEAR = 12
 """Cases after which a system is replaced: what it holds makes each look at it slower."""
 
+STARTS = 3
 HIDDEN_SECONDS = 4
 WATCHED = ("order-imported", "order-imported.dead", "connect.unrouted")
 
@@ -47,15 +48,24 @@ class Ground:
             self._postgres = Postgres(self.folder / "postgres", options=options)
             self._postgres.start()
             self._stack.callback(self._postgres.stop)
+        self._postgres.start()  # a case that failed may have left it dead
         return self._postgres
 
     @property
     def rabbit(self) -> RabbitMQ:
         """The worker's own node."""
         if self._rabbit is None:
-            self._rabbit = RabbitMQ(self.folder / "rabbitmq", programs=programs())
-            self._rabbit.start()
-            self._stack.callback(self._rabbit.stop)
+            for turn in range(STARTS):
+                rabbit = RabbitMQ(self.folder / f"rabbitmq-{turn}", programs=programs())
+                try:
+                    rabbit.start()
+                    break
+                except RabbitMQDidNotStart:  # somebody else may have taken the port that was free a moment ago
+                    if turn + 1 == STARTS:
+                        raise
+            self._rabbit = rabbit
+            self._stack.callback(rabbit.stop)
+        self._rabbit.start()
         return self._rabbit
 
     def system(self, broker: str) -> System:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.faults.case import EVENTS, Case
@@ -22,10 +22,33 @@ NEMESES: Mapping[str, Callable[[Scene], None]] = {
 }  # fmt: skip
 
 
+LIMITS: Mapping[str, float] = {
+    "database/restart": 5.0, "database/kill": 5.0, "broker/restart": 30.0, "broker/kill": 30.0, "broker/cut": 30.0,
+    "broker/freeze, noticed": 30.0, "broker/freeze, after the thaw": 30.0,
+}  # fmt: skip
+"""Seconds within which events flow again; the importer runs through all of these."""
+
+
+def late(recoveries: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """What took longer than it may."""
+    for name, limit in LIMITS.items():
+        if (worst := max(recoveries.get(name, (0.0,)))) > limit:
+            yield f"{name}: {worst} s, at most {limit} s are allowed"
+
+
 def run(
-    ground: Ground, case: Case, *, module: Sequence[str] = (), size: int = EVENTS, patience: float = QUIET_SECONDS
+    ground: Ground,
+    case: Case,
+    *,
+    module: Sequence[str] = (),
+    size: int = EVENTS,
+    patience: float = QUIET_SECONDS,
+    timed: bool = False,
 ) -> dict[str, Any]:
-    """One line of the results: what was done, what was found. A harness that fails is an `error`, never a pass."""
+    """One line of the results: what was done, what was found. A harness that fails is an `error`, never a pass.
+
+    timed: hold the LIMITS, too; not beside other tests, where they would say how busy the machine is.
+    """
     begun = time.monotonic()
     result: dict[str, Any] = {"case": case.id, "seed": case.seed, "verdict": "error", "violations": [], "events": 0}
     scene: Scene | None = None
@@ -36,6 +59,8 @@ def run(
         evidence = scene.close()
         expected = Expected(tuple(scene.driver.ledger.values()), tuple(scene.placed), scene.window)
         verdict = check(expected, evidence)
+        if timed:
+            verdict.violations += [("recovery", sentence) for sentence in late(scene.recoveries)]
         result |= {
             "verdict": "passed" if verdict.passed else "failed",
             "violations": [f"{name}: {sentence}" for name, sentence in verdict.violations[:50]],

@@ -91,6 +91,10 @@ class Scene:
             return 0
         return int(row[0]) if row else 0
 
+    def all_stored(self, events: Sequence[Drawn]) -> bool:
+        """Whether each of these has a fate by now."""
+        return self.stored(events) >= len({_name(event) for event in events})
+
     def flows(
         self, name: str, since: float, events: Sequence[Drawn], *, through: str = "", seconds: float = 60.0
     ) -> None:
@@ -152,6 +156,11 @@ class Scene:
         until(lambda: stopped(pid), f"{name} stops at its fault", seconds)
         return time.monotonic()
 
+    def struck(self, name: str) -> bool:
+        """Whether its fault has ended it, or made it stand still."""
+        process = self.process(name)
+        return process.poll() is not None or stopped(process.pid)
+
     def until_started(self, name: str) -> None:
         """Wait until it consumes."""
         until(lambda: self.says(name, "intake.consuming"), f"{name} consumes", 30)
@@ -162,17 +171,18 @@ class Scene:
 
     def end(self, name: str) -> None:
         """Stop it as an operator would, and wait."""
+        files = _files(self.process(name).pid)
         self.process(name).send_signal(signal.SIGTERM)
         try:
             self.process(name).wait(60)
         except subprocess.TimeoutExpired:
             self.process(name).kill()
             self.process(name).wait(10)
-        self._bury(name)
+        self._bury(name, files)
 
-    def _bury(self, name: str) -> None:
+    def _bury(self, name: str, files: int = 0) -> None:
         process = self.system.processes.pop(name)
-        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name))))
+        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files))
 
     def _complaints(self, name: str) -> Iterable[str]:
         """Errors in the log that no fault explains, and whatever is no line of the log at all."""
@@ -195,11 +205,10 @@ class Scene:
     def quiesce(self, each: Callable[[], None] = lambda: None) -> None:
         """Wait until every confirmed event has a fate and nothing is on its way; what never ends is for the checker."""
         confirmed = [sent.event for sent in self.driver.ledger.values() if sent.confirmed]
-        wanted = len({(e.source, e.id) if e.kind != "poison" else body_hash(e.body) for e in confirmed})
 
         def quiet() -> bool:
             each()
-            if self.stored(confirmed) < wanted:
+            if not self.all_stored(confirmed):
                 return False
             rows = self.system.query(
                 "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL),"
@@ -231,3 +240,16 @@ class Scene:
 def stopped(pid: int) -> bool:
     """Whether the process is in state T."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _name(event: Drawn) -> object:
+    """What tells it from others: poison has no id that can be relied on."""
+    return body_hash(event.body) if event.kind == "poison" else (event.source, event.id)
+
+
+def _files(pid: int) -> int:
+    """How many files and connections a process has open; 0 when it is gone."""
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except FileNotFoundError:
+        return 0

@@ -19,7 +19,7 @@ def main(folder: str, events: str) -> None:
     ground = Ground(Path(folder))
     try:
         for line in sys.stdin:
-            sys.stdout.write(json.dumps(run(ground, parse(line.strip()), size=int(events))) + "\n")
+            sys.stdout.write(json.dumps(run(ground, parse(line.strip()), size=int(events), timed=True)) + "\n")
             sys.stdout.flush()
     finally:
         ground.close()

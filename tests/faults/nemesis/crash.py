@@ -56,11 +56,12 @@ def stop(scene: Scene, point: str, action: str) -> None:
     lone = scene.case.seed % 2 == 0 and point.startswith("work.")
     scene.window = 0 if lone else 9
     _ask(scene, point)
-    victim = scene.start(f"{point}:{action}@{1 if lone else _passes(scene, point)}")
+    passes = 1 if lone else _passes(scene, point)
+    victim = scene.start(f"{point}:{action}@{passes}")
     if lone:
         scene.driver.publish(_one_order(scene))
     else:
-        _publish(scene, victim, point, scene.take(40), 1 if point in BATCHES else 2)
+        _publish(scene, victim, point, scene.take(40), passes)
     froze = scene.until_stopped(victim)
     scene.fault(f"crash/{point}/stop")
     if point.startswith("fetch."):
@@ -96,7 +97,7 @@ def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], pas
         part = events[n::parts]
         scene.driver.publish(part)
         if n + 1 < parts:
-            until(lambda: scene.stored(part) or scene.process(victim).poll() is not None, "a batch is taken in", 30)  # noqa: B023
+            until(lambda: scene.struck(victim) or scene.all_stored(part), "a batch is taken in", 30)  # noqa: B023
 
 
 def _due(scene: Scene) -> int:
