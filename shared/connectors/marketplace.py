@@ -89,6 +89,7 @@ class ShipmentDraft:
 
     carrier:    the marketplace's word, as `find_shipments` takes it too; units: the ids it ships, in the order's order
     spare_used: the return key of the pool is in it and must not be given to another shipment
+    remarks:    make the record a `warning` once it is sent: the shipment holds more than the order has open
     """
 
     carrier: str
@@ -96,6 +97,7 @@ class ShipmentDraft:
     units: tuple[str, ...]
     document: dict[str, Any]
     spare_used: bool = False
+    remarks: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class StatusSink(Protocol):
     def cancel_units(self, order: Order, lines: Sequence[ShipmentLine] = ()) -> Cancellation:
         """Cancel what of the order, or of these lines of it, still can be; everything in one answer.
 
-        Idempotent: what is cancelled already counts as such. Makes a read and at most one call that changes something;
+        Idempotent: what is cancelled already counts first. Makes reads and at most one call that changes something;
         after `outcome_unknown` simply ask again. CONFLICT: the marketplace refused units that it shows as open.
         NOT_FOUND: it does not know the order.
         """
