@@ -54,13 +54,15 @@ class Sellable:
 class OrderChange:
     """An order as the ERP shows it now: the data of `order-changed.v1`.
 
-    The same state gives the same value. `changed_at` is the ERP's own time; None where it tells none: then the event's
-    time counts, which is when it was read.
+    erp_number is what `RemoteOrder.id` is, marketplace_id what the ERP stores as the external id: compare them, for two
+    shops may both have a 4711. The same state gives the same value. `changed_at` is the ERP's own time; None where it
+    tells none: then the event's time counts, which is when it was read.
     """
 
     number: str
     erp_number: str
     status: ChangedStatus
+    marketplace_id: str | None = None
     changed_at: datetime | None = None
     shipments: tuple[Shipment, ...] = ()
 
@@ -110,11 +112,11 @@ class StockSource(Protocol):
 class StatusSource(Protocol):
     """An ERP that tells what became of the orders of our sales channel."""
 
-    def read_changes(self, numbers: Sequence[str]) -> dict[str, OrderChange]:
-        """The orders with these external numbers as they are now, by number.
+    def read_changes(self, numbers: Sequence[str]) -> dict[str, list[OrderChange]]:
+        """The orders with these external numbers as they are now, by number; cancelled ones included.
 
-        Left out: unknown ones, and drafts nobody released. Of several with one number the one that is not cancelled,
-        else the newest. Shipments are told once they are handed over, each with the lines it holds.
+        Left out: unknown numbers, and drafts nobody released. A shipment is told once it is handed over, with the lines
+        it holds.
         """
         ...
 

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -151,7 +152,7 @@ class Market:
     def come_true(self) -> None:
         """Carry out the cancellations whose time has come; what was shipped in the meantime stays shipped."""
         for key, wanted in self.store.due_cancellations(time.time()):
-            self.store.change(key, lambda raw, wanted=wanted: _cancel_items(raw, wanted))
+            self.store.change(key, partial(_cancel_items, wanted))
 
     async def state(self, _request: Request) -> Response:
         def text() -> str:
@@ -244,7 +245,7 @@ def _cancel(raw: Raw, status: str) -> bool:
     return False
 
 
-def _cancel_items(raw: Raw, wanted: Sequence[str]) -> bool:
+def _cancel_items(wanted: Sequence[str], raw: Raw) -> bool:
     """The partner cancels single items."""
     able = [
         item
