@@ -26,7 +26,7 @@ class Availability:
     def routes(self) -> list[Route]:
         return [
             Route(PATH, self.send, methods=["POST"], name="send-quantities"),
-            Route(PATH, self.list, name="list-quantities"),
+            Route(PATH, self.show_all, name="list-quantities"),
             Route(PATH + "/{sku:path}", self.read, name="read-quantity"),
         ]
 
@@ -56,7 +56,7 @@ class Availability:
             return JSONResponse({"results": results, "errors": errors}, 207)
         return JSONResponse({})
 
-    async def list(self, request: Request) -> Response:
+    async def show_all(self, request: Request) -> Response:
         if not self._known(request):
             return JSONResponse({"message": "Unauthorized"}, 401)
         limit = min(max(int(request.query_params.get("limit", BATCH)), 1), BATCH)

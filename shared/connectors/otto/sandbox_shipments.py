@@ -29,7 +29,7 @@ class Shipments:
         by_number = PATH + "/carriers/{carrier}/trackingnumbers/{number:path}"
         return [
             Route(PATH, self.send, methods=["POST"], name="send-shipment"),
-            Route(PATH, self.list, name="list-shipments"),
+            Route(PATH, self.show_all, name="list-shipments"),
             Route(by_number, self.find, name="find-shipment"),
             Route(PATH + "/{id}", self.read, name="read-shipment"),
         ]
@@ -57,7 +57,7 @@ class Shipments:
             return JSONResponse({"errors": found[0] if len(found) == 1 else found}, 409)
         return JSONResponse({"shipmentId": shipment_id}, 201)
 
-    async def list(self, request: Request) -> Response:
+    async def show_all(self, request: Request) -> Response:
         if not self._known(request):
             return JSONResponse({"message": "Unauthorized"}, 401)
         given = request.query_params
