@@ -161,6 +161,8 @@ def _return_key(
         problems.append(Problem("return-number-missing", "return_tracking_number", values, "setting:return-numbers"))
         return {}, False
     name = name or settings.return_carrier or (carrier if carrier in RETURNS else None)
+    if not name and not carrier:
+        return {}, False  # what the parcel's own carrier lacks is complained about already
     code = _carrier(name, "return_carrier", RETURNS, mappings, problems)
     return {"carrier": code, "trackingNumber": number}, spare_used
 
