@@ -87,7 +87,7 @@ class ReturnKey:
 class ShipmentDraft:
     """A shipment ready to be sent; keep it with the intent, before the call.
 
-    carrier:    the marketplace's word, as `find_shipments` takes it too; units: the ids it ships, in the order's order
+    carrier:    the marketplace's word, as `find_shipments` takes it too; units: the ids it ships
     spare_used: the return key of the pool is in it and must not be given to another shipment
     remarks:    make the record a `warning` once it is sent: the shipment holds more than the order has open
     """

@@ -49,7 +49,7 @@ CALLS: dict[str, tuple[str, Callable[[Opened, Stand], Callable[[], Any]]]] = {
         "stock_sink",
         lambda side, _: lambda: side.stock_sink.send_quantities({"ABC-1": 1, "ABC-2": 2}),
     ),
-    "find_shipments": ("status_sink", lambda side, _: side.status_sink.ping),
+    "ping": ("status_sink", lambda side, _: side.status_sink.ping),
     "send_shipment": ("status_sink", send_shipment),
     "cancel_units": ("status_sink", cancel),
     "articles": ("stock_source", lambda side, _: lambda: list(side.stock_source.articles(ArticleFilter(("ABC-1",))))),
@@ -81,7 +81,8 @@ def test_a_fault_has_its_reason_within_the_deadline_and_shows_no_secret(
         assert caught.value.reason is reason
         assert time.monotonic() - started < 2.5
         assert caught.value.retry_after == (7.0 if fault == "429_retry_after" else None)
-        said = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value)) + repr(vars(side))
+        held = vars(getattr(side, CALLS[call][0]))
+        said = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value)) + repr(held)
         assert not [secret for secret in side.secrets if secret in said]
 
 

@@ -107,17 +107,18 @@ class Erp:
         if not known(request):
             return unauthorised()
         found = self.store.order(request.path_params["id"])
-        return JSONResponse({"data": self._with_numbers(found)}) if found else Response(status_code=404)
+        return JSONResponse({"data": self._as_shown(found)}) if found else Response(status_code=404)
 
-    def _with_numbers(self, order: Raw) -> Raw:
-        """The order's own page names each product by its number as well."""
-        ids = [position["product"]["id"] for position in order.get("positions", ())]
+    def _as_shown(self, order: Raw) -> Raw:
+        """The order's own page numbers its positions and names each product by its number as well."""
+        ids = [position["product"]["id"] for position in order["positions"]]
         numbers = {each["id"]: each["number"] for each in self.store.find_products("id", ids)}
-        positions = [
-            {**each, "product": {**each["product"], "number": numbers.get(each["product"]["id"], "")}}
-            for each in order.get("positions", ())
-        ]
-        return {**order, "positions": positions}
+        positions = []
+        for place, position in enumerate(order["positions"], 1):
+            product = {**position["product"], "number": numbers.get(position["product"]["id"], "")}
+            more = {"id": str(place), "sort": place, "hasChildren": False, "parent": None}
+            positions.append({**position, **more, "product": product})
+        return {**{name: order[name] for name in order if name != "discountPositions"}, "positions": positions}
 
     async def cancel_order(self, request: Request) -> Response:
         if not known(request):

@@ -90,6 +90,8 @@ class Deliveries:
             return Response(status_code=404)
         shown = _row(*row)
         shown["documentNumber"] = shown.pop("number")
+        # The same state has another word in the list.
+        shown["status"] = {"sent": "completed"}.get(shown["status"], shown["status"])
         return JSONResponse({"data": {**shown, "positions": json.loads(row[3])["positions"]}})
 
     async def shipments(self, request: Request) -> Response:

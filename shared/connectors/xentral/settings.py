@@ -41,5 +41,5 @@ class XentralSettings(BaseModel):
     correction: bool = False
     pseudo_stock: bool = False
     foreign_target: str = Field(default="", pattern=r"^[0-9]*$")
-    webhook_key: SecretStr | None = Field(default=None, min_length=1, max_length=255)
+    webhook_key: Annotated[SecretStr, Field(min_length=1, max_length=255)] | None = None
     webhook_window: int = Field(default=300, ge=1, le=86_400)
