@@ -68,7 +68,7 @@ class XentralCalls:
     ) -> Iterator[list[Raw]]:
         """Pages until one is not full; the filters are ANDed. `newer` speaks the paging of version 3."""
         query = filter_query(filters)
-        number = 1
+        number, before = 1, None
         while True:
             names = ("page", "perPage") if newer else ("page[number]", "page[size]")
             params = [*query, (names[0], str(number)), (names[1], str(PAGE))]
@@ -77,11 +77,14 @@ class XentralCalls:
             hits = body.get("data") if isinstance(body, Mapping) else None
             if not isinstance(hits, list) or not all(isinstance(hit, Mapping) for hit in hits):
                 raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no list")
+            if hits and hits == before:
+                # Whoever does not understand our paging answers the first page for ever.
+                raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the pages repeat themselves")
             if hits:
                 yield hits
             if len(hits) < PAGE:
                 return
-            number += 1
+            number, before = number + 1, hits
 
     def _call(
         self,
