@@ -146,7 +146,7 @@ class StatusSink(Protocol):
         SKU. A shipment without lines takes all that are open. `units` is what `read_units` said, `taken` the ids that
         drafts of the order's other shipments took: their sending may not show yet. Nothing open: `nothing-left-to-ship`
         alone. The mapping `carrier` goes before the connector's own table. `spare` serves where the shipment names no
-        return number and the marketplace demands one.
+        return number and the marketplace demands one. Without `shipped_at` it counts as shipped now.
         """
         ...
 
