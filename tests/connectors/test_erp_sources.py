@@ -150,8 +150,11 @@ def test_the_poll_sees_what_changed_since_and_ends(connector: Connector, tmp_pat
         since = datetime.now(UTC)
         own.post(connector.key, "orders/poll-7/ship")
         own.post(connector.key, "orders/poll-8/cancel")
+        own.post(connector.key, "orders/poll-9/ship", {"lines": [{"sku": "ABC-2", "quantity": 1}]})
         seen = [change for page in side.status_source.changed_since(since) for change in page]
-        assert {(change.number, change.status) for change in seen} >= {("poll-7", "shipped"), ("poll-8", "cancelled")}
+        now = {(change.number, change.status) for change in seen}
+        assert now >= {("poll-7", "shipped"), ("poll-8", "cancelled"), ("poll-9", "partially_shipped")}
+        assert all(change.changed_at and change.changed_at >= since - timedelta(seconds=1) for change in seen)
         assert len({change.number for change in seen}) < 10
         assert not list(side.status_source.changed_since(datetime.now(UTC) + timedelta(minutes=1)))
         pages = list(side.status_source.changed_since(since - timedelta(hours=1)))

@@ -108,6 +108,16 @@ def test_the_control_side_of_the_erp_says_what_it_cannot(stand: Stand) -> None:
             assert httpx2.post(f"{address}/orders/limits/{path}", json={}).status_code == 409
 
 
+def test_an_article_that_is_deleted_meanwhile_is_left_out_and_looked_up_again(stand: Stand) -> None:
+    with opened(discover()["xentral"], stand) as side:
+        assert [each.sku for each in side.stock_source.sellable(["ABC-1", "ABC-2"])] == ["ABC-1", "ABC-2"]
+        stand.fault("xentral", "404", operation="read-stock")
+        side.context.calls.clear()
+        assert [each.sku for each in side.stock_source.sellable(["ABC-1", "ABC-2"])] == ["ABC-2"]
+        assert [each.sku for each in side.stock_source.sellable(["ABC-1"])] == ["ABC-1"]
+        assert side.context.calls.count(("find-products", "2xx")) == 1, "it may have another id now"
+
+
 def test_shipping_lowers_the_stock(stand: Stand) -> None:
     with opened(discover()["xentral"], stand) as side:
         stand.post("xentral", "stock", [{"sku": "ART-1001", "warehouses": {"1": 1, "2": 7}, "reserved": 0}])

@@ -199,10 +199,12 @@ def test_stock_figures_in_all_their_spellings() -> None:
             levels_of(wrong)
 
 
-def delivery(*shipments: str, quantity: int = 2, status: str = "sent") -> Delivery:
+def delivery(*shipments: str, quantity: int = 2, status: str = "sent", day: str = "") -> Delivery:
     row = {"id": "7", "status": status, "updatedAt": "2026-11-24T10:00:00+01:00"}
     positions = [{"quantity": quantity, "product": {"id": "93", "number": "A"}, "webId": "p-1"}]
-    return Delivery(row, positions, [{"id": each, "tracking": {"number": f"T{each}"}} for each in shipments])
+    return Delivery(
+        row, positions, [{"id": each, "tracking": {"number": f"T{each}"}, "sentAt": day} for each in shipments]
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,13 @@ def delivery(*shipments: str, quantity: int = 2, status: str = "sent") -> Delive
         ("completed", [delivery("2", "10", quantity=3)], "shipped", [("T2", 2), ("T10", 1)]),
         ("completed", [delivery("1", "2", "3", "4", quantity=3)], "shipped", [("T1", 1), ("T2", 1), ("T3", 1)]),
         ("completed", [delivery(quantity=3)], "shipped", []),  # collected, without any parcel
-        ("completed", [delivery("1", quantity=3, status="canceled")], "completed", []),
+        ("completed", [delivery("1", quantity=3, status="canceled", day="2026-11-24")], "completed", []),
+        (
+            "released",
+            [delivery("1", quantity=1, status="released", day="2026-11-24")],
+            "partially_shipped",
+            [("T1", 1)],
+        ),
         ("canceled", [delivery("1", quantity=1)], "cancelled", [("T1", 1)]),
     ],
 )
@@ -239,7 +247,7 @@ def test_parcels_hold_together_what_the_note_holds(first: int, second: int, parc
         {"quantity": first, "product": {"id": "1", "number": "A"}},
         {"quantity": second, "product": {"id": "2", "number": "B"}},
     ]
-    note = Delivery({"id": "7", "status": "sent"}, positions, [{"id": str(number)} for number in range(parcels)])
+    note = Delivery({**delivery().row}, positions, [{"id": str(number)} for number in range(parcels)])
     change = order_change({"id": "1", "externalOrderNumber": "1", "status": "completed"}, [note], {}, None)
     assert change
     held = {"A": 0, "B": 0}

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from shared.connectors.xentral.sandbox_query import Raw, filters, known, listed, page, paged, stamp, unauthorised
 from shared.connectors.xentral.sandbox_stock import Stock
-from shared.connectors.xentral.sandbox_store import Store, touch
+from shared.connectors.xentral.sandbox_store import Store
 from shared.connectors.xentral.sandbox_webhooks import Webhooks
 
 NOTES = "/api/v1/deliveryNotes"
@@ -114,6 +114,7 @@ class Deliveries:
     async def post_ship(self, request: Request) -> Response:
         """One delivery note: `{"lines": [{"sku", "quantity"}], "parcels": [{"carrier", "tracking_number"}], "sent"}`.
 
+        A note changes its order's own time of change only where the status changes, so that a poll has to look at both.
         Without lines everything that has not left; without parcels one with a number of its own; not `sent`: the label
         exists and the parcel still stands here.
         """
@@ -170,7 +171,6 @@ class Deliveries:
                 }
                 query = "insert into shipments (note_id, body) values (?, ?)"
                 made.append((int(db.execute(query, (note, json.dumps(shipment))).lastrowid or 0), tracking))
-            touch(db, order["id"])
         return note, made
 
     def _left(self, order: Raw) -> list[Raw]:
