@@ -14,6 +14,8 @@ CHAIN = 3
 """So many die one after the other before the leases of the first run out. More, and lost records would run alone."""
 
 BATCHES = ("work.claimed", "work.looked-up", "work.before-settle", "work.settled")
+SOME_BATCHES = {"intake.handed-over": 8, "intake.new-stored": 4, "intake.stored": 4}
+"""Passed only by a batch that finds room in a lane, or that has more in it than new orders: so many parts will do."""
 CALLS = ("work.before-call", "work.called")
 PLACED = 30
 AGO = 1200.0
@@ -91,8 +93,8 @@ def _passes(scene: Scene, point: str) -> int:
 
 
 def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], passes: int) -> None:
-    """For a point that is passed once a batch, in as many parts as it has to be passed."""
-    parts = passes if point.startswith("intake.") else 1
+    """For a point that is passed once a batch, in as many parts as it has to be passed, in more where not each does."""
+    parts = SOME_BATCHES.get(point, passes) if point.startswith("intake.") else 1
     for n in range(parts):
         part = events[n::parts]
         scene.driver.publish(part)
