@@ -281,7 +281,8 @@ def _there(one: Staged, remote: str) -> Outcome:
     if one.resent:
         fields = changed_fields(staged_order(one.held.claim.sent_body or one.held.claim.body), one.order)
         if fields:
-            return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), remote)
+            # Not sent: the ERP still has the earlier copy, and whoever looks again must find the same difference.
+            return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), remote, sent=False)
         return Done(remote)
     detail: dict[str, object] = {"remote": remote, "looked_up": True}
     if isinstance(one.draft, Draft) and one.draft.remarks:
