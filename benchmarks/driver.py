@@ -47,7 +47,8 @@ class Plan:
     """What to run. orders: of the backlog; rate and seconds: of `latency`; profile: a folder for py-spy's output.
 
     stored: orders that are done before it begins; paused: orders of another, paused interface that are due meanwhile;
-    growth: the two sizes that `growth` compares.
+    growth: the two sizes that `growth` compares; flush: milliseconds that every commit takes longer, as on a slow disk;
+    snapshot: whether a transaction is held open meanwhile, as by a dump.
     """
 
     job: str
@@ -58,6 +59,8 @@ class Plan:
     stored: int = 0
     paused: int = 0
     growth: tuple[int, int] = (10_000, 1_000_000)
+    flush: float = 0.0
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
     ):
         base = ledger.base(conn)
         contender.prepare(place)
+        if plan.flush:
+            servers.slow_flush(place, plan.flush)
         if plan.job == "latency":
             return _latency(servers, contender, plan, place, conn)
         plan = replace(plan, orders=int(plan.orders * contender.share))
@@ -96,6 +101,10 @@ def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
 
 def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection, base: int) -> Run:
     with psycopg.connect(place.database) as gate, ExitStack() as stack:
+        if plan.snapshot:
+            dump = stack.enter_context(psycopg.connect(place.database))
+            dump.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            dump.execute("SELECT count(*) FROM interfaces")
         gate.execute("LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE")
         children = stack.enter_context(processes(servers, contender.commands(plan.job), place))
         ready(conn, contender, plan.job)

@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.db.rows import from_clause, parameters
 from shared.records.change import Decision, Outcome, Standing, decide
 from shared.records.claim import Claim
 from shared.records.states import State, Verb, allowed
@@ -74,12 +75,16 @@ class Hold(NamedTuple):
     intends: bool
 
 
-_FIRST = """
+_TYPES = (
+    "uuid", "text", "text", "text", "text", "text", "text", "text", "timestamptz", "int8", "uuid", "bytea", "text",
+    "text", "timestamptz", "timestamptz", "float8", "text", "jsonb", "bool", "bool", "float8",
+)  # fmt: skip
+
+
+def _first_sql(*, one: bool) -> str:
+    return f"""
 WITH x AS MATERIALIZED (
-  SELECT nextval('records_id_seq') AS rid, j.* FROM unnest(
-    %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[],
-    %b::int8[], %b::uuid[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::float8[],
-    %b::text[], %b::jsonb[], %b::bool[], %b::bool[], %b::float8[])
+  SELECT nextval('records_id_seq') AS rid, j.* FROM {from_clause(_TYPES, one=one)}
   AS j(hash, source, id, event, interface, flow, stage, key, changed_at, version, data_hash, body, traceparent,
        marketplace_id, ordered_at, ship_by, after, code, reason, forced, test, hold)),
 known AS (SELECT x.hash FROM x JOIN events e ON e.hash = x.hash),
@@ -108,8 +113,10 @@ t AS (
 SELECT hash, rid, h.* FROM n LEFT JOIN LATERAL (
   SELECT (SELECT revision FROM interfaces i WHERE i.slug = n.interface), now(), pg_current_snapshot()::text
   WHERE hold IS NOT NULL) h ON true
-"""
+"""  # noqa: S608  # types and columns are ours
 
+
+_FIRST = {one: _first_sql(one=one) for one in (True, False)}
 _ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])"
 
 
@@ -137,12 +144,12 @@ def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
 
 
 def _first(conn: Connection, batch: Sequence[Incoming], hold: Hold, *, counted: bool) -> dict[UUID, Received]:
-    columns = [list(column) for column in zip(*batch, strict=True)]
+    rows = [(*one, seconds) for one, seconds in zip(batch, hold.seconds, strict=True)]
     with conn.cursor(binary=True) as cursor:
-        cursor.execute(_FIRST, [*columns, list(hold.seconds), hold.intends, hold.intends, counted])
-        rows = cursor.fetchall()
+        cursor.execute(_FIRST[len(rows) == 1], [*parameters(rows), hold.intends, hold.intends, counted])
+        new = cursor.fetchall()
     named = {one.hash: one for one in batch}
-    return {row[0]: _received(named[row[0]], *row[1:]) for row in rows}
+    return {row[0]: _received(named[row[0]], *row[1:]) for row in new}
 
 
 def _received(one: Incoming, id_: int, revision: int | None, at: datetime, snapshot: str) -> Received:

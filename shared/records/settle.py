@@ -15,6 +15,7 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.db.rows import from_clause, parameters
 from shared.errors.problem import Problem, storable
 from shared.records.claim import Claim
 from shared.records.keys import block, lock_keys
@@ -53,11 +54,16 @@ class Settlement:
         return self.problems[0].code if self.problems else None
 
 
-_SETTLE = """
+_TYPES = (
+    "int8", "int4", "int4", "text", "float8", "text", "jsonb", "text", "bool", "bool", "bool", "int4", "int2", "bool",
+    "bool", "text", "timestamptz", "jsonb",
+)  # fmt: skip
+
+
+def _settle_sql(*, one: bool) -> str:
+    return f"""
 WITH s AS MATERIALIZED (
-  SELECT * FROM unnest(
-    %b::int8[], %b::int4[], %b::int4[], %b::text[], %b::float8[], %b::text[], %b::jsonb[], %b::text[], %b::bool[],
-    %b::bool[], %b::bool[], %b::int4[], %b::int2[], %b::bool[], %b::bool[], %b::text[], %b::timestamptz[], %b::jsonb[])
+  SELECT * FROM {from_clause(_TYPES, one=one)}
   AS s(id, claim_no, handled_no, state, after, code, reason, remote, sent, called, intended, had_no, tries, trying,
        blocked, outcome, started_at, detail)),
 f AS (
@@ -81,7 +87,10 @@ t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim
 a AS (INSERT INTO attempts(record_id, claim_no, stage, started_at, outcome, code, called, detail)
       SELECT id, claim_no, stage, started_at, outcome, code, called, detail FROM f)
 SELECT id, state FROM f
-"""
+"""  # noqa: S608  # types and columns are ours
+
+
+_SETTLE = {one: _settle_sql(one=one) for one in (True, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,7 @@ def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
         for s in batch
     ]  # fmt: skip
     with conn.cursor(binary=True) as cursor:
-        cursor.execute(_SETTLE, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_SETTLE[len(rows) == 1], parameters(rows))
         return {id_: State(state) for id_, state in cursor.fetchall()}
 
 

@@ -109,10 +109,13 @@ def last_come_wins() -> None:
 
 def settle_without_fence() -> None:
     """Whoever settles, settles: also a worker that lost the record long ago."""
-    fenced = "r.id = s.id AND r.claim_no = s.claim_no AND r.state = 'running'"
-    assert fenced in settle._SETTLE
-    unfenced = settle._SETTLE.replace(fenced, "r.id = s.id")
-    settle._SETTLE = unfenced.replace("called, detail FROM f)", "called, detail FROM f ON CONFLICT DO NOTHING)")
+    fenced = "r.id = s.id AND r.claim_no = s.claim_no AND r.state || '' = 'running'"
+    for one, whole in settle._SETTLE.items():
+        assert fenced in whole
+        unfenced = whole.replace(fenced, "r.id = s.id")
+        settle._SETTLE[one] = unfenced.replace(
+            "called, detail FROM f)", "called, detail FROM f ON CONFLICT DO NOTHING)"
+        )
 
 
 def no_look_at_the_lease() -> None:

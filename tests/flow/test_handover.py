@@ -95,7 +95,7 @@ def test_a_batch_that_cannot_be_stored_gives_its_room_back(database_url: str, db
     arrivals = [Arrival(event("1"), "order-imported", "tests", "order-imported")]
     with connect(database_url, "doomed") as doomed:
         intake.take_in(doomed, [Arrival(b"{", "order-imported", "tests", "order-imported")])
-        db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doomed'")
+        db.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
         with pytest.raises(psycopg.OperationalError):
             intake.take_in(doomed, arrivals)
     assert states(db) == {}

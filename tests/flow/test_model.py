@@ -17,6 +17,7 @@ from shared.db.connect import Connection, connect
 from shared.records import claim, keys, receive, settle
 from shared.records.change import Decision, Outcome, Standing, decide
 from shared.records.hashes import event_hash
+from shared.records.receive import Hold
 from shared.records.states import State
 from tests.support import model
 from tests.support.machine import Machine
@@ -65,11 +66,13 @@ def test_whatever_happens_the_records_agree_with_the_model(make: Make) -> None:
 
 
 def settle_without_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settle, "_SETTLE", _without(settle._SETTLE, "r.claim_no = s.claim_no AND "))
+    for one in (True, False):
+        patch.setitem(settle._SETTLE, one, _without(settle._SETTLE[one], "r.claim_no = s.claim_no AND "))
 
 
 def settle_overlooks_the_newer_copy(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settle, "_SETTLE", _without(settle._SETTLE, "r.payload_no > s.handled_no OR "))
+    for one in (True, False):
+        patch.setitem(settle._SETTLE, one, _without(settle._SETTLE[one], "r.payload_no > s.handled_no OR "))
 
 
 def settle_leaves_blocks_behind(patch: pytest.MonkeyPatch) -> None:
@@ -105,6 +108,10 @@ def events_are_known_by_id_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("shared.runtime.prepare.event_hash", lambda _, event_id: event_hash("", event_id))
 
 
+def a_handover_is_no_intent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("shared.runtime.intake.Hold", lambda seconds, _: Hold(seconds, False))
+
+
 def a_release_counts_as_a_lost_lease(patch: pytest.MonkeyPatch) -> None:
     release = claim.release
 
@@ -116,7 +123,8 @@ def a_release_counts_as_a_lost_lease(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_read_back_forgets_who_is_in_other_hands(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settle, "_SETTLE", _without(settle._SETTLE, " OR r.recheck"))
+    for one in (True, False):
+        patch.setitem(settle._SETTLE, one, _without(settle._SETTLE[one], " OR r.recheck"))
 
 
 def leases_end_too_early(patch: pytest.MonkeyPatch) -> None:
@@ -139,6 +147,7 @@ def _without(statement: str, part: str) -> str:
         the_last_that_came_wins,
         the_same_again_does_not_count_as_newer,
         events_are_known_by_id_alone,
+        a_handover_is_no_intent,
         a_release_counts_as_a_lost_lease,
         pytest.param(a_read_back_forgets_who_is_in_other_hands, marks=pytest.mark.faults_full),  # takes longest to find
         pytest.param(leases_end_too_early, marks=pytest.mark.faults_full),  # takes longest to find

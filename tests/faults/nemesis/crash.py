@@ -14,6 +14,8 @@ CHAIN = 3
 """So many die one after the other before the leases of the first run out. More, and lost records would run alone."""
 
 BATCHES = ("work.claimed", "work.looked-up", "work.before-settle", "work.settled")
+SOME_BATCHES = {"intake.handed-over": 8, "intake.new-stored": 4, "intake.stored": 4}
+"""Passed only by a batch that finds room in a lane, or that has more in it than new orders: so many parts will do."""
 CALLS = ("work.before-call", "work.called")
 IDLE = "intake.handed-over"
 PLACED = 30
@@ -94,12 +96,12 @@ def _passes(scene: Scene, point: str) -> int:
 
 
 def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], passes: int) -> None:
-    """For a point that is passed once a batch, in as many parts as it has to be passed.
+    """For a point that is passed once a batch, in as many parts as it has to be passed, in more where not each does.
 
     Orders are handed over by an importer that has nothing older to do: a little at a time, until it is hit.
     """
     idle = point == IDLE
-    parts = 8 if idle else passes if point.startswith("intake.") else 1
+    parts = SOME_BATCHES.get(point, passes) if point.startswith("intake.") else 1
     if idle:
         scene.see(lambda: scene.struck(victim) or bool(scene.says(victim, "intake.consuming")), "it runs", 30)
     for n in range(parts):
