@@ -83,6 +83,10 @@ def test_changed_after_the_import_it_is_a_remark_with_the_fields(work: Creating,
     work.take_in(event(number, time=START + timedelta(minutes=1), version=2, lines=[line]))
     row = work.until(number, "warning", "changed-after-import")
     assert row["reason"][0]["values"]["fields"] == "lines.0.quantity"
+    more = {"lines": [line], "currency": "CHF"}
+    work.take_in(event(number, time=START + timedelta(minutes=2), version=3, **more))
+    both = "currency, lines.0.quantity"  # the ERP has the first copy still, whatever was remarked upon since
+    until(lambda: work.until(number, "warning")["reason"][0]["values"]["fields"] == both, f"the remark names {both}")
     assert len(work.erp_orders(number)) == 1
 
 
