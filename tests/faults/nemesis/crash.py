@@ -108,9 +108,9 @@ def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], pas
         part = events[n::parts]
         scene.driver.publish(part)
         if n + 1 < parts:
-            until(
+            scene.see(
                 lambda: scene.struck(victim) or (scene.all_stored(part) and (not idle or _due(scene) == 0)),  # noqa: B023
-                "a batch is taken in", 30,
+                "a batch is taken in", 10,
             )  # fmt: skip
 
 
