@@ -109,7 +109,7 @@ faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that no
 	@$(BIN)/python -m tests.support.bring
 	@failed=0; \
 	$(BIN)/python -m tests.faults $(ARGS) || failed=1; \
-	CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-3000} $(BIN)/python -m pytest -n 2 -m 'faults or faults_full or servers' \
+	CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n 2 -m 'faults or faults_full or servers' \
 		tests/faults/test_planted.py tests/faults/test_chaos.py tests/flow/test_model.py || failed=1; \
 	exit $$failed
 

@@ -65,6 +65,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, help="how many go through one importer for memory")
     parser.add_argument("--stored", type=int, help="the larger number of stored orders for growth")
     parser.add_argument("--paused", type=int, help="due orders of a paused interface beside claim")
+    parser.add_argument("--flush-ms", type=float, default=0.0, help="a slow disk: every commit takes so much longer")
+    parser.add_argument("--snapshot", action="store_true", help="hold a transaction open meanwhile, as a dump does")
     parser.add_argument("--rate", type=float, default=200.0, help="orders a second for latency (200)")
     parser.add_argument("--json", action="store_true", help="one JSON object per contender and line")
     parser.add_argument("--readme", action="store_true", help="write tables and charts into benchmarks/README.md")
@@ -84,6 +86,8 @@ def _plan(name: str, given: argparse.Namespace, size: Size) -> Plan:
         given.profile,
         paused=size.paused if given.paused is None else given.paused,
         growth=(size.growth[0], given.stored or size.growth[1]),
+        flush=given.flush_ms,
+        snapshot=given.snapshot,
     )
 
 

@@ -36,6 +36,7 @@ LONGEST_SECONDS = 180.0
 SETTLED_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 WARM_UP_SECONDS = 3.0
+WARM_NUMBERS = 50_000_000
 
 
 class Failed(RuntimeError):
@@ -47,7 +48,10 @@ class Plan:
     """What to run. orders: of the backlog; rate and seconds: of `latency`; profile: a folder for py-spy's output.
 
     stored: orders that are done before it begins; paused: orders of another, paused interface that are due meanwhile;
-    growth: the two sizes that `growth` compares.
+    growth: the two sizes that `growth` compares; warm: orders that go through before it begins, so that pages were
+    touched since the last checkpoint, as they are in an installation that runs.
+    flush: milliseconds that every commit takes longer, as on a slow disk; snapshot: whether a transaction is held open
+    meanwhile, as by a dump.
     """
 
     job: str
@@ -58,6 +62,9 @@ class Plan:
     stored: int = 0
     paused: int = 0
     growth: tuple[int, int] = (10_000, 1_000_000)
+    warm: int = 0
+    flush: float = 0.0
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,13 @@ def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
     ):
         base = ledger.base(conn)
         contender.prepare(place)
+        if plan.flush:
+            servers.slow_flush(place, plan.flush)
         if plan.job == "latency":
             return _latency(servers, contender, plan, place, conn)
         plan = replace(plan, orders=int(plan.orders * contender.share))
+        if plan.warm:
+            base = _warmed(servers, contender, plan, place, conn, base)
         contender.load(place, [body for _, body in orders(plan.orders)])
         if plan.job == "claim":
             with processes(servers, contender.commands("intake"), place):
@@ -94,8 +105,21 @@ def measure(servers: Servers, contender: Contender, plan: Plan) -> Run:
         return _backlog(servers, contender, plan, place, conn, base)
 
 
+def _warmed(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection, base: int) -> int:
+    """Let some orders through that are not counted; returns the new base."""
+    contender.load(place, [body for _, body in orders(plan.warm, first=WARM_NUMBERS)])
+    with processes(servers, contender.commands(plan.job), place):
+        await_(lambda: ledger.finished(conn, plan.job, base) == plan.warm, LONGEST_SECONDS, "the warm-up")
+    conn.execute("TRUNCATE arrivals")  # all of them count, and those of the warm-up do not
+    return ledger.base(conn)
+
+
 def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, conn: Connection, base: int) -> Run:
     with psycopg.connect(place.database) as gate, ExitStack() as stack:
+        if plan.snapshot:
+            dump = stack.enter_context(psycopg.connect(place.database))
+            dump.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            dump.execute("SELECT count(*) FROM interfaces")
         gate.execute("LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE")
         children = stack.enter_context(processes(servers, contender.commands(plan.job), place))
         ready(conn, contender, plan.job)

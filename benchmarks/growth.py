@@ -11,7 +11,9 @@ from benchmarks.servers import Servers
 
 def growth(servers: Servers, contender: Contender, plan: Plan) -> Run:
     """`pipeline` twice, one after the other: by how many per cent the CPU per order grows. Raises Failed."""
-    few, many = (measure(servers, contender, replace(plan, job="pipeline", stored=n)) for n in plan.growth)
+    few, many = (
+        measure(servers, contender, replace(plan, job="pipeline", stored=n, warm=plan.orders)) for n in plan.growth
+    )
     more = {
         "orders": float(plan.orders),
         **{

@@ -101,6 +101,13 @@ class Servers:
             with self._admin() as conn:
                 conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def slow_flush(self, place: Place, milliseconds: float) -> None:
+        """From the next session on every commit in this database waits before it flushes, as on a slow disk."""
+        name = urlsplit(place.database).path.strip("/")
+        with self._admin() as conn:
+            conn.execute(f'ALTER DATABASE "{name}" SET commit_siblings = 0')
+            conn.execute(f'ALTER DATABASE "{name}" SET commit_delay = {int(milliseconds * 1000)}')
+
     def pids(self, broker: str) -> dict[str, list[int]]:
         """The processes of each server, for counting CPU."""
         node = self._rabbitmq.pid if self._rabbitmq and broker == "rabbitmq" else None

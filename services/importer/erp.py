@@ -280,8 +280,8 @@ def _there(one: Staged, remote: str) -> Outcome:
     """The ERP has it from us. What the shop changed since is not sent, but somebody should know which fields."""
     if one.resent:
         fields = changed_fields(staged_order(one.held.claim.sent_body or one.held.claim.body), one.order)
-        if fields:
-            return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), remote)
+        if fields:  # not sent: the ERP has the earlier copy, and the next look must see that it differs
+            return Warned((Problem("changed-after-import", values={"fields": ", ".join(fields)}),), remote, sent=False)
         return Done(remote)
     detail: dict[str, object] = {"remote": remote, "looked_up": True}
     if isinstance(one.draft, Draft) and one.draft.remarks:

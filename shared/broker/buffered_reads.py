@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import select
 import ssl
+import struct
 import time
 from typing import Any
 
 PIECE = 256 * 1024
+HEAD = struct.Struct(">BHI")  # of an AMQP frame: its type, its channel, the size of what follows
+END = 0xCE
 
 
 class BufferedReads:
@@ -23,6 +26,7 @@ class BufferedReads:
         self.patience = patience
         self.last = time.monotonic()  # when something arrived
         self.give_up_at: float | None = None  # a point in time that nothing may outlast, set while closing
+        self._transport = transport
         self._read = transport._quick_recv
         self._socket = transport.sock
         self._poll = select.poll()
@@ -38,6 +42,21 @@ class BufferedReads:
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
         return bool(self._poll.poll(max(0.0, wait) * 1000))
+
+    def frame(self) -> tuple[int, int, bytes]:
+        """One frame: type, channel, content. Cut out where it lies in the buffer whole, else read by py-amqp.
+
+        That is most of them in a batch; py-amqp takes nine steps for each, a quarter of what a message costs.
+        """
+        buffer, content = self._buffer, self._position + HEAD.size
+        if len(buffer) > content:
+            kind, channel, size = HEAD.unpack_from(buffer, self._position)
+            end = content + size
+            if len(buffer) > end and buffer[end] == END:
+                self._position = end + 1
+                return kind, channel, buffer[content:end]
+        frame: tuple[int, int, bytes] = self._transport.read_frame()
+        return frame
 
     def receive(self, size: int) -> bytes:
         """Up to `size` bytes, b"" at the end of the connection. Raises OSError when nothing comes."""

@@ -117,7 +117,7 @@ class AmqpConsumer:
             self._beat()
             while len(self._got) < limit and size < BATCH_BYTES and reads.ready():
                 before = len(self._got)
-                self._amqp.blocking_read()
+                self._amqp.on_inbound_frame(reads.frame())
                 size += len(self._got[-1].body) if len(self._got) > before else 0
             left = until - time.monotonic()
             if self._got or left <= 0:

@@ -81,7 +81,7 @@ class DeadlineStream(httpcore2.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left = self._clock.left(timeout, httpcore2.WriteTimeout)
-        if self._clock.before_send is not None:
+        if buffer and self._clock.before_send is not None:  # the end of a request is an empty write: it is sent by then
             self._clock.before_send()  # nothing of ours lies between this and the socket
         self._stream.write(buffer, left)
 

@@ -97,12 +97,12 @@ u AS (
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no)
       SELECT id, seq, stage, was, 'running', claim_no FROM u)
 SELECT u.id, u.interface, u.key, u.was, u.claim_no, u.tries, u.intended, u.blocked, u.forced, u.test, u.payload_no,
-       u.sent_no, u.remote, (SELECT revision FROM interfaces i WHERE i.slug = u.interface), u.due_at,
-       extract(epoch FROM now() - p.received_at)::float8, extract(epoch FROM now() - u.trying_since)::float8,
-       pg_current_snapshot()::text, p.traceparent, p.body, s.body,
-       CASE WHEN u.intended THEN (SELECT extract(epoch FROM now() - max(a.ended_at))::float8 FROM attempts a
+       u.sent_no, u.remote, i.revision, u.due_at, date_part('epoch', now() - p.received_at),
+       date_part('epoch', now() - u.trying_since), (SELECT pg_current_snapshot()::text), p.traceparent, p.body, s.body,
+       CASE WHEN u.intended THEN (SELECT date_part('epoch', now() - max(a.ended_at)) FROM attempts a
                                   WHERE a.record_id = u.id AND a.called) END
 FROM u JOIN payloads p ON p.record_id = u.id AND p.no = u.payload_no
+     LEFT JOIN interfaces i ON i.slug = u.interface
      LEFT JOIN payloads s ON s.record_id = u.id AND s.no = u.sent_no AND u.sent_no <> u.payload_no
 """  # noqa: S608  # the kind is one of our constants
 

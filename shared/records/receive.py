@@ -110,9 +110,8 @@ t AS (
   SELECT rid, 1, 'connect', NULL, 'done', NULL::int4, NULL FROM n
   UNION ALL SELECT rid, 2, stage, NULL, 'pending', NULL, code FROM n
   UNION ALL SELECT rid, 3, stage, 'pending', 'running', 1, NULL FROM n WHERE hold IS NOT NULL)
-SELECT hash, rid, h.* FROM n LEFT JOIN LATERAL (
-  SELECT (SELECT revision FROM interfaces i WHERE i.slug = n.interface), now(), pg_current_snapshot()::text
-  WHERE hold IS NOT NULL) h ON true
+SELECT hash, rid, revision, now(), (SELECT pg_current_snapshot()::text)
+FROM n LEFT JOIN interfaces i ON hold IS NOT NULL AND i.slug = n.interface
 """  # noqa: S608  # types and columns are ours
 
 

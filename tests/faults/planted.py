@@ -19,7 +19,7 @@ from shared.broker.delivery import BrokerGone, Delivery
 from shared.connectors.contract import RemoteError
 from shared.connectors.xentral.client import XentralOrders
 from shared.records import change, receive, settle
-from shared.runtime import intake, stage
+from shared.runtime import intake, prepare, stage
 from shared.runtime.decode import Refused, decode
 
 CONSUMERS: tuple[Any, ...] = (AmqpConsumer, PgmqConsumer)
@@ -56,7 +56,7 @@ def watermark_before_confirm() -> None:
 
 def no_inbox() -> None:
     """Nobody remembers which events were here before."""
-    intake.event_hash = lambda *_: uuid4()  # type: ignore[attr-defined]
+    prepare.event_hash = lambda *_: uuid4()  # type: ignore[attr-defined]
 
 
 def post_again_on_timeout() -> None:

@@ -29,6 +29,7 @@ HOLD = LEASE + CALL + LAG
 
 QUIET_SECONDS = 75.0
 KILLED = -signal.SIGKILL
+STALLED = 70
 
 
 @dataclass
@@ -187,11 +188,14 @@ class Scene:
     def _complaints(self, name: str) -> Iterable[str]:
         """Errors in the log that no fault explains, and whatever is no line of the log at all."""
         allowed = {"service.crashed"} if 1 in self._wanted[name] else set()
+        stalled = STALLED in self._wanted[name]
+        allowed |= {"service.stalled"} if stalled else set()
         for line in self.system.log_text(name).splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
-                yield line[:200]
+                if not stalled:  # else it wrote down what its threads were doing
+                    yield line[:200]
                 continue
             if entry.get("level") in ("error", "critical") and entry.get("event") not in allowed:
                 yield f"{entry.get('event')} {entry.get('error', '')}"[:200]

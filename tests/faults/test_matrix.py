@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300)]
 EVENTS = 300
 
 
-@pytest.mark.parametrize("case", quick(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", list(quick()), ids=lambda case: case.id)
 def test_every_invariant_holds(ground: Ground, case: Case) -> None:
     line = run(ground, case, size=EVENTS)
     again = f"replay: python -m tests.faults {case.id} --events {EVENTS}\n"

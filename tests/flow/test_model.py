@@ -17,6 +17,7 @@ from shared.db.connect import Connection, connect
 from shared.records import claim, keys, receive, settle
 from shared.records.change import Decision, Outcome, Standing, decide
 from shared.records.hashes import event_hash
+from shared.records.receive import Hold
 from shared.records.states import State
 from tests.support import model
 from tests.support.machine import Machine
@@ -107,6 +108,10 @@ def events_are_known_by_id_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("shared.runtime.prepare.event_hash", lambda _, event_id: event_hash("", event_id))
 
 
+def a_handover_is_no_intent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("shared.runtime.intake.Hold", lambda seconds, _: Hold(seconds, False))
+
+
 def a_release_counts_as_a_lost_lease(patch: pytest.MonkeyPatch) -> None:
     release = claim.release
 
@@ -142,6 +147,7 @@ def _without(statement: str, part: str) -> str:
         the_last_that_came_wins,
         the_same_again_does_not_count_as_newer,
         events_are_known_by_id_alone,
+        a_handover_is_no_intent,
         a_release_counts_as_a_lost_lease,
         pytest.param(a_read_back_forgets_who_is_in_other_hands, marks=pytest.mark.faults_full),  # takes longest to find
         pytest.param(leases_end_too_early, marks=pytest.mark.faults_full),  # takes longest to find

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.db.connect import Connection, connect
+from shared.records.actions import retry
 from tests.support.creating import Creating, add, creating
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, assert_sound, event, record
@@ -82,6 +83,28 @@ def test_changed_after_the_import_it_is_a_remark_with_the_fields(work: Creating,
     work.take_in(event(number, time=START + timedelta(minutes=1), version=2, lines=[line]))
     row = work.until(number, "warning", "changed-after-import")
     assert row["reason"][0]["values"]["fields"] == "lines.0.quantity"
+    more = {"lines": [line], "currency": "CHF"}
+    work.take_in(event(number, time=START + timedelta(minutes=2), version=3, **more))
+    both = "currency, lines.0.quantity"  # the ERP has the first copy still, whatever was remarked upon since
+    until(lambda: work.until(number, "warning")["reason"][0]["values"]["fields"] == both, f"the remark names {both}")
+    assert len(work.erp_orders(number)) == 1
+
+
+def test_a_remark_outlives_another_look(work: Creating, number: str) -> None:
+    """The ERP has the first copy still, however often the order is looked at, and whatever comes after."""
+    work.take_in(event(number, time=START))
+    work.until(number, "done")
+    changed = {"customer": {"email": "new@example.org"}}
+    work.take_in(event(number, time=START + timedelta(minutes=1), version=2, **changed))
+    first = work.until(number, "warning", "changed-after-import")
+    retry(work.conn, [first["id"]], "tests")
+    work.bell.ring(SLUG)
+    again = work.until(number, "warning", "changed-after-import", after=first["seq"])
+    assert again["reason"] == first["reason"]
+    work.take_in(event(number, time=START + timedelta(minutes=2), version=3, total="44.89", **changed))
+    last = work.until(number, "warning", "changed-after-import", after=again["seq"])
+    fields = [set(row["reason"][0]["values"]["fields"].split(", ")) for row in (first, last)]
+    assert fields[0] < fields[1], "all that differs from what the ERP has, not only what changed last"
     assert len(work.erp_orders(number)) == 1
 
 

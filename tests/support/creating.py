@@ -113,12 +113,15 @@ class Creating:
         take_in(self.conn, *bodies)
         self.bell.ring(SLUG)
 
-    def until(self, key: str, state: str, code: str | None = None, seconds: float = 15.0) -> dict[str, Any]:
-        """Wait until a record is in a state (for a reason); returns it."""
+    def until(
+        self, key: str, state: str, code: str | None = None, seconds: float = 15.0, after: int = 0
+    ) -> dict[str, Any]:
+        """Wait until a record is in a state (for a reason), later than transition `after`; returns it."""
 
         def there() -> dict[str, Any] | None:
             row = record(self.conn, key)
-            return row if row["state"] == state and (code is None or row["code"] == code) else None
+            there = row["state"] == state and (code is None or row["code"] == code) and row["seq"] > after
+            return row if there else None
 
         try:
             return until(there, f"{key} is {state}", seconds)

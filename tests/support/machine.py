@@ -62,7 +62,7 @@ class Machine(Workers):
     def set_mode(self, mode: str) -> None:
         self.conn.execute("UPDATE interfaces SET mode = %s", (mode,))
         self.model.mode = mode
-        self.intake = Intake(nothing)  # the old one may believe for a second what it knew
+        self.intake = Intake(nothing, self.handover)  # the old one may believe for a second what it knew
 
     @precondition(lambda self: self.model.orders)
     @rule(n=which)

@@ -17,6 +17,7 @@ from shared.records import claim as claiming
 from shared.records import settle as settling
 from shared.records.claim import Claim, Kind, Quota
 from shared.records.settle import Settlement
+from shared.runtime.handover import Handover, Room
 from shared.runtime.intake import Intake
 from shared.runtime.judge import judge
 from shared.runtime.outcome import Done, Outcome
@@ -43,16 +44,17 @@ class Workers(RuleBasedStateMachine):
         self.raising: Raise | None = None
         self.open: Any = None
         self.breaker_open = False
-        self.intake = Intake(nothing)
+        self.handover = Handover(STAGE, nothing, intends=True)
+        self.intake = Intake(nothing, self.handover)
 
-    @initialize(orders=st.integers(1, 3))
-    def begin(self, orders: int) -> None:
+    @initialize(orders=st.integers(1, 3), room=st.integers(0, 1))
+    def begin(self, orders: int, room: int) -> None:
         with self.conn.transaction():
             for table in TABLES:
                 self.conn.execute(f"DELETE FROM {table}")
             store_lane(self.conn)
-        self.intake = Intake(nothing)
-        self._deliver([sent(("/shop", name), name, "1.00", "open", 1, 1) for name in NUMBERS[:orders]], False)
+        self.intake = Intake(nothing, self.handover)
+        self._deliver([sent(("/shop", name), name, "1.00", "open", 1, 1) for name in NUMBERS[:orders]], False, room)
 
     # -- what an open raise has locked -------------------------------------------------------------------------------
 
@@ -65,21 +67,28 @@ class Workers(RuleBasedStateMachine):
 
     # -- intake ------------------------------------------------------------------------------------------------------
 
-    def _deliver(self, batch: Sequence[Input], forced: bool) -> None:
+    def _deliver(self, batch: Sequence[Input], forced: bool, room: int = 0) -> None:
+        """room: how many new orders a work loop would take at once; only live interfaces have any."""
+        self.handover.offer({SLUG: Room(room, HOLD)} if self.model.mode == "live" else {})
         batch = [one for one in batch if not self._locked(self.model.orders.get(one.number))]
         taken = self.intake.take_in(
             self.conn, [Arrival(o.body, "order-imported", "tests", "order-imported", forced=forced) for o in batch]
         )
+        handed = {claim.id: claim for claims, _ in self.handover.collect() for claim in claims}
+        assert len(handed) <= room
         self.model.tick()
         for one, found in zip(batch, taken, strict=True):
             self.model.arrived += 1
             wanted = self.model.take_in(one, forced, found.record_id)
             assert str(found.outcome) == wanted, (one, found, wanted)
+            if claim := handed.pop(found.record_id or 0, None):
+                self.held.append(self.model.claim(claim, HOLD))
+        assert not handed, "only what was new is handed over"
         self.sent += batch
 
-    @rule(batch=st.lists(events, min_size=1, max_size=3), forced=st.booleans())
-    def deliver(self, batch: list[tuple[Any, ...]], forced: bool) -> None:
-        self._deliver([sent(*one) for one in batch], forced)
+    @rule(batch=st.lists(events, min_size=1, max_size=3), forced=st.booleans(), room=st.integers(0, 2))
+    def deliver(self, batch: list[tuple[Any, ...]], forced: bool, room: int) -> None:
+        self._deliver([sent(*one) for one in batch], forced, room)
 
     @precondition(lambda self: self.sent)
     @rule(n=which)

@@ -19,7 +19,7 @@ from shared.errors.problem import Problem
 from shared.records.hashes import body_hash
 from shared.runtime.intake import Intake
 from tests.faults.ground import through
-from tests.faults.scene import Scene
+from tests.faults.scene import STALLED, Scene
 from tests.support.waiting import until
 
 NOTICE_SECONDS = 30.0
@@ -131,7 +131,8 @@ def consumer_timeout(scene: Scene) -> None:
     control = scene.ground.rabbit.control
     _limits(scene.ground.rabbit, "5000", "1000")
     try:
-        victim = scene.start("intake.stored:stop@1")
+        # Frozen for more than a minute, it ends itself when it wakes, for its supervisor to start it again.
+        victim = scene.start("intake.stored:stop@1", (0, STALLED))
         share = scene.take(40)
         scene.driver.publish(share)
         froze = scene.until_stopped(victim)

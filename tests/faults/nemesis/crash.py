@@ -14,7 +14,10 @@ CHAIN = 3
 """So many die one after the other before the leases of the first run out. More, and lost records would run alone."""
 
 BATCHES = ("work.claimed", "work.looked-up", "work.before-settle", "work.settled")
+SOME_BATCHES = {"intake.handed-over": 8, "intake.new-stored": 4, "intake.stored": 4}
+"""Passed only by a batch that finds room in a lane, or that has more in it than new orders: so many parts will do."""
 CALLS = ("work.before-call", "work.called")
+IDLE = "intake.handed-over"
 PLACED = 30
 AGO = 1200.0
 
@@ -87,17 +90,28 @@ def _passes(scene: Scene, point: str) -> int:
         return scene.chance.randint(1, 40)
     if point in BATCHES:
         return scene.chance.randint(1, 3)
-    return {"fetch.read": 1, "fetch.stored": scene.chance.randint(1, 20)}.get(point, scene.chance.randint(1, 2))
+    return {"fetch.read": 1, IDLE: 1, "fetch.stored": scene.chance.randint(1, 20)}.get(
+        point, scene.chance.randint(1, 2)
+    )
 
 
 def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], passes: int) -> None:
-    """For a point that is passed once a batch, in as many parts as it has to be passed."""
-    parts = passes if point.startswith("intake.") else 1
+    """For a point that is passed once a batch, in as many parts as it has to be passed, in more where not each does.
+
+    Orders are handed over by an importer that has nothing older to do: a little at a time, until it is hit.
+    """
+    idle = point == IDLE
+    parts = SOME_BATCHES.get(point, passes) if point.startswith("intake.") else 1
+    if idle:
+        scene.see(lambda: scene.struck(victim) or bool(scene.says(victim, "intake.consuming")), "it runs", 30)
     for n in range(parts):
         part = events[n::parts]
         scene.driver.publish(part)
         if n + 1 < parts:
-            until(lambda: scene.struck(victim) or scene.all_stored(part), "a batch is taken in", 30)  # noqa: B023
+            scene.see(
+                lambda: scene.struck(victim) or (scene.all_stored(part) and (not idle or _due(scene) == 0)),  # noqa: B023
+                "a batch is taken in", 10,
+            )  # fmt: skip
 
 
 def _due(scene: Scene) -> int:

@@ -35,7 +35,7 @@ def erp(scene: Scene) -> None:
         scene.retry_waiting()
         return len(stand.ledger("xentral", scene.since.create)) > before
 
-    until(creating, "orders are made again", 60)
+    until(creating, "orders are made again", 100)  # a breaker that met several strikes looks once a minute
     scene.recovered(f"erp/{fault}", time.monotonic() - healed)
 
 
