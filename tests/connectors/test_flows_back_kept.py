@@ -12,10 +12,11 @@ import httpx2
 import pytest
 
 from shared.connectors import open as opening
-from shared.connectors.contract import Connector
+from shared.connectors.contract import Connector, Hint
 from shared.connectors.otto.sandbox_store import Store as Marketplace
 from shared.connectors.registry import discover
 from shared.connectors.xentral.sandbox_store import Store as Erp
+from shared.connectors.xentral.status import XentralStatus
 from tests.connectors.conftest import Context, opened
 from tests.connectors.test_erp_sources import created
 from tests.connectors.test_flows_back_faults import drafted, placed
@@ -116,6 +117,16 @@ def test_an_article_that_is_deleted_meanwhile_is_left_out_and_looked_up_again(st
         assert [each.sku for each in side.stock_source.sellable(["ABC-1", "ABC-2"])] == ["ABC-2"]
         assert [each.sku for each in side.stock_source.sellable(["ABC-1"])] == ["ABC-1"]
         assert side.context.calls.count(("find-products", "2xx")) == 1, "it may have another id now"
+
+
+def test_only_orders_of_our_own_channel_are_told(stand: Stand) -> None:
+    with opened(discover()["xentral"], stand) as side:
+        erp_id = created(side, stand, "channels")
+        hints = [Hint("order", erp_id)]
+        for channel, told in (("4", ["channels"]), ("5", []), ("", ["channels"])):
+            ours: Any = XentralStatus(side.settings.model_copy(update={"channel": channel}), side.http)
+            assert list(ours.read_changes(["channels"])) == told
+            assert [change.number for change in ours.changes_hinted(hints)] == told
 
 
 def test_shipping_lowers_the_stock(stand: Stand) -> None:
