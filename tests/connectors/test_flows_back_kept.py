@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from services.cli.sides import described
 from shared.connectors import open as opening
 from shared.connectors.contract import Connector, Hint
 from shared.connectors.otto.sandbox_store import Store as Marketplace
@@ -154,6 +155,13 @@ def test_each_capability_opens_or_says_why_not(connector: Connector, capability:
             function(connector, values, Context(), 1.0)
     with pytest.raises(ValueError, match="do not fit"):
         function(connector, {**values, "no such": 1}, Context(), 1.0)
+
+
+@pytest.mark.parametrize("connector", [pytest.param(each, id=key) for key, each in discover().items()])
+def test_secrets_are_stored_as_secrets(connector: Connector) -> None:
+    given = json.loads((connector.folder / "samples" / "settings.json").read_text(encoding="utf-8"))
+    secret = {each["name"] for each in described(connector)["settings"] if each["secret"]}
+    assert {name for name, value in given.items() if str(value).startswith("canary")} == secret
 
 
 @pytest.mark.parametrize("connector", [pytest.param(each, id=key) for key, each in discover().items()])

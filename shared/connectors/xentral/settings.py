@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from shared.connectors.http import BaseUrl
 
@@ -13,6 +13,13 @@ from shared.connectors.http import BaseUrl
 def _listed(value: Any) -> Any:
     """Forms and commands give one text."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _key(value: SecretStr | None) -> SecretStr | None:
+    """Checked here and not by the type: who stores settings tells a secret by its plain type."""
+    if value is not None and not 1 <= len(value.get_secret_value()) <= 255:
+        raise ValueError("must have 1 to 255 characters")
+    return value
 
 
 class XentralSettings(BaseModel):
@@ -41,5 +48,5 @@ class XentralSettings(BaseModel):
     correction: bool = False
     pseudo_stock: bool = False
     foreign_target: str = Field(default="", pattern=r"^[0-9]*$")
-    webhook_key: Annotated[SecretStr, Field(min_length=1, max_length=255)] | None = None
+    webhook_key: Annotated[SecretStr | None, AfterValidator(_key)] = None
     webhook_window: int = Field(default=300, ge=1, le=86_400)
