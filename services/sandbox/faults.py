@@ -1,7 +1,8 @@
 """What every stand-in has on its control side: faults on request, counts of calls, settings; around the vendor's own.
 
 An ASGI app around an ASGI app. A fault strikes before the call is executed, or after it: then the call counts, and only
-its answer goes wrong. Operations are the names of the vendor app's routes.
+its answer goes wrong. Accepted and not applied is the vendor app's own affair: it is told by the scope, and answers as
+ever. Operations are the names of the vendor app's routes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 STATUSES = ("400", "401", "403", "404", "409", "413", "422", "429", "429_retry_after", "500", "502", "503")
-FAULTS = (*STATUSES, "500_after_success", "timeout_after_success", "hang", "reset", "truncated", "html")
+NOT_APPLIED = "accepted_not_applied"
+FAULTS = (*STATUSES, "500_after_success", "timeout_after_success", "hang", "reset", "truncated", "html", NOT_APPLIED)
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Sandbox:
     def __init__(self, app: Starlette) -> None:
         self.app = app
         self.faults: list[Fault] = []
+        self.not_applied: set[str] = getattr(app.state, "not_applied", set())
         self.calls: Counter[str] = Counter()
         # hang_seconds: longer than any caller's deadline. latency: seconds that each call takes at least.
         self.settings: dict[str, float] = {"hang_seconds": 30.0, "latency": 0.0}
@@ -84,6 +87,8 @@ class Sandbox:
             raise ValueError(f"unknown operation {operation!r}; there are {['*', *known]}")
         if fault not in FAULTS:
             raise ValueError(f"unknown fault {fault!r}; there are {list(FAULTS)}")
+        if fault == NOT_APPLIED and operation not in self.not_applied:
+            raise ValueError(f"{NOT_APPLIED} fits no {operation!r}; there are {sorted(self.not_applied)}")
         self.faults.append(Fault(operation, fault, times, more.get("seconds"), more.get("retry_after")))
 
     def _operation(self, scope: Scope) -> str | None:
@@ -107,6 +112,8 @@ class Sandbox:
             await _abort(receive, send)
         elif fault.fault == "reset":
             await _abort(receive, send)
+        elif fault.fault == NOT_APPLIED:
+            await self.app({**scope, "not_applied": True}, receive, send)
         elif fault.fault == "html":
             await HTMLResponse("<html><body>Please log in</body></html>")(scope, receive, send)
         elif fault.fault.endswith("_after_success") or fault.fault == "truncated":

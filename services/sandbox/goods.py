@@ -20,12 +20,21 @@ _NAMES = {
 }
 
 
+_PARENTS = {"Mütze-grün-1": "Mütze-grün", "Mütze-grün-2": "Mütze-grün"}
+"""Only the ERP knows the parents: nobody buys one."""
+
+
 def goods() -> list[dict[str, Any]]:
-    """Some forty products: `sku`, `name`, `price`."""
+    """Some forty products: `sku`, `name`, `price`; variants name the `parent` that the ERP knows them by."""
     names = dict(_NAMES)
     for number in range(1, 29):
         names[f"ART-{1000 + number}"] = f"Artikel {1000 + number}"
     return [
-        {"sku": sku, "name": name, "price": f"{5 + place % 17 * 3}.{(place * 7) % 10}9"}
+        {
+            "sku": sku,
+            "name": name,
+            "price": f"{5 + place % 17 * 3}.{(place * 7) % 10}9",
+            **({"parent": _PARENTS[sku]} if sku in _PARENTS else {}),
+        }
         for place, (sku, name) in enumerate(names.items())
     ]

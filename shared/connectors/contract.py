@@ -3,6 +3,8 @@
 A connector reports what happened and decides nothing: it never sleeps, loops over failures or counts attempts. It
 raises `RemoteError` with a `Reason`; whether, when and how often something is tried again is the runtime's affair.
 All calls are synchronous and end within the deadline of `connectors.http`.
+
+The capabilities of the flows back lie in `marketplace` and `erp`; everybody imports them from here.
 """
 
 from __future__ import annotations
@@ -16,6 +18,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
+from shared.connectors.erp import Article as Article
+from shared.connectors.erp import ArticleFilter as ArticleFilter
+from shared.connectors.erp import ArticleKind as ArticleKind
+from shared.connectors.erp import ChangedStatus as ChangedStatus
+from shared.connectors.erp import Hint as Hint
+from shared.connectors.erp import OrderChange as OrderChange
+from shared.connectors.erp import Sellable as Sellable
+from shared.connectors.erp import StatusSource as StatusSource
+from shared.connectors.erp import StockSource as StockSource
+from shared.connectors.erp import Webhooks as Webhooks
+from shared.connectors.marketplace import Cancellation as Cancellation
+from shared.connectors.marketplace import HeldQuantity as HeldQuantity
+from shared.connectors.marketplace import ReturnKey as ReturnKey
+from shared.connectors.marketplace import SentShipment as SentShipment
+from shared.connectors.marketplace import ShipmentDraft as ShipmentDraft
+from shared.connectors.marketplace import StatusSink as StatusSink
+from shared.connectors.marketplace import StockSink as StockSink
+from shared.connectors.marketplace import Unit as Unit
+from shared.connectors.marketplace import UnitState as UnitState
 from shared.errors.problem import Problem
 from shared.events.orders import Order
 
@@ -92,7 +113,8 @@ class Mappings:
     """Per interface, what the two sides call the same thing: `table["payment"]["INVOICE_SINGLE"] == "2"`.
 
     Kinds used: payment, shipping, tax (rate → ERP tax category), setting (customer, project, channel,
-    shipping-article, discount-article). A target of "" counts as unmapped.
+    shipping-article, discount-article), carrier (the ERP's word → the marketplace's code). A target of "" counts as
+    unmapped.
     """
 
     table: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -184,7 +206,9 @@ class Connector:
     settings:     pydantic model of what an interface must say about this side: base_url, credentials (SecretStr), …
     rate_limit:   the vendor's calls per second, the default of the interface's setting
     lookup_lag:   seconds until what was created is found by a look-up
-    source/sink:  open the capability, None where the system has none
+    source/sink:  open the capability, None where the system has none; so for the others:
+    stock_sink, status_sink:               the marketplace takes quantities; shipments and cancellations
+    stock_source, status_source, webhooks: the ERP tells quantities; changes of orders; calls us
     sandbox:      builds the ASGI stand-in, with its state in the given folder
     """
 
@@ -196,4 +220,9 @@ class Connector:
     folder: Path
     source: Callable[[Any, Http], OrderSource] | None = None
     sink: Callable[[Any, Http], OrderSink] | None = None
+    stock_sink: Callable[[Any, Http], StockSink] | None = None
+    status_sink: Callable[[Any, Http], StatusSink] | None = None
+    stock_source: Callable[[Any, Http], StockSource] | None = None
+    status_source: Callable[[Any, Http], StatusSource] | None = None
+    webhooks: Callable[[Any], Webhooks] | None = None
     sandbox: Callable[[Path], Any] | None = None

@@ -1,14 +1,30 @@
-"""Opens one side of an interface: settings checked, HTTP client, capability."""
+"""Opens one capability of an interface's side: settings checked, HTTP client, capability.
+
+Every function raises ValueError when the settings do not fit or the system cannot do it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.connectors.contract import CallContext, Connector, OrderSink, OrderSource
+from shared.connectors.contract import (
+    CallContext,
+    Connector,
+    OrderSink,
+    OrderSource,
+    StatusSink,
+    StatusSource,
+    StockSink,
+    StockSource,
+    Webhooks,
+)
 from shared.connectors.http import Http
+
+Capability = TypeVar("Capability")
+Opened = tuple[Capability, Http]
 
 
 def _settings(connector: Connector, values: Mapping[str, Any]) -> Any:
@@ -22,23 +38,72 @@ def _settings(connector: Connector, values: Mapping[str, Any]) -> Any:
         raise ValueError(f"the settings for {connector.title} do not fit: {wrong}") from None
 
 
+def _open(
+    connector: Connector,
+    build: Callable[[Any, Http], Capability] | None,
+    lacks: str,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+) -> Opened[Capability]:
+    settings = _settings(connector, values)
+    if build is None:
+        raise ValueError(f"{connector.title} is not {lacks}")
+    http = Http.open(settings.base_url, context, deadline)
+    return build(settings, http), http
+
+
 def open_source(
     connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
-) -> tuple[OrderSource, Http]:
-    """The marketplace side. Raises ValueError when the settings do not fit or it has no orders."""
-    settings = _settings(connector, values)
-    if connector.source is None:
-        raise ValueError(f"{connector.title} is not a marketplace that orders come from")
-    http = Http.open(settings.base_url, context, deadline)
-    return connector.source(settings, http), http
+) -> Opened[OrderSource]:
+    """The marketplace side that orders come from."""
+    lacks = "a marketplace that orders come from"
+    return _open(connector, connector.source, lacks, values, context, deadline)
 
 
 def open_sink(
     connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
-) -> tuple[OrderSink, Http]:
-    """The ERP side. Raises ValueError when the settings do not fit or orders cannot be created there."""
+) -> Opened[OrderSink]:
+    """The ERP side that orders are created in."""
+    lacks = "an ERP that orders can be created in"
+    return _open(connector, connector.sink, lacks, values, context, deadline)
+
+
+def open_stock_sink(
+    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+) -> Opened[StockSink]:
+    """The marketplace side that quantities are sent to."""
+    lacks = "a marketplace that stock can be sent to"
+    return _open(connector, connector.stock_sink, lacks, values, context, deadline)
+
+
+def open_status_sink(
+    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+) -> Opened[StatusSink]:
+    """The marketplace side that shipments and cancellations are sent to."""
+    lacks = "a marketplace that shipments can be sent to"
+    return _open(connector, connector.status_sink, lacks, values, context, deadline)
+
+
+def open_stock_source(
+    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+) -> Opened[StockSource]:
+    """The ERP side that articles and quantities are read from."""
+    lacks = "an ERP that stock can be read from"
+    return _open(connector, connector.stock_source, lacks, values, context, deadline)
+
+
+def open_status_source(
+    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+) -> Opened[StatusSource]:
+    """The ERP side that changes of orders are read from."""
+    lacks = "an ERP that the status of orders can be read from"
+    return _open(connector, connector.status_source, lacks, values, context, deadline)
+
+
+def open_webhooks(connector: Connector, values: Mapping[str, Any]) -> Webhooks:
+    """What checks and reads the calls of an ERP; it needs no connection."""
     settings = _settings(connector, values)
-    if connector.sink is None:
-        raise ValueError(f"{connector.title} is not an ERP that orders can be created in")
-    http = Http.open(settings.base_url, context, deadline)
-    return connector.sink(settings, http), http
+    if connector.webhooks is None:
+        raise ValueError(f"{connector.title} is not an ERP that calls by webhook")
+    return connector.webhooks(settings)

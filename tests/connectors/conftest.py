@@ -13,6 +13,7 @@ import pytest
 
 from shared.connectors.contract import Connector, Mappings
 from shared.connectors.http import Http
+from shared.connectors.registry import discover
 from tests.support.sandbox import Stand, sandbox
 
 
@@ -47,10 +48,24 @@ class Opened:
         self.http = Http.open(address, self.context, deadline)
         self.source: Any = connector.source(self.settings, self.http) if connector.source else None
         self.sink: Any = connector.sink(self.settings, self.http) if connector.sink else None
+        self.stock_sink: Any = self._open(connector.stock_sink)
+        self.status_sink: Any = self._open(connector.status_sink)
+        self.stock_source: Any = self._open(connector.stock_source)
+        self.status_source: Any = self._open(connector.status_source)
+        self.webhooks: Any = connector.webhooks(self.settings) if connector.webhooks else None
+
+    def _open(self, build: Any) -> Any:
+        return build(self.settings, self.http) if build else None
 
     @property
     def mappings(self) -> Mappings:
         return Mappings(json.loads((self.samples / "mappings.json").read_text(encoding="utf-8")))
+
+
+def having(capability: str) -> list[Any]:
+    """Every connector with this capability, to parametrise with."""
+    found = discover().items()
+    return [pytest.param(each, id=key) for key, each in found if getattr(each, capability)]
 
 
 @contextmanager
@@ -79,8 +94,6 @@ def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`sample` runs over the order samples of every connector."""
     if "sample" in metafunc.fixturenames:
-        from shared.connectors.registry import discover
-
         found = [
             pytest.param(connector, path, id=f"{connector.key}-{path.stem}")
             for connector in discover().values()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from shared.connectors.contract import Draft, Mappings
 from shared.connectors.otto.mapping import money, rate, source_order
 from shared.connectors.registry import discover
-from shared.connectors.xentral.client import batches
+from shared.connectors.xentral.calls import batches
 from shared.connectors.xentral.known import KnownProducts
 from shared.connectors.xentral.mapping import draft
 from shared.connectors.xentral.refusal import complaints

@@ -52,6 +52,10 @@ class Stand:
         """The buyer pays an announced order."""
         self._call("POST", key, f"orders/{number}/release", {})
 
+    def post(self, key: str, what: str, body: Any = None) -> Any:
+        """Anything else of the control side, such as `stock` or `orders/4711/ship` of an ERP."""
+        return self._call("POST", key, what, {} if body is None else body)
+
     def products(self, key: str, *skus: str) -> None:
         """Make SKUs known."""
         self._call("POST", key, "products", [{"sku": sku} for sku in skus])

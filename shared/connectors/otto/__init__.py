@@ -1,4 +1,4 @@
-"""OTTO Market: a marketplace that orders come from. See README.md for its quirks and how to get credentials."""
+"""OTTO Market: orders come from here, stock and status go back. See README.md for quirks and how to get credentials."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from shared.connectors.contract import Connector
 from shared.connectors.otto.client import OttoOrders
 from shared.connectors.otto.settings import OttoSettings
+from shared.connectors.otto.status import OttoStatus
+from shared.connectors.otto.stock import OttoStock
 
 FOLDER = Path(__file__).parent
 
@@ -27,5 +29,7 @@ CONNECTOR = Connector(
     lookup_lag=0.0,
     folder=FOLDER,
     source=OttoOrders,
+    stock_sink=OttoStock,
+    status_sink=OttoStatus,
     sandbox=_sandbox,
 )

@@ -19,3 +19,12 @@ ALPHA_2: Mapping[str, str] = dict(pair.split(":") for pair in _PAIRS.split())
 def alpha_2(code: str | None) -> str | None:
     """`DEU` → `DE`; None for a code nobody knows here."""
     return ALPHA_2.get((code or "").strip().upper())
+
+
+ALPHA_3: Mapping[str, str] = {two: three for three, two in ALPHA_2.items()}
+
+
+def alpha_3(code: str | None) -> str | None:
+    """`DE` → `DEU`; alpha-3 stays as it is; None for a code nobody knows here."""
+    given = (code or "").strip().upper()
+    return given if given in ALPHA_2 else ALPHA_3.get(given)

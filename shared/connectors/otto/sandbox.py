@@ -9,8 +9,10 @@ import base64
 import json
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,7 +23,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared.connectors.otto.sandbox_availability import Availability
 from shared.connectors.otto.sandbox_orders import DEFECTS, UNKNOWN_SKUS, order, set_status
+from shared.connectors.otto.sandbox_shipments import Shipments
 from shared.connectors.otto.sandbox_store import Raw, Store, stamp
 
 BATCH = 500
@@ -29,7 +33,7 @@ BATCH = 500
 
 
 def sandbox(folder: Path) -> Starlette:
-    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, place, cancel, trim."""
+    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, place, …"""
     market = Market(Store(folder))
     market.store.save_products(
         [{"sku": sku, "name": f"Neuheit {sku[-1]}", "price": "12.99"} for sku in UNKNOWN_SKUS], False
@@ -38,8 +42,16 @@ def sandbox(folder: Path) -> Starlette:
         routes=[
             Route("/v1/token", market.token, methods=["POST"], name="token"),
             Route("/v4/orders", market.list_orders, name="list-orders"),
+            Route(
+                "/v4/orders/{key}/positionItems/{items}/cancellation",
+                market.cancel_items,
+                methods=["POST"],
+                name="cancel-items",
+            ),
             Route("/v4/orders/{key:path}/cancellation", market.cancel_order, methods=["POST"], name="cancel-order"),
             Route("/v4/orders/{key:path}", market.read_order, name="read-order"),
+            *Availability(market.store, market.known).routes(),
+            *Shipments(market.store, market.known).routes(),
             Route("/_sandbox/state", market.state),
             Route("/_sandbox/products", market.post_products, methods=["POST"]),
             Route("/_sandbox/orders", market.post_orders, methods=["POST"]),
@@ -48,6 +60,7 @@ def sandbox(folder: Path) -> Starlette:
         ]
     )
     app.state.settings = market.settings
+    app.state.not_applied = {"send-quantities", "send-shipment", "cancel-order", "cancel-items"}
     app.state.add_products = market.store.save_products
     app.state.place = market.place
     app.state.cancel = market.cancel
@@ -60,7 +73,8 @@ class Market:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.settings: dict[str, float] = {"token_seconds": 1800.0}
+        # cancel_lag: seconds until a cancellation that was taken shows.
+        self.settings: dict[str, float] = {"token_seconds": 1800.0, "cancel_lag": 1.0}
         # Lost at a restart, as real tokens may be: clients have to cope.
         self._tokens: dict[str, float] = {}
 
@@ -76,12 +90,13 @@ class Market:
         return JSONResponse({"access_token": token, "expires_in": seconds, "token_type": "bearer", "scope": "orders"})
 
     async def list_orders(self, request: Request) -> Response:
-        if not self._known(request):
+        if not self.known(request):
             return _unauthorised()
         try:
             query = _query(request)
         except ValueError as error:
             return _error(request, 400, "Bad Request", str(error))
+        self.come_true()
         rows = self.store.page({**query, "limit": query["limit"] + 1})
         rows, more = rows[: query["limit"]], len(rows) > query["limit"]
         links = []
@@ -92,25 +107,61 @@ class Market:
         return Response(f'{{"resources":[{bodies}],"links":{json.dumps(links)}}}', media_type="application/json")
 
     async def read_order(self, request: Request) -> Response:
-        if not self._known(request):
+        if not self.known(request):
             return _unauthorised()
+        self.come_true()
         body = self.store.order(request.path_params["key"])
         return Response(body, media_type="application/json") if body else _not_found(request)
 
     async def cancel_order(self, request: Request) -> Response:
-        if not self._known(request):
+        if not self.known(request):
             return _unauthorised()
-        changed = self.store.change(request.path_params["key"], lambda raw: _cancel(raw, "CANCELLED_BY_PARTNER"))
-        if changed is None:
+        self.come_true()
+        body = self.store.order(request.path_params["key"])
+        if body is None:
             return _not_found(request)
-        detail = "No position item can be cancelled. Fulfillment status needs to be [PROCESSABLE]."
-        return Response(status_code=202) if changed else _error(request, 409, "Conflict", detail)
+        items = json.loads(body)["positionItems"]
+        able = [item["positionItemId"] for item in items if item["fulfillmentStatus"] == "PROCESSABLE"]
+        return self._wish(request, able, bool(able))
+
+    async def cancel_items(self, request: Request) -> Response:
+        """All or nothing; items that the partner has cancelled before are ignored."""
+        if not self.known(request):
+            return _unauthorised()
+        self.come_true()
+        body = self.store.order(request.path_params["key"])
+        wanted = request.path_params["items"].split(",")
+        items = {
+            item["positionItemId"]: item["fulfillmentStatus"]
+            for item in json.loads(body or "{}").get("positionItems", ())
+        }
+        if not set(wanted) <= items.keys():
+            return _not_found(request)
+        new = [item for item in wanted if items[item] != "CANCELLED_BY_PARTNER"]
+        return self._wish(request, new, all(items[item] == "PROCESSABLE" for item in new))
+
+    def _wish(self, request: Request, items: list[str], able: bool) -> Response:
+        """202: it is done a little later, as the real one does it."""
+        if not able:
+            detail = "No position item can be cancelled. Fulfillment status needs to be [PROCESSABLE]."
+            return _error(request, 409, "Conflict", detail)
+        if not request.scope.get("not_applied"):
+            self.store.wish_to_cancel(request.path_params["key"], items, time.time() + self.settings["cancel_lag"])
+        return Response(status_code=202)
+
+    def come_true(self) -> None:
+        """Carry out the cancellations whose time has come; what was shipped in the meantime stays shipped."""
+        for key, wanted in self.store.due_cancellations(time.time()):
+            self.store.change(key, partial(_cancel_items, wanted))
 
     async def state(self, _request: Request) -> Response:
         def text() -> str:
+            self.come_true()
             products = json.dumps(self.store.products())
             orders = ",".join(self.store.bodies())
-            return f'{{"products":{products},"orders":[{orders}],"quantities":{{}},"shipments":[]}}'
+            quantities = json.dumps({sku: quantity for _, sku, quantity, _ in self.store.quantities(0, -1)})
+            shipments = json.dumps([body for _, body in self.store.shipments()])
+            return f'{{"products":{products},"orders":[{orders}],"quantities":{quantities},"shipments":{shipments}}}'
 
         return Response(await run_in_threadpool(text), media_type="application/json")
 
@@ -179,17 +230,32 @@ class Market:
         """The buyer cancels: True, False where nothing can be cancelled any more, None where there is no such order."""
         return self.store.change(key, lambda raw: _cancel(raw, "CANCELLED_BY_MARKETPLACE"))
 
-    def _known(self, request: Request) -> bool:
+    def known(self, request: Request) -> bool:
+        """Whether the call shows a token that still holds."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         return self._tokens.get(token, 0) > datetime.now(UTC).timestamp()
 
 
 def _cancel(raw: Raw, status: str) -> bool:
-    """OTTO cancels what is not on its way; a buyer also what is only announced."""
-    if any(item["fulfillmentStatus"] in ("PROCESSABLE", "ANNOUNCED") for item in raw["positionItems"]):
-        set_status(raw, status)
+    """A buyer cancels what is not on its way, also what is only announced."""
+    able = ("PROCESSABLE", "ANNOUNCED")
+    if any(item["fulfillmentStatus"] in able for item in raw["positionItems"]):
+        set_status(raw, status, able)
         return True
     return False
+
+
+def _cancel_items(wanted: Sequence[str], raw: Raw) -> bool:
+    """The partner cancels single items."""
+    able = [
+        item
+        for item in raw["positionItems"]
+        if item["positionItemId"] in wanted and item["fulfillmentStatus"] == "PROCESSABLE"
+    ]
+    for item in able:
+        set_status({**raw, "positionItems": [item]}, "CANCELLED_BY_PARTNER")
+        item["cancellationReason"] = "CANCELLED_ON_PARTNER_WISH"
+    return bool(able)
 
 
 def _release(raw: Raw) -> bool:

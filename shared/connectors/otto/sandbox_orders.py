@@ -50,9 +50,11 @@ def order(
     return raw
 
 
-def set_status(raw: Raw, status: str) -> None:
-    """Give every item this status, and what OTTO adds to it."""
+def set_status(raw: Raw, status: str, old: Sequence[str] | None = None) -> None:
+    """Give every item this status, or those with one of the old ones, and what OTTO adds to it."""
     for item in raw["positionItems"]:
+        if old is not None and item["fulfillmentStatus"] not in old:
+            continue
         item["fulfillmentStatus"] = status
         if status.startswith("CANCELLED"):
             item["cancellationDate"] = raw["orderLifecycleInformation"]["lifecycleChangeDate"]

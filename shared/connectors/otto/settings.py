@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from shared.connectors.http import BaseUrl
@@ -12,6 +14,9 @@ class OttoSettings(BaseModel):
 
     token_path:           where the token comes from; installations through an app use another path
     free_shipping_method: the shipping method of orders that OTTO sends without any delivery fee
+    scope:                what the token may do, separated by blanks; stock needs `availability`, status `shipments` too
+    ship_from_…:          where parcels leave, as OTTO demands it with each shipment; country as DE or DEU
+    return_carrier:       whose return labels are in the parcels, as chosen in the portal, where the ERP does not say
     page_size:            orders a page, at most 256; few enough to stay below the cap of an answer when they are large
     """
 
@@ -23,4 +28,8 @@ class OttoSettings(BaseModel):
     scope: str = "orders"
     token_path: str = Field(default="/v1/token", pattern=r"^/\S*$")
     free_shipping_method: str = "DELIVERY_FEE_STANDARD"
+    ship_from_city: str = Field(default="", max_length=60)
+    ship_from_zip: str = Field(default="", max_length=10)
+    ship_from_country: str = Field(default="DE", pattern=r"^([A-Za-z]{2,3})?$")
+    return_carrier: Literal["", "DHL", "GLS", "HERMES"] = ""
     page_size: int = Field(default=64, ge=1, le=256)

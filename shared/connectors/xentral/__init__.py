@@ -1,4 +1,4 @@
-"""Xentral: an ERP that orders are created in. See README.md for its quirks and how to get a token."""
+"""Xentral: orders are created here, stock and status come from here. See README.md for quirks and how to get access."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 from shared.connectors.contract import Connector
 from shared.connectors.xentral.client import XentralOrders
 from shared.connectors.xentral.settings import XentralSettings
+from shared.connectors.xentral.status import XentralStatus
+from shared.connectors.xentral.stock import XentralStock
+from shared.connectors.xentral.webhook import XentralWebhooks
 
 FOLDER = Path(__file__).parent
 
@@ -27,5 +30,8 @@ CONNECTOR = Connector(
     lookup_lag=5.0,
     folder=FOLDER,
     sink=XentralOrders,
+    stock_source=XentralStock,
+    status_source=XentralStatus,
+    webhooks=XentralWebhooks,
     sandbox=_sandbox,
 )

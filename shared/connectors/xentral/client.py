@@ -5,33 +5,25 @@ Xentral has no idempotency key and takes the same external number twice, so the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from shared.connectors.contract import Draft, Mappings, Reason, RemoteError, RemoteOrder
-from shared.connectors.http import Answer, Explain, Http
-from shared.connectors.xentral.known import KnownProducts
+from shared.connectors.http import Http
+from shared.connectors.xentral.calls import XentralCalls, batches
 from shared.connectors.xentral.mapping import draft
 from shared.connectors.xentral.refusal import complaints
 from shared.connectors.xentral.settings import XentralSettings
 from shared.errors.problem import Problem
 from shared.events.orders import Order
 
-PAGE = 50
-"""The largest page, and so the most values asked for at once."""
 
-LONGEST_QUERY = 6000
-"""Characters of the values of one query: common web servers refuse addresses of more than 8 KiB."""
-
-
-class XentralOrders:
+class XentralOrders(XentralCalls):
     """Orders and products of one Xentral instance. Safe for many threads."""
 
     def __init__(self, settings: XentralSettings, http: Http) -> None:
-        self._settings = settings
-        self._http = http
-        self._products = KnownProducts()
+        super().__init__(settings, http)
         self._channel = settings.channel
 
     def draft(self, order: Order, mappings: Mappings) -> Draft | list[Problem]:
@@ -88,20 +80,6 @@ class XentralOrders:
         """Raise RemoteError unless Xentral answers and accepts the token for sales orders."""
         self._call("ping", "GET", "/api/v1/salesOrders", params=[("page[number]", "1"), ("page[size]", "10")])
 
-    def _product_ids(self, skus: Sequence[str]) -> dict[str, str]:
-        found = self._products.ids(skus)
-        missing = [sku for sku in dict.fromkeys(skus) if sku not in found]
-        for batch in batches(missing):
-            asked = set(batch)
-            hits = {
-                str(raw["number"]): str(raw["id"])
-                for raw in self._list("find-products", "/api/v2/products", "number", batch)
-                if raw.get("number") in asked and raw.get("id")
-            }
-            self._products.learn(hits)
-            found.update(hits)
-        return found
-
     def _refusal(self, body: Any, draft: Draft) -> list[Problem]:
         problems = complaints(body, draft.document)
         self._products.forget(problem.values["sku"] for problem in problems if problem.code == "sku-unknown")
@@ -113,13 +91,6 @@ class XentralOrders:
             return True
         channel = raw.get("salesChannel") or self._read(str(raw["id"])).get("salesChannel")
         return isinstance(channel, Mapping) and str(channel.get("id")) == self._channel
-
-    def _read(self, order_id: str) -> Mapping[str, Any]:
-        body = self._call("read-order", "GET", f"/api/v1/salesOrders/{quote(order_id, safe='')}").body
-        order = body.get("data") if isinstance(body, Mapping) else None
-        if not isinstance(order, Mapping):
-            raise RemoteError(Reason.BROKEN_ANSWER, "read-order: the answer holds no order")
-        return order
 
     def _remote_order(self, raw: Mapping[str, Any]) -> RemoteOrder:
         order_id = str(raw["id"])
@@ -133,59 +104,6 @@ class XentralOrders:
 
     def _url(self, order_id: str) -> str:
         return f"{self._settings.base_url}/index.php?module=auftrag&action=edit&id={quote(order_id, safe='')}"
-
-    def _list(self, operation: str, path: str, key: str, values: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        """All hits, page by page: one number may have several orders, so a batch may have more than one page."""
-        query = [("filter[0][key]", key), ("filter[0][op]", "in")]
-        query += [(f"filter[0][value][{place}]", value) for place, value in enumerate(values)]
-        page = 1
-        while True:
-            params = [*query, ("page[number]", str(page)), ("page[size]", str(PAGE))]
-            body = self._call(operation, "GET", path, params=params).body
-            hits = body.get("data") if isinstance(body, Mapping) else None
-            if not isinstance(hits, list) or not all(isinstance(hit, Mapping) for hit in hits):
-                raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no list")
-            yield from hits
-            if len(hits) < PAGE:
-                return
-            page += 1
-
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        params: Sequence[tuple[str, str]] = (),
-        json: Any = None,
-        expect: Collection[int] = (200,),
-        explain: Explain | None = None,
-    ) -> Answer:
-        return self._http.request_json(
-            operation,
-            method,
-            path,
-            params=params,
-            json=json,
-            headers={"Authorization": f"Bearer {self._settings.token.get_secret_value()}"},
-            expect=expect,
-            explain=explain or (lambda _status, body: complaints(body)),
-        )
-
-
-def batches(values: Collection[str]) -> Iterator[list[str]]:
-    """The values in groups that fit into one page and into one address."""
-    batch: list[str] = []
-    length = 0
-    for value in values:
-        size = len(quote(value)) + len("&filter%5B0%5D%5Bvalue%5D%5B00%5D=")
-        if batch and (len(batch) == PAGE or length + size > LONGEST_QUERY):
-            yield batch
-            batch, length = [], 0
-        batch.append(value)
-        length += size
-    if batch:
-        yield batch
 
 
 def _positions(draft: Draft, ids: Mapping[str, str]) -> Iterator[dict[str, Any]]:

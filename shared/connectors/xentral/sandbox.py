@@ -7,7 +7,6 @@ Never loaded in production. `services/sandbox` serves it and adds what every sta
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -19,9 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from shared.connectors.xentral.sandbox_deliveries import Deliveries
+from shared.connectors.xentral.sandbox_query import filters, known, listed, page, problem, unauthorised
+from shared.connectors.xentral.sandbox_stock import Stock
 from shared.connectors.xentral.sandbox_store import Raw, Store
-
-PROBLEMS = "https://api.xentral.biz/problems"
+from shared.connectors.xentral.sandbox_webhooks import Webhooks
 
 # What the list of sales orders shows of each; the sales channel is not among it.
 LISTED = (
@@ -29,12 +30,14 @@ LISTED = (
     "project", "financials",
 )  # fmt: skip
 
-_FILTER = re.compile(r"^filter\[(\d+)\]\[(key|op|value)\](?:\[\d*\])?$")
-
 
 def sandbox(folder: Path) -> Starlette:
     """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, trim."""
-    erp = Erp(Store(folder))
+    store = Store(folder)
+    webhooks = Webhooks(store)
+    erp = Erp(store, webhooks)
+    stock = Stock(store, webhooks)
+    deliveries = Deliveries(store, webhooks, stock, erp.settings)
     orders = "/api/v1/salesOrders"
     app = Starlette(
         routes=[
@@ -43,6 +46,9 @@ def sandbox(folder: Path) -> Starlette:
             Route(f"{orders}/actions/import", erp.create_order, methods=["POST"], name="create-order"),
             Route(f"{orders}/{{id}}/actions/cancel", erp.cancel_order, methods=["POST"], name="cancel-order"),
             Route(f"{orders}/{{id}}", erp.read_order, name="read-order"),
+            *stock.routes(),
+            *deliveries.routes(),
+            *webhooks.routes(),
             Route("/index.php", erp.page, name="_page"),
             Route("/_sandbox/state", erp.state),
             Route("/_sandbox/ledger", erp.ledger),
@@ -51,6 +57,7 @@ def sandbox(folder: Path) -> Starlette:
         ]
     )
     app.state.settings = erp.settings
+    app.state.not_applied = {"cancel-order"}
     app.state.add_products = erp.store.save_products
     app.state.trim = erp.store.trim
     return app
@@ -59,59 +66,74 @@ def sandbox(folder: Path) -> Starlette:
 class Erp:
     """The ERP: what its API and its control side do."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, webhooks: Webhooks) -> None:
         self.store = store
+        self.webhooks = webhooks
         # strict_cancel: the letter of the documentation, by which a released order cannot be cancelled.
         self.settings: dict[str, float] = {"search_lag": 2.0, "strict_cancel": 0.0}
 
     async def find_products(self, request: Request) -> Response:
-        if not _known(request):
-            return _unauthorised()
+        if not known(request):
+            return unauthorised()
         key, values = _filter(request, "number")
-        number, size = _page(request)
+        number, size = page(request)
         hits = self.store.find_products(key, values)
-        return _list(hits[(number - 1) * size : number * size], len(hits), number, size)
+        return listed(hits[(number - 1) * size : number * size], len(hits), number, size)
 
     async def find_orders(self, request: Request) -> Response:
-        if not _known(request):
-            return _unauthorised()
+        if not known(request):
+            return unauthorised()
         key, values = _filter(request, "externalOrderNumber")
-        number, size = _page(request)
+        number, size = page(request)
         hits, total = self.store.find_orders(key, values, self.settings["search_lag"], number, size)
-        return _list([{name: hit[name] for name in LISTED if name in hit} for hit in hits], total, number, size)
+        return listed([{name: hit[name] for name in LISTED if name in hit} for hit in hits], total, number, size)
 
     async def create_order(self, request: Request) -> Response:
-        if not _known(request):
-            return _unauthorised()
+        if not known(request):
+            return unauthorised()
         document = await request.json()
         violations = _violations(document)
         if not violations:
             unknown = self.store.unknown_products([position["product"]["id"] for position in document["positions"]])
             violations = _unknown(document["positions"], unknown)
         if violations:
-            body = {"title": "Request payload validation failed.", "violations": violations}
-            return _problem(400, {"type": f"{PROBLEMS}/request-validation", **body})
+            return problem(400, "request-validation", "Request payload validation failed.", violations=violations)
         order_id = self.store.add_order(document)
+        self.webhooks.tell_of_order("imported", order_id)
         headers = {"Location": f"{request.base_url}api/v1/salesOrders/{order_id}"}
         return HTMLResponse("", 201, headers)
 
     async def read_order(self, request: Request) -> Response:
-        if not _known(request):
-            return _unauthorised()
+        if not known(request):
+            return unauthorised()
         found = self.store.order(request.path_params["id"])
-        return JSONResponse({"data": found}) if found else Response(status_code=404)
+        return JSONResponse({"data": self._as_shown(found)}) if found else Response(status_code=404)
+
+    def _as_shown(self, order: Raw) -> Raw:
+        """The order's own page numbers its positions and names each product by its number as well."""
+        ids = [position["product"]["id"] for position in order["positions"]]
+        numbers = {each["id"]: each["number"] for each in self.store.find_products("id", ids)}
+        positions = []
+        for place, position in enumerate(order["positions"], 1):
+            product = {**position["product"], "number": numbers.get(position["product"]["id"], "")}
+            more = {"id": str(place), "sort": place, "hasChildren": False, "parent": None}
+            positions.append({**position, **more, "product": product})
+        return {**{name: order[name] for name in order if name != "discountPositions"}, "positions": positions}
 
     async def cancel_order(self, request: Request) -> Response:
-        if not _known(request):
-            return _unauthorised()
+        if not known(request):
+            return unauthorised()
         order_id = request.path_params["id"]
         allowed = ("created", "completed") if self.settings["strict_cancel"] else ("created", "released", "completed")
+        if request.scope.get("not_applied"):
+            return Response(status_code=204)
         if self.store.set_status(order_id, allowed, "canceled"):
+            self.webhooks.tell_of_order("updated", order_id)
             return Response(status_code=204)
         if self.store.order(order_id) is None:
             return Response(status_code=404)
         messages = ["The sales order cannot be canceled in its current status."]
-        return _problem(409, {"type": f"{PROBLEMS}/conflict", "title": "Conflict", "messages": messages})
+        return problem(409, "conflict", "Conflict", messages=messages)
 
     async def page(self, request: Request) -> Response:
         """Where the Journal's link leads: the order for a person."""
@@ -123,7 +145,13 @@ class Erp:
 
     async def state(self, _request: Request) -> Response:
         def content() -> dict[str, Any]:
-            return {"products": self.store.products(), "salesOrders": self.store.orders()}
+            return {
+                "products": self.store.products(),
+                "salesOrders": self.store.orders(),
+                "deliveryNotes": self.store.notes(),
+                "shipments": self.store.shipments(),
+                "webhooks": self.webhooks.shown(),
+            }
 
         return JSONResponse(await run_in_threadpool(content))
 
@@ -141,42 +169,15 @@ class Erp:
         new = (await request.json())["status"]
         ids = self.store.ids_of(request.path_params["number"])
         changed = [self.store.set_status(each, ("created", "released", "canceled", "completed"), new) for each in ids]
+        for each in ids:
+            self.webhooks.tell_of_order("updated", each)
         return JSONResponse({"changed": sum(changed)}, 200 if ids else 404)
 
 
-def _known(request: Request) -> bool:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return scheme == "Bearer" and token not in ("", "wrong")
-
-
-def _unauthorised() -> Response:
-    return HTMLResponse("Unauthorized", 401)
-
-
-def _problem(status: int, body: Raw) -> Response:
-    return JSONResponse(body, status, media_type="application/problem+json")
-
-
-def _list(data: Sequence[Raw], total: int, number: int, size: int) -> Response:
-    return JSONResponse({"data": data, "extra": {"totalCount": total, "page": {"number": number, "size": size}}})
-
-
 def _filter(request: Request, default: str) -> tuple[str, list[str]]:
-    """The one filter Connect uses: a key that is in a list of values."""
-    key, values = default, []
-    for name, value in request.query_params.multi_items():
-        part = _FILTER.match(name)
-        if part and part[2] == "key":
-            key = value
-        elif part and part[2] == "value":
-            values.append(value)
-    return key, values
-
-
-def _page(request: Request) -> tuple[int, int]:
-    given = request.query_params
-    number, size = int(given.get("page[number]", "1")), int(given.get("page[size]", "10"))
-    return max(number, 1), min(max(size, 1), 50)
+    """The one filter of these lists: a key that is in a list of values."""
+    given = filters(request)
+    return (given[0][0], given[0][2]) if given else (default, [])
 
 
 def _violations(document: Any) -> Raw:

@@ -1,4 +1,7 @@
-"""What the stand-in of Xentral keeps, products and orders, in SQLite: a kill and a restart lose nothing."""
+"""What the stand-in of Xentral keeps, in SQLite: a kill and a restart lose nothing.
+
+Products and orders are handled here, the other tables where their part of the interface is.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,14 @@ create table if not exists orders (
     created real not null, body text not null
 );
 create index if not exists orders_by_number on orders (number, id);
+create table if not exists touched (order_id integer primary key, changed real not null);
+create index if not exists touched_by_change on touched (changed);
+create table if not exists notes (id integer primary key autoincrement, order_id integer not null,
+                                  changed real not null, body text not null);
+create index if not exists notes_by_order on notes (order_id);
+create table if not exists shipments (id integer primary key autoincrement, note_id integer not null,
+                                      body text not null);
+create table if not exists webhooks (id integer primary key autoincrement, body text not null);
 """
 
 _PRODUCTS = {
@@ -68,12 +79,19 @@ class Store:
                 row = db.execute("select body from products where sku = ?", (product["sku"],)).fetchone()
                 if row and not mend:
                     continue
+                if product.get("parent"):
+                    self._parent(db, product["parent"])
                 body = json.dumps({**(json.loads(row[0]) if row else {}), **product})
                 db.execute(
                     "insert into products (sku, body, created) values (?, ?, 0) "
                     "on conflict (sku) do update set body = excluded.body",
                     (product["sku"], body),
                 )
+
+    def _parent(self, db: sqlite3.Connection, sku: str) -> None:
+        """A variant makes its parent known."""
+        body = json.dumps({"sku": sku, "matrix": True})
+        db.execute("insert or ignore into products (sku, body, created) values (?, ?, 0)", (sku, body))
 
     def products(self) -> list[Raw]:
         """Every product with its id."""
@@ -110,6 +128,7 @@ class Store:
                     json.dumps(document),
                 ),
             )
+            touch(db, cursor.lastrowid)
             return str(cursor.lastrowid)
 
     def find_orders(self, key: str, values: Sequence[str], lag: float, page: int, size: int) -> tuple[list[Raw], int]:
@@ -156,6 +175,8 @@ class Store:
                 "update orders set status = ? where id = ? and status in (select value from json_each(?))",
                 (new, order_id, json.dumps(list(old))),
             )
+            if cursor.rowcount:
+                touch(db, order_id)
             return cursor.rowcount == 1
 
     def ids_of(self, number: str) -> list[str]:
@@ -168,6 +189,28 @@ class Store:
         """Drop the oldest orders beyond `keep`."""
         with self.transaction() as db:
             db.execute("delete from orders where id <= (select max(id) from orders) - ?", (keep,))
+            oldest = "(select coalesce(min(id), 0) from orders)"
+            db.execute(f"delete from touched where order_id < {oldest}")  # noqa: S608 - our own words
+            db.execute(f"delete from notes where order_id < {oldest}")  # noqa: S608 - our own words
+            db.execute("delete from shipments where note_id < (select coalesce(min(id), 0) from notes)")
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """What a query answers."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def notes(self) -> list[Raw]:
+        """Every delivery note."""
+        return [{"id": str(number), **json.loads(body)} for number, body in self.rows("select id, body from notes")]
+
+    def shipments(self) -> list[Raw]:
+        """Every shipment."""
+        return [{"id": str(number), **json.loads(body)} for number, body in self.rows("select id, body from shipments")]
+
+
+def touch(db: sqlite3.Connection, order_id: Any) -> None:
+    """The order changed now."""
+    db.execute("insert or replace into touched (order_id, changed) values (?, ?)", (order_id, time.time()))
 
 
 def shown(order_id: int, status: str, body: str) -> Raw:

@@ -1,0 +1,149 @@
+"""Calls to OTTO Market as one partner: token, request headers, and what a refusal says. Used by every capability."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.http import Answer, Explain, Http
+from shared.connectors.otto.settings import OttoSettings
+from shared.errors.problem import Problem
+
+SYSTEM = "OTTO Market"
+RENEW_BEFORE = 60.0
+"""Seconds before its end at which a token is renewed, so that none expires on the way."""
+
+
+class OttoCalls:
+    """Calls of one partner account. Safe for many threads."""
+
+    def __init__(self, settings: OttoSettings, http: Http) -> None:
+        self._settings = settings
+        self._http = http
+        self._token = Token(settings, http)
+
+    def _get(self, operation: str, path: str, params: Sequence[tuple[str, str]]) -> Any:
+        return self._call(operation, "GET", path, params=params).body
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        json: Any = None,
+        expect: Collection[int] = (200,),
+        explain: Explain | None = None,
+    ) -> Answer:
+        """One call; a token that OTTO no longer takes is renewed once. A 401 was not executed, so that is safe."""
+        for renewed in (False, True):
+            token, fresh = self._token.get()
+            try:
+                return self._http.request_json(
+                    operation,
+                    method,
+                    path,
+                    params=params,
+                    json=json,
+                    headers={"Authorization": f"Bearer {token}", "X-Request-Timestamp": stamp(datetime.now(UTC))},
+                    expect=expect,
+                    explain=explain or complaints,
+                )
+            except RemoteError as error:
+                if error.reason is not Reason.UNAUTHORISED or renewed or fresh:
+                    raise
+                self._token.drop(token)
+        raise AssertionError("unreachable")
+
+
+class Token:
+    """The access token: fetched once for all threads and kept until shortly before its end."""
+
+    def __init__(self, settings: OttoSettings, http: Http) -> None:
+        self._settings = settings
+        self._http = http
+        self._lock = threading.Lock()
+        self._value: str | None = None
+        self._ends = 0.0
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+    def get(self) -> tuple[str, bool]:
+        """The token, and whether it was fetched by this very call."""
+        if not self._lock.acquire(timeout=self._http.deadline):
+            raise RemoteError(Reason.UNREACHABLE, "token: another call is still fetching it")
+        try:
+            if self._value and time.monotonic() < self._ends:
+                return self._value, False
+            self._value, seconds = self._fetch()
+            self._ends = time.monotonic() + max(seconds - RENEW_BEFORE, seconds / 2)
+            return self._value, True
+        finally:
+            self._lock.release()
+
+    def drop(self, token: str) -> None:
+        """Forget a token that was refused, unless another thread has renewed it already."""
+        with self._lock:
+            if self._value == token:
+                self._value = None
+
+    def _fetch(self) -> tuple[str, float]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._settings.client_id,
+            "client_secret": self._settings.client_secret.get_secret_value(),
+            "scope": self._settings.scope,
+        }
+        try:
+            body = self._http.request_json("token", "POST", self._settings.token_path, data=form).body
+        except RemoteError as error:
+            if error.reason is Reason.INVALID:
+                # OAuth 2 answers 400 to credentials it does not know.
+                raise RemoteError(Reason.UNAUTHORISED, error.detail, status=error.status) from None
+            raise
+        try:
+            return str(body["access_token"]), float(body["expires_in"])
+        except (KeyError, TypeError, ValueError):
+            raise RemoteError(Reason.BROKEN_ANSWER, "token: the answer holds no token") from None
+
+
+def complaints(_status: int, body: Any) -> list[Problem]:
+    """OTTO's error list as problems."""
+    found = []
+    for each in errors(body):
+        field = str(each.get("jsonPath") or each.get("jsonpath") or "")[:200]
+        values = {"message": message(each), "detail": message(each), "system": SYSTEM}
+        found.append(Problem("remote-refused", field, values))
+    return found
+
+
+def errors(body: Any) -> list[Mapping[str, Any]]:
+    """OTTO's error list; some of its interfaces send a single object instead of a list."""
+    given = body.get("errors") if isinstance(body, Mapping) else None
+    entries = [given] if isinstance(given, Mapping) else given if isinstance(given, list) else []
+    return [each for each in entries if isinstance(each, Mapping)]
+
+
+def message(error: Mapping[str, Any]) -> str:
+    """What one error says."""
+    return str(error.get("detail") or error.get("title") or "")[:300]
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as OTTO writes it: UTC with milliseconds and a Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def next_link(body: Mapping[str, Any], parameter: str) -> str | None:
+    """The cursor out of the link to the next page. Only the cursor is taken: a link must not lead us elsewhere."""
+    for link in body.get("links") or ():
+        if isinstance(link, Mapping) and link.get("rel") == "next":
+            return dict(parse_qsl(urlsplit(str(link.get("href", ""))).query)).get(parameter)
+    return None
