@@ -61,8 +61,9 @@ def stop(scene: Scene, point: str, action: str) -> None:
     _ask(scene, point)
     passes = 1 if lone else _passes(scene, point)
     victim = scene.start(f"{point}:{action}@{passes}")
+    order = _one_order(scene) if lone else []
     if lone:
-        scene.driver.publish(_one_order(scene))
+        scene.driver.publish(order)
     else:
         _publish(scene, victim, point, scene.take(40), passes)
     froze = scene.until_stopped(victim)
@@ -77,6 +78,8 @@ def stop(scene: Scene, point: str, action: str) -> None:
     if point.startswith("work."):
         # Stopped inside a batch of the intake, too, it holds its locks for 35 s.
         scene.see(lambda: _due(scene) == 0, "a successor has taken over", 45)
+    if lone:
+        scene.see(lambda: _made(scene, order[0].number), "the order is made, by whomever", 45)
     scene.process(victim).send_signal(signal.SIGCONT)
     if point in CALLS or point == "work.before-settle":
         scene.see(lambda: bool(scene.says(victim, "record.fenced")), "the woken worker is refused", 10)
@@ -112,6 +115,12 @@ def _publish(scene: Scene, victim: str, point: str, events: Sequence[Drawn], pas
                 lambda: scene.struck(victim) or (scene.all_stored(part) and (not idle or _due(scene) == 0)),  # noqa: B023
                 "a batch is taken in", 10,
             )  # fmt: skip
+
+
+def _made(scene: Scene, number: str) -> bool:
+    """Whether the ERP holds the order."""
+    made = scene.system.stand.ledger("xentral", scene.since.create)
+    return any(order["externalOrderNumber"] == number for order in made)
 
 
 def _due(scene: Scene) -> int:
