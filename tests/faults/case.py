@@ -25,7 +25,7 @@ ERP_FAULTS = (
     "timeout_after_success", "500_after_success", "reset", "429", "429_retry_after", "500", "503", "hang", "truncated",
     "html",
 )  # fmt: skip
-EVENTS = 800
+EVENTS = 720
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def test_the_loop_polls_live_interfaces_when_they_are_due(polling: Polling, stan
     with Running(polling):
         polling.conn.execute("UPDATE interfaces SET mode = 'live'")
         until(lambda: polling.broker.messages, "the order is published")
-        first = polling.cursor()["polled_at"]
+        first = until(lambda: polling.cursor()["polled_at"], "the poll has ended")
         polling.conn.execute("UPDATE interfaces SET poll_seconds = 1")
         until(lambda: polling.cursor()["polled_at"] > first, "it is polled again")
     assert number.encode() in polling.broker.messages[0].body
