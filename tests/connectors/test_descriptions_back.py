@@ -18,7 +18,10 @@ from tests.connectors.test_flows_back_faults import drafted, placed
 from tests.connectors.test_status_sinks import parcel
 from tests.support.sandbox import Stand
 
-pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the vendors' descriptions are not here")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(not SPECS.is_dir(), reason="the vendors' descriptions are not here"),
+]
 
 
 def fits(document: dict[str, Any], name: str, body: Any) -> None:

@@ -23,6 +23,8 @@ from tests.connectors.conftest import Opened, having, opened
 from tests.connectors.test_conformance import draft_of
 from tests.support.sandbox import Stand, sandbox
 
+pytestmark = pytest.mark.servers
+
 STOCK = having("stock_source")
 STATUS = having("status_source")
 WEBHOOKS = having("webhooks")

@@ -16,6 +16,8 @@ from tests.connectors.conftest import Opened, having, opened
 from tests.connectors.test_conformance import FAULTS
 from tests.support.sandbox import Stand
 
+pytestmark = pytest.mark.servers
+
 PARCEL = Shipment(id="s-1", carrier="DHL", tracking_number="0034043416109404", return_tracking_number="577546565072")
 
 

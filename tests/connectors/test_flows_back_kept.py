@@ -23,6 +23,8 @@ from tests.connectors.test_erp_sources import created
 from tests.connectors.test_flows_back_faults import drafted, placed
 from tests.support.sandbox import Stand, sandbox
 
+pytestmark = pytest.mark.servers
+
 CAPABILITIES = ("source", "sink", "stock_sink", "status_sink", "stock_source", "status_source")
 
 

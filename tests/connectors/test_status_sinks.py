@@ -16,6 +16,8 @@ from tests.connectors.conftest import Opened, having, opened
 from tests.connectors.test_flows_back_faults import PARCEL, drafted, placed
 from tests.support.sandbox import Stand
 
+pytestmark = pytest.mark.servers
+
 SINKS = having("status_sink")
 
 

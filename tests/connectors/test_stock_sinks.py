@@ -11,6 +11,8 @@ from shared.errors.catalogue import catalogue
 from tests.connectors.conftest import having, opened
 from tests.support.sandbox import Stand, sandbox
 
+pytestmark = pytest.mark.servers
+
 SINKS = having("stock_sink")
 
 
