@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from services.importer.polled import polled_event
 from shared.connectors.contract import OrderSource, RemoteError, SourceOrder
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.records.change import Outcome
@@ -79,7 +78,7 @@ class Fetch:
                         beat()
                         if not self.fetch(conn):
                             pause(LOOK_SECONDS)
-            except psycopg.OperationalError as error:
+            except GONE as error:
                 self._log.warning("fetch.database-gone", error=error)
                 beat()
                 pause(LOOK_SECONDS)
@@ -95,7 +94,7 @@ class Fetch:
         """What nobody foresaw is tried again number by number, so that one number does not hold up the others."""
         try:
             self._interface(conn, slug, rows)
-        except (psycopg.OperationalError, Planted):
+        except (*GONE, Planted):
             raise
         except Exception as error:
             self._log.error(

@@ -14,13 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import psycopg
 import structlog
 
 from services.importer.polled import polled_event
 from shared.broker.delivery import Fate, Message, Publisher
 from shared.connectors.contract import OrderSource, RemoteError, SourceOrder
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.records.interfaces import Interface
@@ -75,7 +74,7 @@ class Poll:
                                 if slug not in running:
                                     running[slug] = threads.submit(self._safely, slug)
                             pause(LOOK_SECONDS)
-                except psycopg.OperationalError as error:
+                except GONE as error:
                     self._log.warning("poll.database-gone", error=error)
                     pause(LOOK_SECONDS)
 
@@ -83,7 +82,7 @@ class Poll:
         try:
             with self._connect() as conn:
                 self.poll(conn, slug)
-        except psycopg.OperationalError as error:
+        except GONE as error:
             self._log.warning("poll.database-gone", interface=slug, error=error)
         except Planted as error:
             self._fatal(error)
@@ -92,7 +91,7 @@ class Poll:
             self._log.error(
                 "poll.unclassified", interface=slug, error=error, fingerprint=fingerprint(error), exc_info=True
             )
-            with suppress(psycopg.OperationalError), self._connect() as conn:
+            with suppress(*GONE), self._connect() as conn:
                 self._note(conn, slug, "unclassified")
 
     def poll(self, conn: Connection, slug: str) -> None:

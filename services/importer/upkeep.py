@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
 import structlog
 
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
 
 EACH_SECONDS = 15.0
@@ -36,7 +35,7 @@ class Upkeep:
             try:
                 with self._connect() as conn:
                     self.once(conn)
-            except psycopg.OperationalError as error:
+            except GONE as error:
                 self._log.warning("upkeep.database-gone", error=error)
             pause(EACH_SECONDS)
 

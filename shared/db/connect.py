@@ -20,6 +20,14 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
+GONE = (
+    psycopg.OperationalError,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""What says that a connection cannot be used any more: come back with another one. The server ends the session of a
+process that stood still inside a transaction, and psycopg does not count that among the operational errors."""
+
 TRANSACTION_TIMEOUT_SINCE = 170_000
 
 

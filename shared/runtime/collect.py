@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import psycopg
 import structlog
 
 from shared.broker.delivery import BrokerGone, Consumer, Delivery, Publisher
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.errors.problem import Problem
 from shared.metrics import Metrics
 from shared.records.change import Outcome
@@ -78,7 +77,7 @@ class Collect:
             try:
                 with self._p.connect() as conn:
                     self._consume(conn)
-            except psycopg.OperationalError as error:
+            except GONE as error:
                 self._log.warning("intake.database-gone", error=error)
                 self._p.pause(0.5)
             except BrokerGone as error:

@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import structlog
 
 from shared.connectors.contract import RemoteError
+from shared.db.connect import GONE
 from shared.errors.fingerprint import fingerprint
 from shared.errors.problem import Problem
 from shared.failpoint import Planted
@@ -155,7 +155,7 @@ class Lane:
         except Planted as error:
             self._fatal(error)
             raise
-        except psycopg.OperationalError:
+        except GONE:
             return Hold(Problem("database-away"), max(1.0, self.opened.lag), called=called)
         except Exception as error:
             mark = fingerprint(error)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
 import structlog
 
 from shared.connectors.contract import RemoteError
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
 from shared.records.interfaces import Interface, Summary, summaries
 from shared.records.keys import keys_to_probe, raise_key
@@ -53,7 +52,7 @@ class Probe:
                         for summary in summaries(conn):
                             self._look(conn, summary)
                         self._pause(LOOK_SECONDS)
-            except psycopg.OperationalError as error:
+            except GONE as error:
                 self._log.warning("probe.database-gone", error=error)
                 self._beat()
                 self._pause(LOOK_SECONDS)
@@ -76,7 +75,7 @@ class Probe:
         except RemoteError as error:
             self._log.info("probe.failed", interface=summary.slug, code=str(error.reason))
             return
-        except psycopg.OperationalError:
+        except GONE:
             raise
         except Exception as error:
             self._log.error("probe.unclassified", interface=summary.slug, error=error, exc_info=True)
@@ -95,7 +94,7 @@ class Probe:
         except RemoteError as error:
             keep_open(conn, summary.slug, self._stage.side, str(error.reason))
             return
-        except psycopg.OperationalError:
+        except GONE:
             raise
         except Exception as error:
             self._log.error("probe.unclassified", interface=summary.slug, error=error, exc_info=True)

@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import psycopg
 import structlog
 
 from shared.connectors.contract import Reason
-from shared.db.connect import Connection
+from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
 from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
 from shared.records.interfaces import Interface
@@ -85,7 +84,7 @@ class Work:
                 with self._w.connect() as conn:
                     self._work(conn)
                     self._drain(conn)
-            except psycopg.OperationalError as error:
+            except GONE as error:
                 # Leases protect what is in hand: what was reported is settled after the return, fenced as ever.
                 self._log.warning("work.database-gone", error=error)
                 self._w.beat()
