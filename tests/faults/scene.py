@@ -204,7 +204,10 @@ class Scene:
 
     def retry_waiting(self) -> None:
         """What an operator may do: everything that waits is due now."""
-        self.system.change("UPDATE records SET due_at = now() WHERE state = 'waiting'")
+        self.system.change(
+            "UPDATE records SET due_at = now() WHERE id IN"
+            " (SELECT id FROM records WHERE state = 'waiting' ORDER BY id FOR UPDATE SKIP LOCKED)"
+        )
 
     def quiesce(self, each: Callable[[], None] = lambda: None) -> None:
         """Wait until every confirmed event has a fate and nothing is on its way; what never ends is for the checker."""
