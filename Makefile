@@ -101,7 +101,7 @@ bench-quick: $(BENCH_READY) ## The same in less than 3 minutes, with figures tha
 	@$(BIN)/python -m benchmarks --size quick $(ARGS)
 
 .PHONY: bench-full
-bench-full: $(BENCH_READY) ## More runs, a million events through one worker
+bench-full: $(BENCH_READY) ## What needs longer: a million events through one worker, ten million stored orders
 	@$(BIN)/python -m benchmarks --size full $(ARGS)
 
 .PHONY: faults

@@ -1,10 +1,11 @@
-"""How much is measured: `quick` in less than 3 minutes, `normal` in less than 20, `full` as long as it takes."""
+"""How much is measured: `quick` in less than 3 minutes, `normal` in less than 20, `full` what needs longer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 NAMES = ("pipeline", "intake", "claim", "latency", "growth", "memory", "floors")
+FULL = ("memory", "growth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Size:
 SIZES = {
     "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, tuple(n for n in NAMES if n != "growth")),
     "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
-    "full": Size(5, 20_000, 20.0, 1_000_000, (10_000, 1_000_000), 1_000_000, True, True, NAMES),
+    "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL),
 }
 EXTRA = ("connect-apart", "connect-one-process")
 """Other ways to run Connect: measured in `full`, or when asked for."""

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds per fault (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--events", type=int, default=EVENTS, help=f"events per case (default {EVENTS})")
-    parser.add_argument("--workers", type=int, default=2, help="cases at a time, each on its own servers (default 2)")
+    parser.add_argument("--workers", type=int, default=2, help="cases at a time (default 2; those of Postgres run alone)")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument("--resume", action="store_true", help="leave out what has passed according to the ledger")
     parser.add_argument("--ledger", type=Path, default=LEDGER, help=f"where results are kept (default {LEDGER})")
@@ -110,7 +110,9 @@ def run_all(cases: list[Case], results: Results, workers: int, events: int) -> i
             say(f"    replay: python -m tests.faults {line['case']} --events {events}")
 
     say(f"{len(cases)} cases, {workers} at a time, results in {results.path}")
-    work_off(cases, min(workers, max(1, len(cases))), events, done)
+    alone = [case for case in cases if case.alone]
+    for share, at_once in (([case for case in cases if not case.alone], workers), (alone, 1)):
+        work_off(share, min(at_once, len(share)), events, done)
     sys.stdout.write(table(lines) + "\n")
     return 0 if all(line["verdict"] == "passed" for line in lines) else 1
 

@@ -47,6 +47,11 @@ class Case:
         """Begins every order number of the case."""
         return f"f{sha256(self.id.encode()).hexdigest()[:10]}"
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other case may run beside it: a recovery in seconds would say how busy the others are."""
+        return self.kind == "database"
+
     def chance(self) -> random.Random:
         """The case's own dice, the same each time."""
         return random.Random(self.id)
