@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds per fault (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--events", type=int, default=EVENTS, help=f"events per case (default {EVENTS})")
-    parser.add_argument("--workers", type=int, default=2, help="cases at a time (default 2; those of Postgres run alone)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="cases at a time (default 2; those of Postgres run alone)"
+    )
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument("--resume", action="store_true", help="leave out what has passed according to the ledger")
     parser.add_argument("--ledger", type=Path, default=LEDGER, help=f"where results are kept (default {LEDGER})")
