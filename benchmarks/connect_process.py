@@ -69,6 +69,9 @@ class ErpStage:
     intends = True
     inline = True
     probes: tuple[str, ...] = ()
+    tells: str | None = "order:"
+    slots: int | None = None
+    pause = 0.0
 
     def open(self, interface: Interface) -> ErpInside:  # noqa: ARG002  # the contract's signature
         """The same for every interface."""

@@ -20,6 +20,9 @@ class ErpStage:
     intends = True
     inline = False
     probes: tuple[str, ...] = (SKU,)
+    tells: str | None = "order:"
+    slots: int | None = None
+    pause = 0.0
 
     def __init__(
         self, remotes: Remotes, failpoint: Callable[[str], None], restage: Callable[[Claim, SourceOrder], bool]

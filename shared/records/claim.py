@@ -44,7 +44,8 @@ class Quota:
 
 
 class Claim(NamedTuple):
-    """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call.
+    """A record in a worker's hands. was: its state before; intended: an earlier claim may have made the call (it said
+    so, or its lease was lost).
 
     body is the wanted copy; sent_body the copy last sent, if that is another one (a look-up tells whether it arrived).
     staged_seconds: age of the wanted copy; trying_seconds: since the first failed try. snapshot: what the claim could
@@ -81,7 +82,7 @@ class Claim(NamedTuple):
 def _claim_sql(kind: Kind) -> str:
     return f"""
 WITH c AS MATERIALIZED (
-  SELECT r.id, r.state, r.intended, r.sent_no, r.due_at, l.hold
+  SELECT r.id, r.state, r.intended OR r.state = 'running' AS intended, r.sent_no, r.due_at, l.hold
   FROM unnest(%(lanes)s::text[], %(slots)s::int[], %(holds)s::float8[], %(floors)s::timestamptz[]) AS l(i, n, hold, f),
     LATERAL (SELECT id, state, intended, sent_no, due_at FROM records
              WHERE stage = %(stage)s AND interface = l.i AND due_at <= now() AND due_at >= l.f AND {kind}
@@ -89,7 +90,7 @@ WITH c AS MATERIALIZED (
   LIMIT 5000),
 u AS (
   UPDATE records r SET state = 'running', due_at = now() + make_interval(secs => c.hold), claim_no = r.claim_no + 1,
-         seq = r.seq + 1, lost = r.lost + 1, intended = r.intended OR %(intends)s, updated_at = now(),
+         seq = r.seq + 1, lost = r.lost + 1, intended = c.intended OR %(intends)s, updated_at = now(),
          sent_no = CASE WHEN %(intends)s THEN coalesce(r.sent_no, r.payload_no) ELSE r.sent_no END
   FROM c WHERE r.id + 0 = c.id AND r.id = ANY(ARRAY(SELECT id FROM c))
   RETURNING r.id, r.interface, r.key, c.state AS was, r.claim_no, r.tries, c.intended, r.blocked, r.forced, r.test,

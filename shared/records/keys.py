@@ -52,6 +52,23 @@ def raise_key(conn: Connection, interface: str, key: str) -> int:
     return len(rows)
 
 
+def raise_told(conn: Connection, places: Sequence[tuple[str, str]]) -> int:
+    """These (interface, key) came true; those that block something are raised. Returns how many records are due.
+
+    The fact is stored already: what begins to wait at the same moment is found by the probe, which looks at the fact.
+    """
+    blocking = conn.execute(
+        "SELECT DISTINCT b.interface, b.key FROM unnest(%s::text[], %s::text[]) AS t(i, k)"
+        " JOIN blocks b ON b.interface = t.i AND b.key = t.k ORDER BY 1, 2",
+        ([interface for interface, _ in places], [key for _, key in places]),
+    ).fetchall()
+    due = 0
+    for interface, key in blocking:
+        with conn.transaction():
+            due += raise_key(conn, interface, key)
+    return due
+
+
 def lock_keys(conn: Connection, wanted: Collection[tuple[str, str]], snapshot: str) -> set[tuple[str, str]]:
     """Lock (interface, key) rows in sorted order; returns those raised since the snapshot was taken."""
     ordered = sorted(wanted)

@@ -19,6 +19,7 @@ from shared.db.rows import from_clause, parameters
 from shared.errors.problem import Problem, storable
 from shared.records.claim import Claim
 from shared.records.keys import block, lock_keys
+from shared.records.parts import PartState, store_parts
 from shared.records.states import State, Verb, allowed, sources
 
 
@@ -28,6 +29,8 @@ class Settlement:
 
     called: a call that is not idempotent was sent, so the remote system may have the claimed copy; sent: it surely has
     it; detail goes to the attempt. tries is the new count of the retry budget, trying says whether it is in use.
+    repeatable: once a copy has surely been sent, nobody needs to know any more that a call's outcome was unknown.
+    parts: of an export; they are stored with it.
     """
 
     claim: Claim
@@ -43,6 +46,8 @@ class Settlement:
     tries: int = 0
     trying: bool = False
     detail: dict[str, object] | None = None
+    repeatable: bool = False
+    parts: tuple[PartState, ...] = ()
 
     def __post_init__(self) -> None:
         assert allowed(Verb.SETTLE, State.RUNNING, self.state), self.state
@@ -112,8 +117,8 @@ def settle(conn: Connection, batch: Sequence[Settlement]) -> Settled:
 
     Settling again what was settled (the connection ended before the answer came) finds it settled.
     """
-    plain = [s for s in batch if not s.keys and not s.claim.blocked]
-    keyed = [s for s in batch if s.keys or s.claim.blocked]
+    plain = [s for s in batch if not s.keys and not s.claim.blocked and not s.parts]
+    keyed = [s for s in batch if s.keys or s.claim.blocked or s.parts]
     states: dict[int, State] = {}
     if plain:
         states.update(_settle(conn, plain))
@@ -131,8 +136,9 @@ def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
         (
             s.claim.id, s.claim.claim_no, s.claim.payload_no, str(s.state), s.after, s.code,
             Jsonb([p.as_json() for p in s.problems]) if s.problems else None, s.remote and storable(s.remote),
-            s.sent, s.called,
-            s.claim.intended, s.claim.sent_no, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
+            s.sent, s.called and not (s.repeatable and s.sent),
+            s.claim.intended and not (s.repeatable and s.sent),
+            s.claim.sent_no, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
             Jsonb({k: storable(v) if isinstance(v, str) else v for k, v in s.detail.items()}) if s.detail else None,
         )
         for s in batch
@@ -150,6 +156,9 @@ def _settle_keyed(conn: Connection, batch: Sequence[Settlement], snapshot: str) 
         states = _settle(conn, decided)
         rows = [(s.claim.interface, key, s.claim.id) for s in decided for key in s.keys if s.claim.id in states]
         block(conn, rows, list(states))
+        store_parts(
+            conn, [(s.claim.id, s.claim.claim_no, part) for s in decided for part in s.parts if s.claim.id in states]
+        )
         return states
 
 
@@ -158,7 +167,8 @@ def _overtaken(s: Settlement) -> Settlement:
     return Settlement(
         s.claim, s.outcome, State.PENDING, s.started_at, after=0.0 if not s.called else s.after or 0.0,
         problems=(Problem("key-came-true", values={"key": s.keys[0]}),), remote=s.remote, called=s.called,
-        sent=s.sent, tries=s.claim.tries, detail=s.detail,
+        sent=s.sent, tries=s.claim.tries, detail=s.detail, repeatable=s.repeatable,
+        parts=tuple(part for part in s.parts if not part.keyed),
     )  # fmt: skip
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from shared.connectors.contract import Reason, RemoteError
 from shared.errors.problem import Problem
 from shared.records.claim import Claim
+from shared.records.parts import PartState
 from shared.records.settle import Settlement
-from shared.records.states import State
-from shared.runtime.outcome import Done, Fail, Hold, Outcome, Retry, Skip, Wait, Warned
+from shared.records.states import WORST_FIRST, State
+from shared.runtime.outcome import Done, Fail, Hold, Outcome, Parts, Retry, Skip, Wait, Warned
 from shared.runtime.retry import next_after
 
 CONNECTION: frozenset[Reason] = frozenset(
@@ -25,16 +28,33 @@ CONNECTION: frozenset[Reason] = frozenset(
 """What passes by itself, or concerns the whole remote system and not one record."""
 
 
-def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settlement:
+def judge(claim: Claim, said: Outcome, started_at: datetime, side: str, *, repeatable: bool = False) -> Settlement:
     """The settlement of one claim.
 
     side: whose key (`erp:otto-de`) a connection error waits for besides its schedule: a closing breaker wakes it.
+    repeatable: the stage's call may be made again, see `Settlement`.
     """
 
     def settlement(state: State, outcome: str, **more: object) -> Settlement:
-        return Settlement(claim, outcome, state, started_at, called=said.called, detail=said.detail, **more)  # type: ignore[arg-type]
+        return Settlement(
+            claim,
+            outcome,
+            state,
+            started_at,
+            called=said.called,
+            detail=said.detail,
+            repeatable=repeatable,
+            **more,  # type: ignore[arg-type]
+        )
 
     match said:
+        case Parts(status=status, tracking=tracking):
+            each = {
+                name: judge(claim, one, started_at, side, repeatable=repeatable)
+                for name, one in (("status", status), ("tracking", tracking))
+                if one is not None
+            }
+            return _of_parts(each)
         case Done(remote=remote, sent=sent, note=note):
             return settlement(State.DONE, "done", problems=(note,) if note else (), remote=remote, sent=sent)
         case Warned(problems=problems, remote=remote, sent=sent):
@@ -65,6 +85,24 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str) -> Settl
         case Skip(problem=problem, remote=remote):
             return settlement(State.SKIPPED, "skipped", problems=(problem,), remote=remote)
     raise AssertionError(f"no state for {said!r}")
+
+
+def _of_parts(each: Mapping[str, Settlement]) -> Settlement:
+    """What becomes of a record with parts: one that is due again goes before, else the worst counts."""
+    due = [one for one in each.values() if one.after is not None]
+    chosen = min(due or each.values(), key=lambda one: WORST_FIRST.index(one.state))
+    return replace(
+        chosen,
+        after=min((one.after or 0.0 for one in due), default=None),
+        keys=tuple(dict.fromkeys(key for one in each.values() for key in one.keys)),
+        remote=next((one.remote for one in each.values() if one.remote), None),
+        called=any(one.called for one in each.values()),
+        sent=all(one.sent for one in each.values()),
+        tries=max(one.tries for one in each.values()),
+        trying=any(one.trying for one in each.values()),
+        detail={name: one.detail for name, one in each.items() if one.detail} or None,
+        parts=tuple(PartState(name, one.state, one.problems, bool(one.keys)) for name, one in each.items()),
+    )
 
 
 def from_remote_error(error: RemoteError, system: str, *, called: bool, lag: float = 0.0) -> Outcome:

@@ -54,7 +54,9 @@ class Lane:
         *,
         inline: bool,
         fatal: Callable[[BaseException], None],
+        pause: float = 0.0,
     ) -> None:
+        """pause: seconds in which changes gather after a claim that did not fill the slots."""
         self.interface = interface
         self.opened = opened
         self.slots = slots
@@ -64,6 +66,8 @@ class Lane:
         self.floor: datetime | None = None
         self.scanned_at = 0.0
         self.stopping = False
+        self._pause = pause
+        self._rests_until = 0.0
         self._reports = reports
         self._ring = ring
         self._fatal = fatal
@@ -77,7 +81,13 @@ class Lane:
     def free(self) -> int:
         """How many more claims fit. While its batches run nothing does: what gathers meanwhile makes one look-up."""
         self._running = {future for future in self._running if not future.done()}
-        return 0 if len(self._running) >= BATCHES_AT_ONCE else self.slots - len(self.held)
+        busy = len(self._running) >= BATCHES_AT_ONCE or self.rest > 0
+        return 0 if busy else self.slots - len(self.held)
+
+    @property
+    def rest(self) -> float:
+        """Seconds until it may claim again, while changes gather."""
+        return max(0.0, self._rests_until - time.monotonic()) if self._pause else 0.0
 
     def next_floor(self) -> datetime | None:
         """Where to begin in the index: dead entries before it need not be walked again, but every 10 s all are."""
@@ -97,6 +107,8 @@ class Lane:
             oldest = min(claim.due_at for claim in claims) - FLOOR_SLACK
             self.floor = oldest if scanned_all or self.floor is None else max(self.floor, oldest)
         self.hungry = len(claims) >= wanted
+        if self._pause and claims and not self.hungry:
+            self._rests_until = time.monotonic() + self._pause
 
     def dispatch(self, claims: Sequence[Claim], lease_end: float) -> None:
         """Hand claims to the handler, on a thread of the lane or, inline, right here."""

@@ -73,7 +73,7 @@ class Lanes:
         if name in self._lanes:
             self._lanes.pop(name).close()
         rated = max(1, int(side.calls_per_second * RATED_SECONDS))
-        slots = INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated)
+        slots = self._stage.slots or (INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated))
         self._lanes[name] = self._make(interface, opened, slots)
         self._log.info("lane.opened", interface=name, revision=interface.revision)
 

@@ -78,3 +78,11 @@ class Skip(Outcome):
 @dataclass(frozen=True, slots=True)
 class Released(Outcome):
     """Not begun because the worker stops: costs neither a try nor a lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Outcome):
+    """One outcome per part of an export. None: the part has nothing to say yet and stays as it is; not both of them."""
+
+    status: Outcome | None = None
+    tracking: Outcome | None = None

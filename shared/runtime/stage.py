@@ -66,7 +66,10 @@ class Stage(Protocol):
     """One stage of one flow.
 
     intends: its call is not idempotent; inline: handle on the work loop itself, because nothing remote is called;
-    probes: prefixes of the keys that only the remote system can tell, e.g. `sku:`.
+    probes: prefixes of the keys that only a look can tell, e.g. `sku:`; tells: prefix of the key that comes true when a
+    record of the stage ends well or is skipped, e.g. `order:`.
+    slots: claims in hand at once for an interface, None for as many as its side allows calls; pause: seconds in which
+    changes gather after a claim that did not fill them.
     """
 
     name: str
@@ -75,6 +78,9 @@ class Stage(Protocol):
     intends: bool
     inline: bool
     probes: tuple[str, ...]
+    tells: str | None
+    slots: int | None
+    pause: float
 
     def open(self, interface: Interface) -> Opened:
         """Open for one interface. Raises ValueError when its settings do not fit."""

@@ -22,6 +22,7 @@ from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
 from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
 from shared.records.interfaces import Interface
+from shared.records.keys import raise_told
 from shared.records.settle import Settlement, mark_for_reading_back, settle
 from shared.records.states import State
 from shared.runtime.bell import Bell
@@ -38,6 +39,7 @@ from shared.runtime.timing import Timing
 POLL_SECONDS = 1.0
 SETTLE_AT_ONCE = 500
 DRAIN_SECONDS = 5.0  # more than a call may take
+ENDED = frozenset({State.DONE, State.WARNING, State.SKIPPED})
 AWAY = {str(reason) for reason in CONNECTION if reason is not Reason.RATE_LIMITED}  # a busy system is not away
 
 
@@ -68,7 +70,9 @@ class Work:
         self._w = wiring
         self._log = structlog.get_logger().bind(stage=stage.name, flow=stage.flow)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        make = partial(Lane, reports=self._reports, ring=bell.ring, inline=stage.inline, fatal=wiring.fatal)
+        make = partial(
+            Lane, reports=self._reports, ring=bell.ring, inline=stage.inline, fatal=wiring.fatal, pause=stage.pause
+        )
         self._lanes = Lanes(stage, wiring.read, make, self._log)
         self._unsettled: list[Report] = []
         self._to_read_back: list[Settlement] = []
@@ -120,7 +124,8 @@ class Work:
             return 0.0
         if any(lane.hungry and lane.free > 0 for lane in self._open_lanes()):
             return 0.0
-        return max(0.0, min(self._poll_at, self._renew_at) - time.monotonic())
+        rests = [lane.rest for lane in self._open_lanes() if lane.hungry and lane.rest]
+        return max(0.0, min(self._poll_at - time.monotonic(), self._renew_at - time.monotonic(), *rests))
 
     # -- lanes -------------------------------------------------------------------------------------------------------
 
@@ -242,7 +247,16 @@ class Work:
         if released:
             release(conn, released)
         judged = [
-            (report, judge(report.held.claim, report.said, report.started_at, self._stage.side))
+            (
+                report,
+                judge(
+                    report.held.claim,
+                    report.said,
+                    report.started_at,
+                    self._stage.side,
+                    repeatable=not self._stage.intends,
+                ),
+            )
             for report in batch
             if not isinstance(report.said, Released)
         ]
@@ -255,9 +269,18 @@ class Work:
         if done is None:
             return
         report_settled(self._metrics, self._log, self._stage.flow, self._stage.name, judged, done.states)
+        self._tell(conn, [settlement.claim for _, settlement in judged], done.states)
         self._to_read_back += [settlement for settlement in done.refused if settlement.called]
         self._read_back(conn)
         self._watch_breakers(conn, judged)
+
+    def _tell(self, conn: Connection, claims: Sequence[Claim], states: Mapping[int, State]) -> None:
+        """What waits elsewhere for these records may go on."""
+        if self._stage.tells is None:
+            return
+        ended = [(c.interface, f"{self._stage.tells}{c.key}") for c in claims if states.get(c.id) in ENDED]
+        if ended and (count := raise_told(conn, ended)):
+            self._log.info("work.told", count=count)
 
     def _read_back(self, conn: Connection) -> None:
         """Calls were made for records that had been taken over meanwhile: somebody must look what came of them."""

@@ -67,6 +67,9 @@ class TestStage:
     name, flow, side = "erp", "order-import", "erp"
     intends, inline = True, False
     probes: tuple[str, ...] = ()
+    tells: str | None = None
+    slots: int | None = None
+    pause = 0.0
 
     def __init__(self, one: Handle = done, prepare: Callable[[Held], None] = nothing) -> None:
         self.one, self.prepare = one, prepare
