@@ -14,7 +14,6 @@ import structlog
 
 from services.importer.fetch import Fetch, restage
 from services.importer.poll import Poll
-from services.importer.remotes import Remotes
 from services.importer.stage import ErpStage
 from services.importer.upkeep import Upkeep
 from shared.broker.apply import check
@@ -33,6 +32,7 @@ from shared.runtime.collect import Collect, Ports
 from shared.runtime.handover import Handover
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
+from shared.runtime.remotes import Remotes
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.importer.erp import SKU, OrderCreation, Tools
-from services.importer.remotes import Remotes
 from shared.connectors.contract import SourceOrder
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface
+from shared.runtime.remotes import Remotes
 
 
 class ErpStage:
@@ -34,13 +34,14 @@ class ErpStage:
     def open(self, interface: Interface) -> OrderCreation:
         """Both sides of the interface: the ERP to create in, the marketplace to read again. Raises ValueError."""
         calls = self._remotes.calls(interface, "erp")
-        sink, close_sink, connector = self._remotes.erp(interface, calls)
+        sink, close_sink = self._remotes.erp(interface, calls)
+        connector = self._remotes.connector(interface, "erp")
         source, close_source = self._remotes.marketplace(interface)
 
         def close() -> None:
             close_sink()
             close_source()
 
-        marketplace = self._remotes.title(interface.marketplace)
+        marketplace = self._remotes.title(interface, "marketplace")
         tools = Tools(connector.lookup_lag, marketplace, calls.guarded, self._failpoint, self._restage, close)
         return OrderCreation(interface, connector.title, sink, source, tools)

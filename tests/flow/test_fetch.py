@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.importer.fetch import MOST_TRIES, Fetch
-from services.importer.remotes import Remotes
 from shared.connectors.contract import OrderSource, SourceOrder
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
@@ -18,6 +17,7 @@ from shared.records.actions import read_receipt, request_import
 from shared.records.claim import Kind
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
+from shared.runtime.remotes import Remotes
 from tests.support.creating import SEAL, add
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, assert_sound, claims, nothing, record, states

@@ -13,13 +13,13 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from services.importer.poll import Poll
-from services.importer.remotes import Remotes
 from shared.broker.delivery import Fate, Message
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.records.interfaces import Interface, read
+from shared.runtime.remotes import Remotes
 from tests.support.creating import SEAL, add
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, assert_sound, nothing, record, states, take_in

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from services.importer.fetch import restage
-from services.importer.remotes import Remotes
 from services.importer.stage import ErpStage
 from shared.connectors.contract import Connector, Mappings, RemoteOrder
 from shared.connectors.registry import discover
@@ -19,6 +18,7 @@ from shared.metrics import Metrics
 from shared.records.interfaces import Interface, NewSide, add_interface, read, save_mapping
 from shared.runtime.bell import Bell
 from shared.runtime.probe import Probe
+from shared.runtime.remotes import Remotes
 from shared.runtime.timing import Timing
 from shared.runtime.work import Wiring, Work
 from shared.seal import Seal

@@ -1,0 +1,73 @@
+"""Opens the two remote systems of an interface, each capability under its side's rate limit and with its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from psycopg_pool import ConnectionPool
+
+from shared.connectors.contract import CallContext, Connector, OrderSink, OrderSource
+from shared.connectors.open import Opened, open_sink, open_source
+from shared.db.connect import Connection
+from shared.metrics import Metrics
+from shared.records.interfaces import Interface
+from shared.runtime.allowance import Allowance
+from shared.runtime.calls import Calls
+
+Close = Callable[[], None]
+Capability = TypeVar("Capability")
+Open = Callable[[Connector, Mapping[str, Any], CallContext, float], Opened[Capability]]
+"""One of `connectors.open`."""
+
+
+class Remotes:
+    """One per process. deadline: seconds for one call. Raises ValueError where an interface's settings do not fit."""
+
+    def __init__(
+        self, connectors: Mapping[str, Connector], pool: ConnectionPool[Connection], metrics: Metrics, deadline: float
+    ) -> None:
+        self._connectors = connectors
+        self._pool = pool
+        self._metrics = metrics
+        self._deadline = deadline
+
+    def connector(self, interface: Interface, side: str) -> Connector:
+        """The connector of one side."""
+        key = self._key(interface, side)
+        if key not in self._connectors:
+            raise ValueError(f"there is no connector {key}, only {', '.join(sorted(self._connectors))}")
+        return self._connectors[key]
+
+    def title(self, interface: Interface, side: str) -> str:
+        """How people call a system."""
+        return self.connector(interface, side).title
+
+    def calls(self, interface: Interface, side: str) -> Calls:
+        """The context for calls of one side."""
+        return Calls(self._key(interface, side), Allowance(self._pool, interface.slug, side), self._metrics)
+
+    def open(
+        self, interface: Interface, side: str, capability: Open[Capability], calls: Calls | None = None
+    ) -> tuple[Capability, Close]:
+        """One capability of a side, such as `open_stock_sink`, and how to close it."""
+        account = interface.sides[side]
+        opened, http = capability(
+            self.connector(interface, side),
+            {**account.settings, **account.secrets},
+            calls or self.calls(interface, side),
+            self._deadline,
+        )
+        return opened, http.close
+
+    def marketplace(self, interface: Interface) -> tuple[OrderSource, Close]:
+        """The marketplace that orders come from, and how to close it."""
+        return self.open(interface, "marketplace", open_source)
+
+    def erp(self, interface: Interface, calls: Calls) -> tuple[OrderSink, Close]:
+        """The ERP that orders are created in, and how to close it."""
+        return self.open(interface, "erp", open_sink, calls)
+
+    @staticmethod
+    def _key(interface: Interface, side: str) -> str:
+        return interface.marketplace if side == "marketplace" else interface.erp
