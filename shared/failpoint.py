@@ -31,6 +31,15 @@ NAMES: frozenset[str] = frozenset(
         "poll.moved",
         "fetch.read",
         "fetch.stored",
+        "hints.read",
+        "hints.published",
+        "hints.removed",
+        "erp-poll.read",
+        "erp-poll.published",
+        "erp-poll.moved",
+        "stock-look.read",
+        "stock-look.published",
+        "stock-look.moved",
     }
 )
 
