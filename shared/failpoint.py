@@ -37,9 +37,9 @@ NAMES: frozenset[str] = frozenset(
         "erp-poll.read",
         "erp-poll.published",
         "erp-poll.moved",
-        "stock-look.read",
-        "stock-look.published",
-        "stock-look.moved",
+        "stock-round.read",
+        "stock-round.published",
+        "stock-round.moved",
     }
 )
 

@@ -20,7 +20,7 @@ from shared.db.connect import Connection
 from shared.records.erp_cursor import Begin, begin_poll, erps_to_poll, note_poll
 from shared.records.interfaces import Interface
 from shared.runtime.gentle import Gentle, Stopped
-from shared.runtime.look_orders import changes_to_tell
+from shared.runtime.hinted_orders import changes_to_tell
 from shared.runtime.one_at_a_time import alone
 from shared.runtime.side_by_side import SideBySide
 

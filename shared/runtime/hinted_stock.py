@@ -17,7 +17,7 @@ from shared.runtime.look import Seen
 STOCK_KINDS = ("article",)
 
 
-class StockLook:
+class HintedStock:
     """Articles behind hints of the kind `article`; those that the interface does not list are nobody's business."""
 
     def __init__(self, source: StockSource) -> None:

@@ -18,7 +18,7 @@ from shared.runtime.look import Seen
 ORDER_KINDS = ("order", "delivery")
 
 
-class OrderLook:
+class HintedOrders:
     """Orders behind hints of the kinds `order` and `delivery`."""
 
     def __init__(self, source: StatusSource) -> None:

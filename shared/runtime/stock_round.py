@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from shared.broker.delivery import Fate, Publisher
-from shared.connectors.contract import RemoteError, StockSource
+from shared.connectors.contract import ArticleKind, RemoteError, StockSource
 from shared.db.connect import Connection
 from shared.records.hints import due_hints
 from shared.records.interfaces import Interface
@@ -22,7 +22,7 @@ from shared.records.rolling import Listed, looked_until, next_listed, to_look_at
 from shared.runtime.clock import DatabaseClock
 from shared.runtime.erp_events import Made, stock_changed
 from shared.runtime.hinted import OF_ALL
-from shared.runtime.look_stock import timed_sellable
+from shared.runtime.hinted_stock import timed_sellable
 from shared.runtime.one_at_a_time import alone
 from shared.runtime.side_by_side import SideBySide
 
@@ -42,8 +42,8 @@ OpenSource = Callable[[Interface], tuple[StockSource, Callable[[], None]]]
 """Opens the ERP's stock, and how to close it. Raises ValueError where the settings do not fit."""
 
 
-class StockLook:
-    """The loop of one stock process. share: of the calls of the ERP's side; round_seconds: once round at the fastest."""
+class StockRound:
+    """The loop of one stock process. share: of the ERP side's calls; round_seconds: once round at the fastest."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class StockLook:
         """Until stopping."""
         self._stopping, self._pause = stopping, pause
         SideBySide(
-            "stock-look",
+            "stock-round",
             connect=self._connect,
             due=lambda conn: to_look_at(conn, LEFT_SECONDS),
             serve=self._serve,
@@ -114,7 +114,7 @@ class StockLook:
         try:
             source = turns.source(interface)
         except ValueError as error:
-            self._log.error("stock-look.settings-wrong", interface=slug, error=error)
+            self._log.error("stock-round.settings-wrong", interface=slug, error=error)
             looked_until(conn, slug, after)
             return
         listed = {one.sku: one for one in batch}
@@ -123,26 +123,26 @@ class StockLook:
         try:
             for each, begun in timed_sellable(source, list(listed), DatabaseClock(), conn):
                 one, last = listed[each.sku], each.sku
-                kind = "variant" if one.kind == "variant" else "simple"
+                kind: ArticleKind = "variant" if one.kind == "variant" else "simple"
                 event = stock_changed(slug, one.sku, each.quantity, begun, kind=kind, parent_sku=one.parent_sku)
                 if event.data_hash != one.data_hash:
                     made.append(event)
         except RemoteError as error:
-            self._log.warning("stock-look.failed", interface=slug, code=str(error.reason))
+            self._log.warning("stock-round.failed", interface=slug, code=str(error.reason))
             if last is None and error.reason in OF_ALL:
                 looked_until(conn, slug, after)
                 return
             # What nobody can read must not hold up the round. It comes first in the next turn, and is left out then.
             until = last or batch[0].sku
-        self._failpoint("stock-look.read")
+        self._failpoint("stock-round.read")
         if made and not self._publish(made):
             looked_until(conn, slug, after)
             return
-        self._failpoint("stock-look.published")
+        self._failpoint("stock-round.published")
         looked_until(conn, slug, until)
-        self._failpoint("stock-look.moved")
+        self._failpoint("stock-round.moved")
         if made:
-            self._log.info("stock-look.published", interface=slug, count=len(made))
+            self._log.info("stock-round.published", interface=slug, count=len(made))
 
     def _publish(self, made: Sequence[Made]) -> bool:
         publisher = self._open_publisher()
