@@ -31,6 +31,14 @@ NAMES: frozenset[str] = frozenset(
         "poll.moved",
         "fetch.read",
         "fetch.stored",
+        "export.looked-up",
+        "export.intended",
+        "export.before-call",
+        "export.called",
+        "export.accepted",
+        "export.found",
+        "export.confirmed",
+        "export.cancelled",
     }
 )
 
