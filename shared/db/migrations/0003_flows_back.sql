@@ -17,6 +17,8 @@ CREATE TABLE articles (
     sent_at     timestamptz,
     shown       bigint,                            -- what it showed when it was last read back
     shown_at    timestamptz,
+    claim_no    integer NOT NULL DEFAULT 0,        -- of the claim that sent it; fences what an older one says later
+    unapplied   smallint NOT NULL DEFAULT 0,       -- how often it was accepted and then not shown
     insist      boolean NOT NULL DEFAULT false,    -- a person wants it sent even if nothing changed
     UNIQUE (interface, sku)
 );
