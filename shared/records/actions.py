@@ -24,7 +24,8 @@ class RetryResult:
 
 
 def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
-    """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name.
+    """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name, and so
+    are grey ones, for which nothing has come yet.
 
     Where the interface is in test or paused, a person's wish still runs the record, also one that is pending there.
     """
@@ -33,17 +34,28 @@ def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
         "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
         "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id"
-        "   AND o.state = ANY(%(from)s) AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
+        "   AND r.payload_no > 0 AND o.state = ANY(%(from)s)"
+        "   AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
         "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
         " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)"
         "   SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)"
         " SELECT o.id, o.state, u.id IS NOT NULL FROM o LEFT JOIN u USING (id)",
         {"ids": list(ids), "from": sources(Verb.RETRY), "actor": actor},
     ).fetchall()
-    skipped = {id_: "is on its way already" for id_, _, done in rows if not done}
+    skipped = {
+        id_: "has nothing to send yet" if state == "never" else "is on its way already"
+        for id_, state, done in rows
+        if not done
+    }
     known = {id_ for id_, _, _ in rows}
     skipped.update({id_: "is not known" for id_ in ids if id_ not in known})
     return RetryResult([id_ for id_, _, done in rows if done], skipped)
+
+
+def run_again(conn: Connection, record_id: int, actor: str) -> None:
+    """A person wants this record to run even if nothing changed; one that is running runs once more afterwards."""
+    retry(conn, [record_id], actor)
+    conn.execute("UPDATE records SET recheck = true WHERE id = %s AND state = 'running'", (record_id,))
 
 
 def request_import(conn: Connection, interface: str, numbers: Sequence[str], actor: str) -> UUID:
