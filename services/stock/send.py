@@ -49,8 +49,8 @@ class Tools:
 
 @dataclass(slots=True)
 class Leases:
-    """Checks the leases of all that a call sends; it is asked before a call waits for its turn and once more before its
-    bytes go out. passed: how often all was well."""
+    """Checks the leases of all that a call sends: before it waits for its turn, and right before its head and its body
+    go out. passed: how often all was well."""
 
     held: Sequence[Held]
     passed: int = field(default=0)
@@ -62,13 +62,13 @@ class Leases:
 
     @property
     def sent(self) -> bool:
-        """Whether bytes of a call may have gone out."""
-        return self.passed >= 2
+        """Whether anything may have gone out."""
+        return self.passed > 1
 
     @property
     def sent_before(self) -> bool:
-        """Whether another call went out before the last one."""
-        return self.passed > 2
+        """Whether another call may have gone out before the last one: a marketplace may need several."""
+        return self.passed > 3
 
 
 class Sending:

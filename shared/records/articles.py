@@ -161,11 +161,15 @@ class Accepted:
     insisted: bool
 
 
-_ACCEPT = """
+_LOCKED = "l AS (SELECT record_id FROM articles WHERE record_id = ANY(%s) ORDER BY 1 FOR NO KEY UPDATE)"
+"""In one order for all, so that nobody who changes many waits for each other in a ring."""
+
+_ACCEPT = f"""
+WITH {_LOCKED}
 UPDATE articles a SET sent = c.quantity, sent_at = now(), claim_no = c.claim_no, insist = a.insist AND NOT c.insisted
-FROM unnest(%s::int8[], %s::int4[], %s::int8[], %s::bool[]) AS c(id, claim_no, quantity, insisted)
-WHERE a.record_id = c.id AND a.claim_no <= c.claim_no
-"""
+FROM l, unnest(%s::int8[], %s::int4[], %s::int8[], %s::bool[]) AS c(id, claim_no, quantity, insisted)
+WHERE a.record_id = l.record_id AND c.id = l.record_id AND a.claim_no <= c.claim_no
+"""  # noqa: S608  # ours
 
 
 def store_accepted(conn: Connection, accepted: Sequence[Accepted]) -> None:
@@ -174,6 +178,7 @@ def store_accepted(conn: Connection, accepted: Sequence[Accepted]) -> None:
         conn.execute(
             _ACCEPT,
             (
+                [one.record_id for one in accepted],
                 [one.record_id for one in accepted],
                 [one.claim_no for one in accepted],
                 [one.quantity for one in accepted],
@@ -186,18 +191,22 @@ def forget_sent(conn: Connection, refused: Sequence[tuple[int, int]]) -> None:
     """Of these (record, claim) nobody knows any more what the marketplace has: the next copy is sent in any case."""
     if refused:
         conn.execute(
-            "UPDATE articles a SET sent = NULL, sent_at = NULL, claim_no = c.claim_no, unapplied = 0"
-            " FROM unnest(%s::int8[], %s::int4[]) AS c(id, claim_no)"
-            " WHERE a.record_id = c.id AND a.claim_no <= c.claim_no",
-            ([id_ for id_, _ in refused], [claim_no for _, claim_no in refused]),
+            f"WITH {_LOCKED}"  # noqa: S608  # ours
+            " UPDATE articles a SET sent = NULL, sent_at = NULL, claim_no = c.claim_no, unapplied = 0"
+            " FROM l, unnest(%s::int8[], %s::int4[]) AS c(id, claim_no)"
+            " WHERE a.record_id = l.record_id AND c.id = l.record_id AND a.claim_no <= c.claim_no",
+            ([id_ for id_, _ in refused], [id_ for id_, _ in refused], [claim_no for _, claim_no in refused]),
         )
 
 
-def insist(conn: Connection, interface: str, skus: Sequence[str]) -> None:
+def insist(conn: Connection, record_id: int) -> None:
+    """A person wants this one sent even if nothing changed."""
+    conn.execute("UPDATE articles SET insist = true WHERE record_id = %s", (record_id,))
+
+
+def insist_on(conn: Connection, interface: str, skus: Sequence[str]) -> None:
     """A person wants these sent even if nothing changed."""
-    conn.execute(
-        "UPDATE articles SET insist = true WHERE interface = %s AND sku = ANY(%s)", (interface, list(skus))
-    )
+    conn.execute("UPDATE articles SET insist = true WHERE interface = %s AND sku = ANY(%s)", (interface, list(skus)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +228,19 @@ def variants(conn: Connection, interface: str, parents: Sequence[str]) -> list[V
     return [Variant(*row) for row in rows]
 
 
-def kinds(conn: Connection, interface: str, skus: Sequence[str]) -> dict[str, str]:
-    """The kinds of these articles; one that others name as their parent is a parent. Unknown ones are left out."""
-    return dict(
-        conn.execute(
-            "SELECT a.sku, CASE WHEN EXISTS (SELECT FROM articles v WHERE v.interface = a.interface"
-            "   AND v.parent_sku = a.sku) THEN 'parent' ELSE a.kind END"
-            " FROM articles a WHERE a.interface = %s AND a.sku = ANY(%s)",
-            (interface, list(skus)),
-        ).fetchall()
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """What somebody who asks for an article by its SKU has to know: whether it is a parent, or whose variant it is."""
+
+    is_parent: bool
+    parent_sku: str | None
+
+
+def kin(conn: Connection, interface: str, skus: Sequence[str]) -> dict[str, Kin]:
+    """By SKU; one that others name as their parent is a parent. Unknown ones are left out."""
+    rows = conn.execute(
+        "SELECT a.sku, a.kind = 'parent' OR EXISTS (SELECT FROM articles v WHERE v.interface = a.interface"
+        "   AND v.parent_sku = a.sku), a.parent_sku FROM articles a WHERE a.interface = %s AND a.sku = ANY(%s)",
+        (interface, list(skus)),
     )
+    return {sku: Kin(is_parent, parent_sku) for sku, is_parent, parent_sku in rows}

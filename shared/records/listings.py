@@ -52,7 +52,8 @@ INSERT INTO errands(verb, interface, created_by)
 SELECT 'listing', i.slug, 'night' FROM interfaces i, night n
 WHERE i.mode <> 'paused' AND NOT EXISTS (
   SELECT FROM errands e WHERE e.interface = i.slug AND e.verb = 'listing'
-  AND (e.finished_at IS NULL OR e.created_at >= greatest(n.began, CASE WHEN e.code IS NULL THEN '-infinity' ELSE i.updated_at END)))
+  AND (e.finished_at IS NULL
+       OR e.created_at >= greatest(n.began, CASE WHEN e.code IS NULL THEN '-infinity' ELSE i.updated_at END)))
 ON CONFLICT (interface, verb) WHERE finished_at IS NULL DO NOTHING RETURNING interface
 """
 

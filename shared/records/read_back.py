@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,15 @@ from shared.records.states import Verb, sources
 
 DIFFERS = "a.sent IS NOT NULL AND a.shown_at >= a.sent_at AND a.shown IS DISTINCT FROM a.sent"
 """The marketplace shows something else than what it accepted last, as SQL over `articles a`."""
+
+
+LOCK_SPACE = 0x53544F43
+
+
+def alone(conn: Connection, interface: str) -> bool:
+    """Whether no other process looks at this interface; as long as the connection is open."""
+    lock = (LOCK_SPACE, zlib.crc32(interface.encode()) - 2**31)
+    return conn.execute("SELECT pg_try_advisory_lock(%s, %s)", lock).fetchone() == (True,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,12 @@ def store_shown(conn: Connection, shown: Mapping[int, int | None], at: datetime)
     Those differ whose accepted quantity is older than the look, and for which nothing newer is on its way.
     """
     rows = conn.execute(
-        "UPDATE articles a SET shown = s.quantity, shown_at = %(at)s,"
+        "WITH l AS (SELECT record_id FROM articles WHERE record_id = ANY(%(ids)s) ORDER BY 1 FOR NO KEY UPDATE)"
+        " UPDATE articles a SET shown = s.quantity, shown_at = %(at)s,"
         "   unapplied = CASE WHEN a.sent IS NOT DISTINCT FROM s.quantity THEN 0 ELSE a.unapplied END"
-        " FROM unnest(%(ids)s::int8[], %(quantities)s::int8[]) AS s(id, quantity), records r"
-        " WHERE a.record_id = s.id AND r.id = s.id AND coalesce(a.shown_at, '-infinity') < %(at)s"
+        " FROM l, unnest(%(ids)s::int8[], %(quantities)s::int8[]) AS s(id, quantity), records r"
+        " WHERE a.record_id = l.record_id AND s.id = l.record_id AND r.id = l.record_id"
+        " AND coalesce(a.shown_at, '-infinity') < %(at)s"
         " RETURNING a.record_id, r.due_at IS NULL AND a.sent_at < %(at)s AND a.sent IS DISTINCT FROM s.quantity",
         {"at": at, "ids": list(shown), "quantities": list(shown.values())},
     )
@@ -72,11 +84,13 @@ def store_shown(conn: Connection, shown: Mapping[int, int | None], at: datetime)
 def store_shown_skus(conn: Connection, interface: str, page: Mapping[str, int], at: datetime) -> int:
     """Store a page of what the marketplace shows, by its own number. Returns how many of them we list."""
     rows = conn.execute(
-        "UPDATE articles a SET shown = s.quantity, shown_at = %(at)s,"
-        "   unapplied = CASE WHEN a.sent = s.quantity THEN 0 ELSE a.unapplied END"
-        " FROM unnest(%(skus)s::text[], %(quantities)s::int8[]) AS s(sku, quantity)"
-        " WHERE a.interface = %(interface)s AND coalesce(a.foreign_sku, a.sku) = s.sku"
-        " AND coalesce(a.shown_at, '-infinity') < %(at)s RETURNING 1",
+        "WITH l AS (SELECT a.record_id, s.quantity FROM articles a"
+        "   JOIN unnest(%(skus)s::text[], %(quantities)s::int8[]) AS s(sku, quantity)"
+        "   ON a.interface = %(interface)s AND coalesce(a.foreign_sku, a.sku) = s.sku"
+        "   ORDER BY a.record_id FOR NO KEY UPDATE OF a)"
+        " UPDATE articles a SET shown = l.quantity, shown_at = %(at)s,"
+        "   unapplied = CASE WHEN a.sent = l.quantity THEN 0 ELSE a.unapplied END"
+        " FROM l WHERE a.record_id = l.record_id AND coalesce(a.shown_at, '-infinity') < %(at)s RETURNING 1",
         {"at": at, "interface": interface, "skus": list(page), "quantities": list(page.values())},
     ).fetchall()
     return len(rows)
@@ -85,8 +99,9 @@ def store_shown_skus(conn: Connection, interface: str, page: Mapping[str, int], 
 def store_unseen(conn: Connection, interface: str, began: datetime) -> int:
     """A look at everything that began then did not come by these: the marketplace shows none. Returns how many."""
     rows = conn.execute(
-        "UPDATE articles SET shown = NULL, shown_at = %(began)s WHERE interface = %(interface)s"
-        " AND sent IS NOT NULL AND sent_at < %(began)s AND coalesce(shown_at, '-infinity') < %(began)s RETURNING 1",
+        "WITH l AS (SELECT record_id FROM articles WHERE interface = %(interface)s AND sent IS NOT NULL"
+        "   AND sent_at < %(began)s AND coalesce(shown_at, '-infinity') < %(began)s ORDER BY 1 FOR NO KEY UPDATE)"
+        " UPDATE articles a SET shown = NULL, shown_at = %(began)s FROM l WHERE a.record_id = l.record_id RETURNING 1",
         {"began": began, "interface": interface},
     ).fetchall()
     return len(rows)

@@ -23,6 +23,7 @@ CREATE TABLE articles (
     UNIQUE (interface, sku)
 );
 CREATE INDEX articles_parent ON articles (interface, parent_sku) WHERE parent_sku IS NOT NULL;
+CREATE INDEX articles_theirs ON articles (interface, coalesce(foreign_sku, sku));
 CREATE INDEX articles_unconfirmed ON articles (interface, sent_at) WHERE sent_at > coalesce(shown_at, '-infinity');
 
 -- What of the ERP's articles an interface lists, and how far its rolling look at quantities has come.
