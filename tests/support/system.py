@@ -171,9 +171,10 @@ class System:
         """Whether no number is waiting for an answer."""
         return self.query("SELECT count(*) FROM receipt_numbers WHERE result = 'queued'") == [(0,)]
 
-    def states(self) -> Counter[str]:
+    def states(self, flow: str = "order-import") -> Counter[str]:
         """How many records are in each state."""
-        return Counter(dict(self.query("SELECT state, count(*) FROM records GROUP BY state")))
+        found = self.query("SELECT state, count(*) FROM records WHERE flow = %s GROUP BY state", flow)
+        return Counter(dict(found))
 
     def until_settled(self, count: int, seconds: float = 60.0) -> Counter[str]:
         """Wait until so many records exist and none is on its way any more."""
