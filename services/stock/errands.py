@@ -1,4 +1,4 @@
-"""Runs errands: the refresh of a listing, the drift check. Each on a thread, so that a slow system holds up nobody else.
+"""Runs errands: the refresh of a listing, the drift check. Each on a thread: a slow system holds up nobody else.
 
 Also asks for each night's refreshes. What a remote system's bad hour stops is tried again, for some hours.
 """

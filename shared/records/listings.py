@@ -40,7 +40,8 @@ def note_refreshed(conn: Connection, interface: str, articles: int) -> None:
 def note_refused(conn: Connection, interface: str, code: str) -> None:
     """A refresh did not go through, and why; what was listed before stands."""
     conn.execute(
-        "INSERT INTO listings(interface, code) VALUES (%s, %s) ON CONFLICT (interface) DO UPDATE SET code = excluded.code",
+        "INSERT INTO listings(interface, code) VALUES (%s, %s) ON CONFLICT (interface)"
+        " DO UPDATE SET code = excluded.code",
         (interface, code),
     )
 
