@@ -39,6 +39,16 @@ NAMES: frozenset[str] = frozenset(
         "export.found",
         "export.confirmed",
         "export.cancelled",
+        "stock.read-back",
+        "stock.before-call",
+        "stock.called",
+        "stock.accepted",
+        "stock.parent-read",
+        "stock.parent-taken-in",
+        "stock.listed",
+        "stock.compared",
+        "stock.shown",
+        "stock.confirmed",
     }
 )
 

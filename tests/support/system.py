@@ -135,7 +135,7 @@ class System:
         """The log of a process as it is."""
         return (self.folder / f"{name}.log").read_text()
 
-    def publish(self, events: Sequence[Mapping[str, Any] | bytes]) -> None:
+    def publish(self, events: Sequence[Mapping[str, Any] | bytes], kind: str = "order-imported") -> None:
         """Publish to the exchange, confirmed; what the broker does not confirm is published again."""
         left = [
             event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode() for event in events
@@ -143,7 +143,7 @@ class System:
         publisher = open_publisher(self.broker_url, name="tests")
         try:
             for _ in range(30):
-                messages = [Message(body, f"order-imported.v1.{INTERFACE}") for body in left]
+                messages = [Message(body, f"{kind}.v1.{INTERFACE}") for body in left]
                 fates = publisher.publish(messages)
                 left = [body for body, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED]
                 if not left:
