@@ -49,6 +49,15 @@ NAMES: frozenset[str] = frozenset(
         "stock.compared",
         "stock.shown",
         "stock.confirmed",
+        "hints.read",
+        "hints.published",
+        "hints.removed",
+        "erp-poll.read",
+        "erp-poll.published",
+        "erp-poll.moved",
+        "stock-round.read",
+        "stock-round.published",
+        "stock-round.moved",
     }
 )
 
