@@ -18,8 +18,9 @@ from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.records.actions import MOST_NUMBERS, read_receipt, request_import
+from shared.records.actions import MOST_NUMBERS, NUMBER_LENGTH, read_receipt, request_import
 from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.by_hand import mark_done_by_hand
 from shared.records.history import find_records, history, read_record
 from shared.records.listing import stream
 
@@ -158,6 +159,36 @@ def retry(
         printer.line(f"{counts['done']} of {counts['matched']} orders run again; {counts['skipped']} were left alone.")
         for record_id, why in list(answer["skipped"].items())[:20]:
             printer.line(f"  order with id {record_id} {why}")
+
+
+@app.command("done-by-hand")
+def done_by_hand(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(help="order number, marketplace id, or Connect's own id")],
+    erp_number: Annotated[str, typer.Argument(help="the number under which you created it in the ERP")],
+    interface: Interface = None,
+    as_json_: Json = False,
+) -> None:
+    """You created the order in the ERP yourself: link it. Connect creates it no more, and its exports go on.
+
+    connect orders done-by-hand 4711 200417
+    """
+    session: Session = ctx.obj
+    if not 1 <= len(erp_number.strip()) <= NUMBER_LENGTH:
+        raise Trouble(f"Give the ERP's number of the order, with at most {NUMBER_LENGTH} characters.", USAGE)
+    with session.database() as conn:
+        record_id = _one(session, conn, number, interface)
+        said = mark_done_by_hand(conn, record_id, erp_number, session.actor)
+        if said is None:
+            raise Trouble(f"Order {number} is gone.")
+        if not said.done:
+            raise Trouble(f"Order {number} is {said.state}; only one that waits, failed or was skipped can be marked.")
+        audit(conn, session.actor, "orders.done-by-hand", {"record": record_id, "erp_number": erp_number.strip()})
+    printer = Printer()
+    if as_json_:
+        printer.json({"id": record_id, "state": "done", "erp_number": erp_number.strip(), "released": said.released})
+    else:
+        printer.line(f"Order {number} is done by hand as {erp_number.strip()}; {said.released} exports go on.")
 
 
 @app.command("import")

@@ -25,6 +25,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/orders"): READS,
     ("POST", "/api/v1/orders/import"): ACTS,
     ("POST", "/api/v1/orders/retry"): ACTS,
+    ("POST", "/api/v1/orders/{id}/done-by-hand"): ACTS,
     ("GET", "/api/v1/orders/{id}"): READS,
     ("GET", "/api/v1/orders/{id}/history"): READS,
     ("GET", "/api/v1/receipts/{id}"): READS,

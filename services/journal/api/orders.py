@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import ImportOrder, RetryOrder
+from services.journal.api.bodies import DoneByHand, ImportOrder, RetryOrder
 from services.journal.asking import understood
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.people.audit import audit
 from shared.records.actions import read_receipt, request_import
+from shared.records.by_hand import mark_done_by_hand
 from shared.records.bulk import preview, read_run, retry_ids, retry_matching
 from shared.records.filter import parse
 from shared.records.history import history, read_record
@@ -93,6 +94,22 @@ def routes(journal: Journal) -> APIRouter:
                 run = retry_ids(conn, FLOW, body.ids or [], actor)
             audit(conn, actor, "orders.retry", {"run": run["id"], "counts": run["counts"]})
         return run
+
+    @router.post("/orders/{id}/done-by-hand")
+    @needs("operator")
+    def done_by_hand(request: Request, id: int, body: DoneByHand) -> dict[str, Any]:
+        """A person has created the order in the ERP: link it, create it no more, and let its exports go on."""
+        actor = actor_of(request)
+        with journal.database() as conn:
+            said = mark_done_by_hand(conn, id, body.erp_number, actor.name) if _possible(id) else None
+            if said is None:
+                raise ApiProblem(404, "not-found", "There is no such order.")
+            if not said.done:
+                detail = f"The order is {said.state}; only one that waits, failed or was skipped can be marked."
+                raise ApiProblem(409, "state-does-not-allow-it", detail, {"state": str(said.state)})
+            audit(conn, actor.name, "orders.done-by-hand", {"record": id, "erp_number": body.erp_number})
+            found = read_record(conn, id, reveal=True)
+        return _there(found, "order")
 
     @router.get("/bulk/{id}")
     @needs("viewer")
