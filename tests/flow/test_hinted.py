@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -239,6 +240,18 @@ def test_a_look_takes_no_more_hints_than_the_allowance_has_calls_for(hinting: Hi
     with suppress(Planted):
         hinting.once(hinting.articles)
     assert held == [8]
+
+
+def test_all_of_it_keeps_to_the_allowance_of_the_erp(hinting: Hinting, stand: Stand, sku: str) -> None:
+    ids = [product(stand, f"{sku}-{number}") for number in range(30)]
+    hinting.conn.execute("UPDATE sides SET calls_per_second = 10 WHERE side = 'erp'")
+    hinting.conn.execute("UPDATE side_states SET tokens = 0, refilled_at = now()")
+    tell(hinting.conn, "article", *ids)
+    before, begun = sum(stand.calls("xentral").values()), time.monotonic()
+    assert len(hinting.once(hinting.articles)) == 30
+    passed, calls = time.monotonic() - begun, sum(stand.calls("xentral").values()) - before
+    assert calls <= 30 + 2, "a read for each, and a list for each batch of fifty"
+    assert calls <= passed * 10 + 1
 
 
 def shipped(stand: Stand, number: str) -> tuple[str, str]:

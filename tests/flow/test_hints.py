@@ -122,7 +122,8 @@ def test_interfaces_that_are_not_live_or_whose_erp_is_spared_wait(conn: Connecti
     store(conn, ("article", "1"))
     assert hinted_interfaces(conn, ("order",)) == []
     assert hinted_interfaces(conn, ALL) == [SLUG]
-    assert due_hints(conn, SLUG)
+    assert due_hints(conn, SLUG, ALL)
+    assert not due_hints(conn, SLUG, ("order",))
     conn.execute("UPDATE side_states SET breaker = 'open' WHERE side = 'erp'")
     assert hinted_interfaces(conn, ALL) == []
     conn.execute("UPDATE side_states SET breaker = 'closed'")

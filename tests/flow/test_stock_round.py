@@ -43,11 +43,11 @@ class Going(Hinting):
 
     def prepare(self) -> None:
         self.round = StockRound(
-            connect=lambda: connect(self.url, "round"), read=read_interface, open_source=self.remotes.stock,
+            connect=lambda: connect(self.url, "round"), read=read_interface, open_source=self.stock,
             open_publisher=lambda: self.broker, failpoint=lambda name: self.failpoint(name), fatal=self.fatal.append,
             share=1.0, round_seconds=0.1, turn_seconds=0.02,
         )  # fmt: skip
-        self.turns = All(self.remotes.stock, 1.0, 1.0)
+        self.turns = All(self.stock, 1.0, 1.0)
 
     def go(self) -> None:
         """One turn; the broker keeps what was published."""
@@ -107,7 +107,7 @@ def test_only_what_is_new_is_told(going: Going, stand: Stand, skus: list[str]) -
 
 
 def test_hints_go_first(going: Going, skus: list[str]) -> None:
-    store_hints(going.conn, SLUG, [("order", "1")], 0.0)
+    store_hints(going.conn, SLUG, [("article", "1")], 0.0)
     assert going.told() == []
     going.conn.execute("DELETE FROM hints")
     assert len(going.told()) == 5
@@ -162,13 +162,13 @@ def test_its_share_is_a_part_of_the_calls_and_no_round_is_faster_than_it_should_
     going.conn.execute("UPDATE sides SET calls_per_second = 100.0 / 60 WHERE side = 'erp'")
     slow = read_interface(going.conn)
     assert slow is not None
-    many, few = Turns(going.remotes.stock, 0.25, 900.0), Turns(going.remotes.stock, 0.25, 900.0)
+    many, few = Turns(going.stock, 0.25, 900.0), Turns(going.stock, 0.25, 900.0)
     for turns in (many, few):
         turns._at -= 3600.0
     assert many.share(slow, 100_000) == int(100 / 60 * 0.25 * 30), "no more than half a minute is made up for"
     assert few.share(interface, 90) == 3
     assert few.share(interface, 90) == 0
-    seldom = Turns(going.remotes.stock, 0.25, 900.0)
+    seldom = Turns(going.stock, 0.25, 900.0)
     seldom._at -= 3600.0
     assert seldom.share(interface, 1) == 1, "also the only article has its turn"
 

@@ -11,6 +11,8 @@ from typing import Any
 from psycopg_pool import ConnectionPool
 
 from shared.broker.delivery import Fate, Message, Publisher
+from shared.connectors.contract import StockSource
+from shared.connectors.open import open_stock_source
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect
 from shared.failpoint import Planted
@@ -124,6 +126,10 @@ class Hinting:
         self.open_publisher: Callable[[], Publisher] = lambda: self.broker
         self.orders, self.articles = self.loop_orders(), self.loop_articles()
 
+    def stock(self, interface: Interface) -> tuple[StockSource, Callable[[], None]]:
+        """The ERP's quantities."""
+        return self.remotes.open(interface, "erp", open_stock_source)
+
     def loop_orders(self) -> Hinted:
         """As the exporter wires it."""
         return self.loop(ORDER_KINDS, self._open_orders)
@@ -145,7 +151,7 @@ class Hinting:
         return HintedOrders(source), close
 
     def _open_articles(self, interface: Interface) -> tuple[HintedStock, Callable[[], None]]:
-        source, close = self.remotes.stock(interface)
+        source, close = self.stock(interface)
         return HintedStock(source), close
 
     def once(self, loop: Hinted) -> list[dict[str, Any]]:
