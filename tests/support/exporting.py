@@ -149,7 +149,9 @@ class Exporting:
 
     def take_in(self, *bodies: bytes) -> list[Taken]:
         """Events come in, and the bell rings as intake rings it."""
-        taken = Intake(nothing).take_in(self.conn, [Arrival(body, "tests", "tests", "order-changed") for body in bodies])
+        taken = Intake(nothing).take_in(
+            self.conn, [Arrival(body, "tests", "tests", "order-changed") for body in bodies]
+        )
         self.bell.ring(SLUG)
         return taken
 
