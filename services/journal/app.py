@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
-from services.journal.api import events, orders, overview, people, rejections
+from services.journal.api import events, orders, overview, people, rejections, webhooks
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
@@ -27,7 +27,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for resource in (events, orders, rejections, people, overview):
+    for resource in (events, orders, rejections, people, overview, webhooks):
         app.include_router(resource.routes(journal))
     for page in (login, order_list, import_form, order, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)

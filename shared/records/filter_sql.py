@@ -1,4 +1,5 @@
 """A filter as SQL over `records r`: only parameters carry what a person wrote. Called by `listing` and `actions`."""
+# ruff: noqa: S608 - put together from texts of ours
 
 from __future__ import annotations
 
@@ -9,10 +10,15 @@ from typing import Any
 
 from shared.records import dates
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.read_back import DIFFERS
 from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, patterns
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
-KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"  # noqa: S608 - our own text
+KIND = (
+    "coalesce((SELECT a.kind FROM articles a WHERE a.record_id = r.id),"
+    f" (SELECT copy.data ->> 'kind' FROM {STAGED_COPY} copy), 'simple')"
+)
+DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
 TRACKING = (
     "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
 )
@@ -23,6 +29,7 @@ COLUMNS = {
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
     "tracking": f"CASE WHEN r.flow = 'order-export' AND r.stage = 'tracking' THEN {TRACKING} END",
+    "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
     "group": "r.code",
 }
 

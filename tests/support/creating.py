@@ -134,7 +134,7 @@ class Creating:
         with self.conn.transaction():
             self.conn.execute(
                 "UPDATE attempts SET ended_at = ended_at - interval '1 hour'"
-                " WHERE record_id = (SELECT id FROM records WHERE key = %s)",
+                " WHERE record_id = (SELECT id FROM records WHERE flow = 'order-import' AND key = %s)",
                 (key,),
             )
             self.conn.execute("UPDATE records SET due_at = now() WHERE key = %s AND due_at IS NOT NULL", (key,))
@@ -149,7 +149,7 @@ class Creating:
         """Somebody else creates an order in the ERP."""
         interface = self.read(self.conn, SLUG)
         assert interface is not None
-        sink, close, _ = self.remotes.erp(interface, self.remotes.calls(interface, "erp"))
+        sink, close = self.remotes.erp(interface, self.remotes.calls(interface, "erp"))
         table = {kind: dict(pairs) for kind, pairs in interface.mappings.items()}
         table["setting"]["channel"] = channel
         draft = sink.draft(Order.model_validate(order_event(number, **order)["data"]["order"]), Mappings(table))

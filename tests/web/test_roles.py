@@ -33,6 +33,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/rejections"): READS,
     ("GET", "/api/v1/rejections/{id}"): READS,
     ("POST", "/api/v1/rejections/{id}/resubmit"): ACTS,
+    ("POST", "/api/v1/webhooks/{slug}"): ALL,
     ("GET", "/api/v1/users"): RULES,
     ("POST", "/api/v1/users"): RULES,
     ("POST", "/api/v1/users/{name}"): RULES,
