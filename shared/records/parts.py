@@ -24,6 +24,27 @@ class PartState:
     keyed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as it is stored. seconds: since it became so."""
+
+    state: State
+    code: str | None
+    seconds: float
+
+
+def read_parts(conn: Connection, records: Sequence[int]) -> dict[int, dict[str, Part]]:
+    """The parts of these records by name; one that is not there is `never`."""
+    found: dict[int, dict[str, Part]] = {}
+    for record_id, name, state, code, seconds in conn.execute(
+        "SELECT record_id, part, state, code, extract(epoch FROM clock_timestamp() - updated_at)::float8 FROM parts"
+        " WHERE record_id = ANY(%s)",
+        (list(records),),
+    ):
+        found.setdefault(record_id, {})[name] = Part(State(state), code, seconds)
+    return found
+
+
 _STORE = """
 WITH s AS (SELECT * FROM unnest(%s::int8[], %s::int4[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
            AS s(id, claim_no, part, state, code, reason)),

@@ -16,8 +16,8 @@ from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.people.audit import audit
 from shared.records.actions import read_receipt, request_import
-from shared.records.by_hand import mark_done_by_hand
 from shared.records.bulk import preview, read_run, retry_ids, retry_matching
+from shared.records.by_hand import mark_done_by_hand
 from shared.records.filter import parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
