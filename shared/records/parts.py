@@ -12,6 +12,13 @@ from shared.errors.problem import Problem
 from shared.records.states import State
 
 NAMES = ("status", "tracking")
+STAGE = "marketplace"
+"""The stage of the records that have parts."""
+
+
+def stages_shown(stage: str) -> tuple[str, ...]:
+    """The stages that people and metrics see: of an export its parts."""
+    return NAMES if stage == STAGE else (stage,)
 
 
 @dataclass(frozen=True, slots=True)
