@@ -28,10 +28,10 @@ AT_ONCE = 50
 MOST_TRIES = 8
 
 _CLAIM = """
-WITH d AS (SELECT n.receipt, n.no, r.interface FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
+WITH d AS (SELECT n.receipt, n.no FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt AND r.verb = 'import'
            WHERE n.due_at <= now() ORDER BY n.due_at LIMIT %s FOR UPDATE OF n SKIP LOCKED)
 UPDATE receipt_numbers n SET due_at = now() + make_interval(secs => %s), tries = tries + 1
-FROM d WHERE n.receipt = d.receipt AND n.no = d.no RETURNING n.receipt, n.no, n.number, d.interface, n.tries
+FROM d WHERE n.receipt = d.receipt AND n.no = d.no RETURNING n.receipt, n.no, n.number, n.interface, n.tries
 """
 
 Wanted = tuple[UUID, int, str, str, int]

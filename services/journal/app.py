@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
-from services.journal.api import events, orders, overview, people, rejections
+from services.journal.api import answers, events, overview, people, records, rejections
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
@@ -13,6 +13,7 @@ from services.journal.pages import import_form, login, order, order_list, refuse
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
+from shared.records.resources import RESOURCES
 
 
 def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE) -> FastAPI:
@@ -27,8 +28,10 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for resource in (events, orders, rejections, people, overview):
-        app.include_router(resource.routes(journal))
+    for calls in (events, answers, rejections, people, overview):
+        app.include_router(calls.routes(journal))
+    for resource in RESOURCES:
+        app.include_router(records.routes(journal, resource), tags=[resource.name])
     for page in (login, order_list, import_form, order, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     install(app, pages)

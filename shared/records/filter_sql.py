@@ -9,20 +9,28 @@ from typing import Any
 
 from shared.records import dates
 from shared.records.filter import DATES, Atom, Filter, Term
-from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, patterns
+from shared.records.parts import STAGE
+from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
-KIND = f"(SELECT coalesce(copy.data ->> 'kind', 'simple') FROM {STAGED_COPY} copy)"  # noqa: S608 - our own text
+LISTED_KIND = "(SELECT a.kind FROM articles a WHERE a.record_id = r.id)"
+TOLD_KIND = f"(SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy)"  # noqa: S608 - our own text
 TRACKING = (
-    "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
+    "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
+    " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
+)
+SHOWN = (
+    "coalesce((SELECT CASE WHEN a.shown_at >= a.sent_at THEN CASE WHEN a.shown = a.sent THEN 'confirmed'"
+    " ELSE 'differs' END END FROM articles a WHERE a.record_id = r.id), 'open')"
 )
 COLUMNS = {
     "state": "r.state",
-    "stage": "r.stage",
+    "stage": STAGE,
     "interface": "r.interface",
     "flow": "r.flow",
-    "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
-    "tracking": f"CASE WHEN r.flow = 'order-export' AND r.stage = 'tracking' THEN {TRACKING} END",
+    "type": f"CASE WHEN r.flow = 'stock' THEN coalesce({LISTED_KIND}, {TOLD_KIND}, 'simple') END",
+    "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
+    "shown": f"CASE WHEN r.flow = 'stock' THEN {SHOWN} END",
     "group": "r.code",
 }
 
@@ -66,7 +74,7 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         return f"{CODES} ?| %s", [list(said)]
     if word == "assignee":  # nobody can be assigned in this release
         return "%s", ["none" in said]
-    return f"{COLUMNS[word]} = ANY(%s)", [list(said)]
+    return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
 
 
 def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:

@@ -9,9 +9,15 @@ from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
 from shared.errors.problem import Problem
-from shared.records.states import State
+from shared.records.states import WORST_FIRST, State
 
 NAMES = ("status", "tracking")
+DUE_FIRST = (State.WAITING, State.RUNNING, State.PENDING)
+STAGE = f"""CASE WHEN r.flow <> 'order-export' THEN r.stage ELSE coalesce((SELECT p.part FROM parts p
+ WHERE p.record_id = r.id
+ ORDER BY array_position('{{{",".join((*DUE_FIRST, *WORST_FIRST))}}}'::text[], p.state), p.part LIMIT 1), 'status') END
+"""  # noqa: S608 - our own text
+"""The stage of `records r` as people see it: of an export the decisive part, one that is due first, else the worst."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from services.journal.pages.frame import frame
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.people.audit import audit
-from shared.records.actions import MOST_NUMBERS, read_receipt, request_import
+from shared.records.actions import MOST_NUMBERS, read_receipt
+from shared.records.actions import request as ask
 from shared.records.interfaces import modes
 
 BETWEEN = re.compile(r"[\s,;]+")
@@ -51,7 +52,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             problem = "import.no-interface" if interface not in known else "import.numbers-problem"
             return form(request, problem, interface, numbers.replace("\0", ""), 422)
         with journal.database() as conn:
-            receipt = request_import(conn, interface, wanted, actor)
+            receipt = ask(conn, "import", interface, wanted, actor)
             audit(conn, actor, "orders.import", {"interface": interface, "receipt": str(receipt)})
         return RedirectResponse(f"/receipts/{receipt}", 303)
 

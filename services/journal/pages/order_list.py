@@ -20,10 +20,11 @@ from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.records.bulk import TooMany, preview, read_run, retry_ids, retry_matching
+from shared.records.bulk import preview, read_run, retry_ids, retry_matching
 from shared.records.filter import Atom, Filter, FilterError, Term, parse
 from shared.records.interfaces import modes
 from shared.records.listing import ListingError, counts_by_state, list_records
+from shared.records.selected import TooMany
 from shared.records.states import WORST_FIRST
 
 FLOW = "order-import"
