@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from services.importer.fetch import Fetch, restage
+from services.importer.fetch import orders_by_number, restage
 from services.importer.poll import Poll
 from services.importer.stage import ErpStage
 from services.importer.upkeep import Upkeep
@@ -32,6 +32,7 @@ from shared.runtime.collect import Collect, Ports
 from shared.runtime.handover import Handover
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
+from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Remotes
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
@@ -104,9 +105,9 @@ def run(settings: Settings) -> int:
         ).run(beat, life.stopping, life.pause)
 
     def fetch(beat: Beat) -> None:
-        Fetch(
-            connect=link("fetch"), read=interface, open_source=remotes.marketplace, bell=bell, failpoint=failpoint
-        ).run(beat, life.stopping, life.pause)
+        look = orders_by_number(remotes.marketplace)
+        loop = Receipts("import", look, connect=link("fetch"), read=interface, bell=bell, failpoint=failpoint)
+        loop.run(beat, life.stopping, life.pause)
 
     def upkeep(beat: Beat) -> None:
         Upkeep(metrics, link("upkeep")).run(beat, life.stopping, life.pause)

@@ -12,9 +12,19 @@ from shared.metrics import Metrics
 EACH_SECONDS = 15.0
 MONTHS_AHEAD = 3
 
-_RECORDS = "SELECT flow, interface, stage, state, count(*) FROM records WHERE NOT test GROUP BY 1, 2, 3, 4"
+# A part of an export has its own state; while its record is on its way, that one.
+_RECORDS = """
+SELECT flow, interface, stage, state, count(*) FROM records
+WHERE NOT test AND flow <> 'order-export' GROUP BY 1, 2, 3, 4
+UNION ALL
+SELECT r.flow, r.interface, v.part,
+       CASE WHEN r.state IN ('never', 'pending', 'running') THEN r.state ELSE coalesce(p.state, 'never') END, count(*)
+FROM records r CROSS JOIN (VALUES ('status'), ('tracking')) AS v(part)
+     LEFT JOIN parts p ON p.record_id = r.id AND p.part = v.part
+WHERE NOT r.test AND r.flow = 'order-export' GROUP BY 1, 2, 3, 4
+"""
 _OLDEST = (
-    "SELECT flow, interface, extract(epoch FROM min(received_at))::float8 FROM records"
+    "SELECT flow, interface, extract(epoch FROM min(input_at))::float8 FROM records"
     " WHERE due_at IS NOT NULL AND NOT test AND code IS DISTINCT FROM 'announced' GROUP BY 1, 2"
 )
 _POLLS = "SELECT interface, extract(epoch FROM ok_at)::float8 FROM cursors WHERE ok_at IS NOT NULL"

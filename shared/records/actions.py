@@ -29,27 +29,37 @@ class RetryResult:
 
 def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
     """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name, and so
-    are those of which nothing has come in that could be sent.
+    are grey ones, for which nothing has come yet.
 
     Where the interface is in test or paused, a person's wish still runs the record, also one that is pending there.
     """
     rows = conn.execute(
-        "WITH o AS (SELECT r.id, r.state, r.payload_no = 0 AS empty, i.mode"
-        "   FROM records r JOIN interfaces i ON i.slug = r.interface"
+        "WITH o AS (SELECT r.id, r.state, i.mode FROM records r JOIN interfaces i ON i.slug = r.interface"
         "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
         "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id"
-        "   AND NOT o.empty AND o.state = ANY(%(from)s) AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
+        "   AND r.payload_no > 0 AND o.state = ANY(%(from)s)"
+        "   AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
         "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
         " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)"
         "   SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)"
-        " SELECT o.id, o.empty, u.id IS NOT NULL FROM o LEFT JOIN u USING (id)",
+        " SELECT o.id, o.state, u.id IS NOT NULL FROM o LEFT JOIN u USING (id)",
         {"ids": list(ids), "from": sources(Verb.RETRY), "actor": actor},
     ).fetchall()
-    skipped = {id_: "has nothing to send yet" if e else "is on its way already" for id_, e, done in rows if not done}
+    skipped = {
+        id_: "has nothing to send yet" if state == "never" else "is on its way already"
+        for id_, state, done in rows
+        if not done
+    }
     known = {id_ for id_, _, _ in rows}
     skipped.update({id_: "is not known" for id_ in ids if id_ not in known})
     return RetryResult([id_ for id_, _, done in rows if done], skipped)
+
+
+def run_again(conn: Connection, record_id: int, actor: str) -> None:
+    """A person wants this record to run even if nothing changed; one that is running runs once more afterwards."""
+    retry(conn, [record_id], actor)
+    conn.execute("UPDATE records SET recheck = true WHERE id = %s AND state = 'running'", (record_id,))
 
 
 def request(conn: Connection, verb: str, interface: str, numbers: Sequence[str], actor: str) -> UUID:

@@ -33,7 +33,7 @@ SELECT interface,
        CASE WHEN state IN ('done', 'warning') THEN 'done'
             WHEN state IN ('pending', 'running') THEN 'in_flight' ELSE state END,
        test, count(*) FROM records
-WHERE input_at >= %(from)s AND input_at < %(to)s GROUP BY interface, 2, test
+WHERE input_hash IS NOT NULL AND input_at >= %(from)s AND input_at < %(to)s GROUP BY interface, 2, test
 """
 
 

@@ -14,6 +14,11 @@ def event_hash(source: str, event_id: str) -> UUID:
     return body_hash(f"{source}\0{event_id}".encode())
 
 
+def event_hash_of(source: str, event_id: str, interface: str) -> UUID:
+    """Names an event that concerns several interfaces, for one of them."""
+    return event_hash(source, f"{event_id}\0{interface}")
+
+
 def body_hash(body: bytes) -> UUID:
     """Names a body, or canonical data."""
     return UUID(bytes=sha256(body).digest()[:16])

@@ -1,9 +1,8 @@
 """Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, together or not at all.
 
-Most events are new and concern a record that is not there yet: `receive_new` stores all of those in one statement. What
-is left over (an event or a record that exists) goes to `receive_known`, which decides by `change.decide` under row
-locks, in a few statements for all. Called by `runtime.intake` with keys in sorted order, so that two intakes never wait
-for each other in a ring.
+Most orders are new: `receive_new` stores all whose record is not there yet in one statement, with the grey records of
+their exports. What is left over (an event or a record that exists) goes to `receive_known`. Called by `runtime.intake`
+with keys in sorted order, so that two intakes never wait for each other in a ring.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
 from shared.db.rows import from_clause, parameters
-from shared.records.change import Decision, Outcome, Standing, decide
+from shared.records.change import Outcome
 from shared.records.claim import Claim
-from shared.records.states import State, Verb, allowed
+from shared.records.states import State
 
 
 class Incoming(NamedTuple):
@@ -81,6 +80,10 @@ _TYPES = (
 )  # fmt: skip
 
 
+NO_DATA = UUID(int=0)
+"""The data of a record that no event has reached yet."""
+
+
 def _first_sql(*, one: bool) -> str:
     return f"""
 WITH x AS MATERIALIZED (
@@ -103,6 +106,13 @@ ev AS (
   INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id)
   SELECT hash, source, id, event, interface, key, data_hash, 'applied', rid FROM n RETURNING hash),
 p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body, traceparent FROM n),
+g AS (INSERT INTO records(interface, flow, key, stage, state, payload_no, changed_at, data_hash, ordered_at,
+                          marketplace_id, test)
+      SELECT interface, 'order-export', key, 'marketplace', 'never', 0, 'epoch', '{NO_DATA}', ordered_at,
+             marketplace_id, test FROM n WHERE flow = 'order-import'
+      ON CONFLICT (interface, flow, key) DO UPDATE
+      SET ordered_at = coalesce(records.ordered_at, excluded.ordered_at),
+          marketplace_id = coalesce(records.marketplace_id, excluded.marketplace_id)),
 a AS (INSERT INTO arrivals(event, interface, inputs)
       SELECT event, interface, count(*) FROM n WHERE %b GROUP BY event, interface),
 t AS (
@@ -122,18 +132,17 @@ _ARRIVED = "INSERT INTO arrivals(event, interface, inputs) SELECT * FROM unnest(
 def receive_new(conn: Connection, batch: Sequence[Incoming], hold: Hold | None = None) -> dict[UUID, Received]:
     """Store and count those events of the batch that are new and make a record, in one statement. By hash.
 
-    In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.intake` sees to it.
+    In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.rounds` sees to it.
     """
     return _first(conn, batch, hold or Hold([None] * len(batch), False), counted=True) if batch else {}
 
 
-def receive_known(conn: Connection, batch: Sequence[Incoming]) -> list[Received]:
-    """Decide and count the others, one result per event in order. Runs inside the caller's transaction."""
-    if not batch:
-        return []
-    count_arrivals(conn, [(one.event, one.interface) for one in batch])
-    known = _again(conn, batch)
-    return [known[one.hash] for one in batch]
+def receive_missing(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, Received]:
+    """Store what makes a record although that was expected to be there, one event for each key. By hash.
+
+    Runs inside the caller's transaction, which has counted them.
+    """
+    return _first(conn, batch, Hold([None] * len(batch), False), counted=False)
 
 
 def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
@@ -162,101 +171,3 @@ def _received(one: Incoming, id_: int, revision: int | None, at: datetime, snaps
         body=one.body, sent_body=None,
     )  # fmt: skip
     return Received(Outcome.APPLIED, id_, claim=claim)
-
-
-def _again(conn: Connection, rest: Sequence[Incoming]) -> dict[UUID, Received]:
-    """Events or records that exist: first those whose id was seen before, then changes, under locks in key order."""
-    results: dict[UUID, Received] = {}
-    seen = {
-        row[0]: (row[1], row[2])
-        for row in conn.execute(
-            "SELECT hash, data_hash, record_id FROM events WHERE hash = ANY(%s::uuid[])", ([o.hash for o in rest],)
-        )
-    }
-    doubles = [one for one in rest if one.hash in seen and seen[one.hash][0] == one.data_hash]
-    if doubles:
-        conn.execute(
-            "INSERT INTO duplicates(event, interface, hash) SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[])",
-            ([o.event for o in doubles], [o.interface for o in doubles], [o.hash for o in doubles]),
-        )
-    for one in rest:
-        if one.hash in seen:
-            data_hash, record_id = seen[one.hash]
-            same = data_hash == one.data_hash
-            results[one.hash] = Received(
-                Outcome.DUPLICATE if same else Outcome.REJECTED, record_id if same else None, reused=not same
-            )
-    for one in rest:
-        if one.hash not in results:
-            results[one.hash] = _change(conn, one)
-    return results
-
-
-def _change(conn: Connection, one: Incoming) -> Received:
-    row = conn.execute(
-        "SELECT id, state, changed_at, version, data_hash FROM records"
-        " WHERE interface = %s AND flow = %s AND key = %s FOR UPDATE",
-        (one.interface, one.flow, one.key),
-    ).fetchone()
-    if row is None:  # a neighbour's insert was rolled back between our two statements
-        return _first(conn, [one], Hold([None], False), counted=False)[one.hash]
-    record_id, state, *staged = row
-    decision = decide(Standing(*staged), State(state), Standing(one.changed_at, one.version, one.data_hash))
-    stored = conn.execute(
-        "INSERT INTO events(hash, source, id, event, interface, key, data_hash, outcome, record_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
-        (
-            one.hash, one.source, one.event_id, one.event, one.interface, one.key, one.data_hash, decision.outcome,
-            record_id,
-        ),
-    ).fetchone()  # fmt: skip
-    if stored is None:  # another intake took the same event in since we looked
-        return _again(conn, [one])[one.hash]
-    if decision.confirms:
-        conn.execute(
-            "UPDATE records SET changed_at = %s, version = %s WHERE id = %s", (one.changed_at, one.version, record_id)
-        )
-    if decision.outcome is Outcome.APPLIED:
-        _apply(conn, one, record_id, State(state), decision)
-    return Received(decision.outcome, record_id)
-
-
-def _apply(conn: Connection, one: Incoming, record_id: int, state: State, decision: Decision) -> None:
-    """Put the newer copy in place. What was applied before it counts as superseded from now on."""
-    assert decision.state is None or allowed(Verb.CHANGE, state, decision.state)
-    conn.execute(
-        "WITH o AS (SELECT id, stage, state, input_hash FROM records WHERE id = %(id)s),"
-        " s AS (UPDATE events SET outcome = 'superseded' FROM o WHERE hash = o.input_hash AND outcome = 'applied'),"
-        " u AS (UPDATE records SET payload_no = payload_no + 1, changed_at = %(changed_at)s, version = %(version)s,"
-        "   data_hash = %(data_hash)s, input_hash = %(hash)s, input_at = now(), ordered_at = %(ordered_at)s,"
-        "   ship_by = %(ship_by)s, marketplace_id = %(marketplace_id)s, updated_at = now(),"
-        "   forced = forced OR %(forced)s, seq = seq + %(moves)s::int,"
-        "   state = CASE WHEN %(moves)s THEN 'pending' ELSE state END,"
-        "   due_at = CASE WHEN %(moves)s THEN now() + make_interval(secs => %(after)s) ELSE due_at END,"
-        "   tries = CASE WHEN %(moves)s THEN 0 ELSE tries END,"
-        "   trying_since = CASE WHEN %(moves)s THEN NULL ELSE trying_since END,"
-        "   code = CASE WHEN %(moves)s THEN %(code)s::text ELSE code END,"
-        "   reason = CASE WHEN %(moves)s THEN %(reason)s::jsonb ELSE reason END"
-        "   WHERE id = %(id)s RETURNING id, payload_no, seq, stage),"
-        " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"
-        "   SELECT u.id, u.seq, u.stage, o.state, 'pending', 'newer-version' FROM u, o WHERE %(moves)s)"
-        " INSERT INTO payloads(record_id, no, body, traceparent)"
-        " SELECT id, payload_no, %(body)s, %(traceparent)s FROM u",
-        {
-            "id": record_id,
-            "moves": decision.state is not None,
-            "changed_at": one.changed_at,
-            "version": one.version,
-            "data_hash": one.data_hash,
-            "hash": one.hash,
-            "ordered_at": one.ordered_at,
-            "ship_by": one.ship_by,
-            "marketplace_id": one.marketplace_id,
-            "forced": one.forced,
-            "after": one.after,
-            "code": one.code,
-            "reason": one.reason,
-            "body": one.body,
-            "traceparent": one.traceparent,
-        },
-    )

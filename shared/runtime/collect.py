@@ -105,15 +105,16 @@ class Collect:
             consumer.close()
 
     def _wake(self, taken: Sequence[Taken]) -> None:
-        wanted = {(one.stage, one.interface) for one in taken if one.due and one.stage is not None}
+        wanted = {(o.stage, o.interface) for one in taken for o in one.all if o.due and o.stage is not None}
         for stage in sorted({stage for stage, _ in wanted}):
             self._p.publisher.wake(stage, sorted(interface for s, interface in wanted if s == stage))
 
     def _report(self, deliveries: Sequence[Delivery], taken: Sequence[Taken]) -> None:
         m = self._p.metrics
-        for (event, outcome), count in Counter((one.event, str(one.outcome)) for one in taken).items():
+        every = [one for together in taken for one in together.all]
+        for (event, outcome), count in Counter((one.event, str(one.outcome)) for one in every).items():
             m.consumed.labels(event, outcome).inc(count)
-        applied = Counter((one.flow, one.interface, one.stage) for one in taken if one.outcome is Outcome.APPLIED)
+        applied = Counter((one.flow, one.interface, one.stage) for one in every if one.outcome is Outcome.APPLIED)
         for (flow, interface, stage), count in applied.items():
             m.transitions.labels(flow, interface, stage, str(State.PENDING)).inc(count)
         age = m.event_age.labels(self._event)

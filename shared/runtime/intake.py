@@ -19,19 +19,32 @@ from shared.errors.problem import Problem
 from shared.records.change import Outcome
 from shared.records.claim import Claim
 from shared.records.interfaces import modes
-from shared.records.receive import Hold, Incoming, Received, count_arrivals, receive_known, receive_new
+from shared.records.listed import listing_interfaces
+from shared.records.receive import Hold, Incoming, Received, count_arrivals, receive_new
+from shared.records.receive_known import receive_known
 from shared.records.rejections import Refusal, mark_resubmitted, read_rejection, refuse
 from shared.runtime.clock import DatabaseClock
-from shared.runtime.flows import FLOWS
+from shared.runtime.flows import FLOWS, MAKES_NEW, MERGES
 from shared.runtime.handover import Handover
-from shared.runtime.prepare import Arrival, Ready, as_refusal, at_once, names_unknown_interface, prepare
-from shared.runtime.rounds import Round, rounds_of
+from shared.runtime.prepare import (
+    Arrival,
+    Ready,
+    addressed,
+    as_refusal,
+    at_once,
+    names_unknown_interface,
+    prepare,
+)
+from shared.runtime.rounds import Round, first_of_each_key, rounds_of
 
 MODES_SECONDS = 1.0  # as long as a poll of the work loop, which looks at the mode again anyway
 
 
 class Taken(NamedTuple):
-    """What became of one input. due: a worker of the stage should claim it now; age: of the event, in seconds."""
+    """What became of one input. due: a worker of the stage should claim it now; age: of the event, in seconds.
+
+    more: the same input at the other interfaces that it concerned.
+    """
 
     outcome: Outcome
     event: str
@@ -45,6 +58,12 @@ class Taken(NamedTuple):
     flow: str | None = None
     stage: str | None = None
     due: bool = False
+    more: tuple[Taken, ...] = ()
+
+    @property
+    def all(self) -> tuple[Taken, ...]:
+        """One per interface that it concerned."""
+        return (self._replace(more=()), *self.more)
 
 
 class Intake:
@@ -70,11 +89,29 @@ class Intake:
         if any(names_unknown_interface(one) for one in ready):
             self._know_interfaces(conn, fresh=True)  # it may have been added a moment ago
             ready = [prepare(arrival, now, self._modes) for arrival in arrivals]
+        inputs = self._addressed(conn, ready)
         self._failpoint("intake.decoded")
         results: dict[int, Taken] = {}
-        for group in rounds_of(ready):
+        for group in rounds_of([one for _, one in inputs]):
             results.update(self._store(conn, group))
-        return [results[n] for n in range(len(ready))]
+        taken: dict[int, list[Taken]] = {}
+        for number, (place, _) in enumerate(inputs):
+            taken.setdefault(place, []).append(results[number])
+        return [_together(taken[place]) for place in range(len(ready))]
+
+    def _addressed(self, conn: Connection, ready: Sequence[Ready]) -> list[tuple[int, Ready]]:
+        """Inputs with their places; what names no interface once for each that lists its key."""
+        keys = {one.listed_key for one in ready} - {None}
+        if not keys:
+            return list(enumerate(ready))
+        listed = listing_interfaces(conn, sorted(key for key in keys if key is not None))
+        return [
+            (place, each)
+            for place, one in enumerate(ready)
+            for each in (
+                [one] if one.listed_key is None else addressed(one, listed.get(one.listed_key, ()), self._modes)
+            )
+        ]
 
     def resubmit(self, conn: Connection, rejection_id: int, body: bytes | None, actor: str) -> Taken | None:
         """Take in a rejected body again, edited or not. None when there is no such open rejection.
@@ -110,7 +147,8 @@ class Intake:
 
         A crash in between is harmless: what was stored is a duplicate when it is delivered again.
         """
-        taken = self._tried(conn, group, self._store_new)
+        fresh = first_of_each_key(group, MAKES_NEW)
+        taken = self._tried(conn, fresh, self._store_new) if fresh else {}
         rest = [item for item in group if item[0] not in taken]
         if rest:
             self._failpoint("intake.new-stored")
@@ -176,8 +214,9 @@ Store = Callable[[Connection, Round], dict[int, Taken]]
 def _rest(conn: Connection, group: Round) -> dict[int, Taken]:
     results: dict[int, Taken] = {}
     good = [(number, one.incoming, one) for number, one in group if one.incoming is not None]
-    received = receive_known(conn, [incoming for _, incoming, _ in good])
-    for (number, incoming, one), result in zip(good, received, strict=True):
+    received = receive_known(conn, [incoming for _, incoming, _ in good], MERGES)
+    for number, incoming, one in good:
+        result = received[incoming.hash]
         if result.reused:
             refusal = as_refusal(one, Problem("id-reused", "id", {"id": incoming.event_id, "source": incoming.source}))
             assert refusal.refusal is not None
@@ -190,6 +229,12 @@ def _rest(conn: Connection, group: Round) -> dict[int, Taken]:
     for number, refused in bad:
         results[number] = _refuse(conn, refused)
     return results
+
+
+def _together(taken: Sequence[Taken]) -> Taken:
+    """One answer for an input: applied if it was applied anywhere, else what became of it at the first interface."""
+    first = next((one for one in taken if one.outcome is Outcome.APPLIED), taken[0])
+    return first._replace(more=tuple(one for one in taken if one is not first))
 
 
 def _taken(one: Ready, incoming: Incoming, result: Received) -> Taken:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from shared.errors.problem import Problem
 from shared.events.envelope import Event
-from shared.records.hashes import body_hash, event_hash
+from shared.records.hashes import body_hash, event_hash, event_hash_of
 from shared.records.receive import Incoming
+from shared.records.receive_known import UNTARGETED
 from shared.records.rejections import Refusal
 from shared.runtime.decode import Refused, decode
-from shared.runtime.flows import FLOWS
+from shared.runtime.flows import FLOWS, Target
 
-UNKNOWN_INTERFACE = "?"
+UNKNOWN_INTERFACE = UNTARGETED
 
 
 class Arrival(NamedTuple):
@@ -39,13 +41,23 @@ class Arrival(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """An input that is fit to be stored: in a batch or, with refusal set, as a rejection. event: as it was read."""
+    """An input that is fit to be stored: in a batch or, with refusal set, as a rejection. event: as it was read.
+
+    Neither incoming nor refusal: it names no interface, and `addressed` finds those that it concerns.
+    """
 
     arrival: Arrival
     incoming: Incoming | None
     refusal: Refusal | None
     age: float | None = None
     event: Event[Any] | None = None
+
+    @property
+    def listed_key(self) -> str | None:
+        """The key whose interfaces are to be found, of an input that names none."""
+        if self.incoming is not None or self.refusal is not None or self.event is None:
+            return None
+        return FLOWS[self.event.type](self.event).key
 
 
 def prepare(arrival: Arrival, now: datetime, modes: Mapping[str, str]) -> Ready:
@@ -59,15 +71,44 @@ def prepare(arrival: Arrival, now: datetime, modes: Mapping[str, str]) -> Ready:
             tuple(problems), decoded.source, decoded.id, decoded.type, getattr(decoded.data, "interface", None)
         )
         return Ready(arrival, None, _refusal(arrival, refused, modes))
+    age = (now - decoded.time).total_seconds()
     target = FLOWS[decoded.type](decoded)
+    if target.interface is None:
+        return Ready(arrival, None, None, age, decoded)
+    name = event_hash(decoded.source, decoded.id)
+    incoming = _incoming(arrival, decoded, target, name, target.interface, modes[target.interface])
+    return Ready(arrival, incoming, None, age, decoded)
+
+
+def addressed(one: Ready, interfaces: Sequence[str], modes: Mapping[str, str]) -> list[Ready]:
+    """An input that names no interface, once for each that it concerns; for none it is kept without a target.
+
+    Each has a name of its own, so that it is known again for that interface, whoever lists the key by then.
+    """
+    event = one.event
+    assert event is not None
+    target = FLOWS[event.type](event)
+    if not interfaces:
+        name = event_hash(event.source, event.id)
+        return [one._replace(incoming=_incoming(one.arrival, event, target, name, UNTARGETED, "live"))]
+    return [
+        one._replace(
+            incoming=_incoming(
+                one.arrival, event, target, event_hash_of(event.source, event.id, slug), slug, modes[slug]
+            )
+        )
+        for slug in sorted(set(interfaces) & set(modes))
+    ]
+
+
+def _incoming(arrival: Arrival, decoded: Event[Any], target: Target, name: UUID, interface: str, mode: str) -> Incoming:
     canonical = decoded.data.__pydantic_serializer__.to_json(decoded.data, exclude_none=True)
-    mode = modes[target.interface]
-    incoming = Incoming(
-        hash=event_hash(decoded.source, decoded.id),
+    return Incoming(
+        hash=name,
         source=decoded.source,
         event_id=decoded.id,
         event=decoded.type.rpartition(".")[0],
-        interface=target.interface,
+        interface=interface,
         flow=target.flow,
         stage=target.stage,
         key=target.key,
@@ -85,7 +126,6 @@ def prepare(arrival: Arrival, now: datetime, modes: Mapping[str, str]) -> Ready:
         forced=arrival.forced and mode != "live",
         test=mode == "test",
     )
-    return Ready(arrival, incoming, None, (now - decoded.time).total_seconds(), decoded)
 
 
 def _circumstances(arrival: Arrival, event: Event[Any], modes: Mapping[str, str]) -> list[Problem]:

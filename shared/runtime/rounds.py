@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.records.hashes import body_hash
 from shared.runtime.prepare import Ready
@@ -12,9 +12,9 @@ Round = list[tuple[int, Ready]]
 
 
 def rounds_of(ready: Sequence[Ready]) -> list[Round]:
-    """Rounds in which each event and each record occurs once, sorted by key so that no two intakes lock in a ring.
+    """Rounds in which each event occurs once, sorted by key so that no two intakes lock in a ring.
 
-    A key's events keep their order over the rounds. What must go alone goes last.
+    A key's events keep their order, in a round and over the rounds. What must go alone goes last.
     """
     rounds: list[Round] = []
     alone: list[Round] = []
@@ -25,7 +25,7 @@ def rounds_of(ready: Sequence[Ready]) -> list[Round]:
             continue
         names: set[object] = set()
         if one.incoming is not None:
-            names = {one.incoming.hash, (one.incoming.interface, one.incoming.flow, one.incoming.key)}
+            names = {one.incoming.hash}
         elif one.refusal is not None:
             names = {body_hash(one.refusal.raw)}
         first = next((n for n in range(len(used), 0, -1) if names & used[n - 1]), 0)
@@ -37,6 +37,15 @@ def rounds_of(ready: Sequence[Ready]) -> list[Round]:
     for group in rounds:
         group.sort(key=lambda item: _place(item[1]))
     return [*rounds, *alone]
+
+
+def first_of_each_key(group: Round, flows: Collection[str]) -> Round:
+    """The inputs of these flows that may make a record: of each record the first, which its successors find."""
+    first: dict[tuple[str, str, str], tuple[int, Ready]] = {}
+    for number, one in group:
+        if one.incoming is not None and one.incoming.flow in flows:
+            first.setdefault((one.incoming.interface, one.incoming.flow, one.incoming.key), (number, one))
+    return list(first.values())
 
 
 def _place(one: Ready) -> tuple[str, str]:

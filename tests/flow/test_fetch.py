@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.importer.fetch import MOST_TRIES, Fetch
+from services.importer.fetch import orders_by_number
 from shared.connectors.contract import OrderSource, SourceOrder
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
@@ -17,6 +17,7 @@ from shared.records.actions import read_receipt, request
 from shared.records.claim import Kind
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
+from shared.runtime.receipts import MOST_TRIES, Receipts
 from shared.runtime.remotes import Remotes
 from tests.support.creating import SEAL, add
 from tests.support.sandbox import Stand
@@ -40,10 +41,11 @@ class Fetching:
         self.conn, self.bell = conn, Bell()
         self.failpoint: Callable[[str], None] = nothing
         self.open_source: Callable[[Interface], Any] = remotes.marketplace
-        self.fetch = Fetch(
+        self.fetch = Receipts(
+            "import",
+            orders_by_number(lambda interface: self.open_source(interface)),
             connect=lambda: conn,
             read=lambda conn, slug: read(conn, SEAL, slug),
-            open_source=lambda interface: self.open_source(interface),
             bell=self.bell,
             failpoint=lambda name: self.failpoint(name),
         )
@@ -74,11 +76,11 @@ def fetching(database_url: str, conn: Connection) -> Iterator[Fetching]:
 def test_each_number_gets_its_answer_and_the_bell_rings(fetching: Fetching, stand: Stand) -> None:
     numbers = stand.place("otto", 2)
     fetching.ask(*numbers, "nobody-knows-it")
-    assert fetching.fetch.fetch(fetching.conn)
+    assert fetching.fetch.answer(fetching.conn)
     assert fetching.results() == {**dict.fromkeys(numbers, "taken-in"), "nobody-knows-it": "not-found"}
     assert fetching.bell.wait(0) == {SLUG}
     assert states(fetching.conn) == dict.fromkeys(sorted(numbers), "pending")
-    assert not fetching.fetch.fetch(fetching.conn)
+    assert not fetching.fetch.answer(fetching.conn)
 
 
 def test_what_came_in_meanwhile_exists(fetching: Fetching, stand: Stand) -> None:
@@ -86,7 +88,7 @@ def test_what_came_in_meanwhile_exists(fetching: Fetching, stand: Stand) -> None
     fetching.ask(number)
     first = fetching.receipt
     fetching.ask(number)
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     assert fetching.results() == {number: "exists"}
     fetching.receipt = first
     assert fetching.results() == {number: "taken-in"}
@@ -97,7 +99,7 @@ def test_where_the_interface_does_not_run_what_was_asked_for_runs(fetching: Fetc
     fetching.conn.execute("UPDATE interfaces SET mode = 'test'")
     (number,) = stand.place("otto", 1)
     fetching.ask(number)
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     assert [(one.key, one.test) for one in claims(fetching.conn, kind=Kind.FORCED)] == [(number, True)]
 
 
@@ -105,12 +107,12 @@ def test_a_marketplace_that_is_away_is_asked_again_until_it_answers(fetching: Fe
     (number,) = stand.place("otto", 1)
     stand.fault("otto", "500", times=100)
     fetching.ask(number)
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     entry = fetching.entry(number)
     assert (entry["result"], entry["code"], entry["record_id"]) == ("queued", "remote-unavailable", None)
     stand.clear("otto")
     fetching.later()
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     assert fetching.entry(number)["record_id"] == record(fetching.conn, number)["id"]
 
 
@@ -119,14 +121,14 @@ def test_after_eight_tries_the_receipt_says_why_it_gave_up(fetching: Fetching, s
     fetching.ask("4711")
     for _ in range(MOST_TRIES):
         fetching.later()
-        fetching.fetch.fetch(fetching.conn)
+        fetching.fetch.answer(fetching.conn)
     assert (fetching.entry("4711")["result"], fetching.entry("4711")["code"]) == ("failed", "remote-unavailable")
 
 
 def test_an_order_that_is_refused_says_so(fetching: Fetching, stand: Stand) -> None:
     (number,) = stand.place("otto", 1, "unreadable")
     fetching.ask(number)
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     entry = fetching.entry(number)
     assert (entry["result"], entry["code"]) == ("failed", "field-invalid")
 
@@ -153,11 +155,11 @@ def test_a_number_that_nobody_can_read_does_not_hold_up_the_others(fetching: Fet
 
     fetching.open_source = odd
     fetching.ask("odd", number)
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     assert fetching.results() == {"odd": "queued", number: "taken-in"}
     for _ in range(MOST_TRIES):
         fetching.later()
-        fetching.fetch.fetch(fetching.conn)
+        fetching.fetch.answer(fetching.conn)
     assert (fetching.entry("odd")["result"], fetching.entry("odd")["code"]) == ("failed", "unclassified")
 
 
@@ -172,10 +174,10 @@ def test_a_fetch_that_ends_in_the_middle_is_repeated_without_harm(fetching: Fetc
     fetching.ask(number)
     fetching.failpoint = planted
     with pytest.raises(Planted):
-        fetching.fetch.fetch(fetching.conn)
+        fetching.fetch.answer(fetching.conn)
     fetching.failpoint = nothing
-    assert not fetching.fetch.fetch(fetching.conn), "somebody else may hold it still"
+    assert not fetching.fetch.answer(fetching.conn), "somebody else may hold it still"
     fetching.later()
-    fetching.fetch.fetch(fetching.conn)
+    fetching.fetch.answer(fetching.conn)
     assert fetching.results()[number] in ("taken-in", "exists")
     assert states(fetching.conn) == {number: "pending"}

@@ -78,34 +78,36 @@ def settlement(held: Claim, state: State, *keys: str, **more: Any) -> Settlement
     return Settlement(held, str(state), state, datetime.now(UTC), keys=keys, **more)
 
 
-def record(conn: Connection, key: str, slug: str = SLUG) -> dict[str, Any]:
+def record(conn: Connection, key: str, slug: str = SLUG, flow: str = "order-import") -> dict[str, Any]:
     """One record, by column; `due` says in how many seconds."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             "SELECT *, extract(epoch FROM due_at - now())::float8 AS due FROM records"
-            " WHERE interface = %s AND key = %s",
-            (slug, key),
+            " WHERE interface = %s AND flow = %s AND key = %s",
+            (slug, flow, key),
         ).fetchone()
     assert found is not None, f"there is no record {key}"
     return found
 
 
-def states(conn: Connection) -> dict[str, str]:
+def states(conn: Connection, flow: str = "order-import") -> dict[str, str]:
     """Every record's state, by key."""
-    return dict(conn.execute("SELECT key, state FROM records ORDER BY key").fetchall())
+    return dict(conn.execute("SELECT key, state FROM records WHERE flow = %s ORDER BY key", (flow,)).fetchall())
 
 
-def codes(conn: Connection, key: str) -> list[str | None]:
+def codes(conn: Connection, key: str, flow: str = "order-import") -> list[str | None]:
     """The codes of a record's history, oldest first."""
     rows = conn.execute(
-        "SELECT t.code FROM transitions t JOIN records r ON r.id = record_id WHERE r.key = %s ORDER BY t.seq", (key,)
+        "SELECT t.code FROM transitions t JOIN records r ON r.id = record_id WHERE r.key = %s AND r.flow = %s"
+        " ORDER BY t.seq",
+        (key, flow),
     )
     return [row[0] for row in rows]
 
 
 def make_due(conn: Connection, *keys: str) -> None:
     """Time passes."""
-    conn.execute("UPDATE records SET due_at = now() WHERE key = ANY(%s)", (list(keys),))
+    conn.execute("UPDATE records SET due_at = now() WHERE key = ANY(%s) AND state <> 'never'", (list(keys),))
 
 
 def assert_sound(conn: Connection) -> None:
@@ -116,12 +118,12 @@ def assert_sound(conn: Connection) -> None:
     wrong: Sequence[tuple[Any, ...]] = conn.execute(
         "SELECT 'gap', record_id FROM transitions GROUP BY record_id HAVING max(seq) <> count(*) OR min(seq) <> 1"
         " UNION ALL SELECT 'chain', record_id FROM (SELECT record_id, seq, from_state, lag(to_state) OVER"
-        "   (PARTITION BY record_id ORDER BY seq) AS before FROM transitions) t"
-        "   WHERE seq > 2 AND from_state IS DISTINCT FROM before"
+        "   (PARTITION BY record_id ORDER BY seq) AS before FROM transitions"
+        "   WHERE stage NOT IN ('status', 'tracking')) t WHERE seq > 2 AND from_state IS DISTINCT FROM before"
         " UNION ALL SELECT 'due', id FROM records"
         "   WHERE (due_at IS NULL) <> (state IN ('never', 'done', 'warning', 'failed', 'skipped'))"
         " UNION ALL SELECT 'seq', id FROM records r"
-        "   WHERE seq <> (SELECT max(seq) FROM transitions WHERE record_id = id)"
+        "   WHERE seq <> (SELECT coalesce(max(seq), 0) FROM transitions WHERE record_id = id)"
         " UNION ALL SELECT 'last', id FROM records r JOIN transitions t ON record_id = id AND t.seq = r.seq"
         "   WHERE to_state <> state"
         " UNION ALL SELECT 'blocked', id FROM records r"

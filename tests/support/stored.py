@@ -61,6 +61,7 @@ def store_record(conn: Connection, key: str, *, event: dict[str, Any] | None = N
         "input_at": NOW,
         "ordered_at": NOW,
         "data_hash": uuid.uuid4(),
+        "input_hash": uuid.uuid4(),
         "marketplace_id": f"m-{key}",
         **columns,
     }

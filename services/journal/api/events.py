@@ -105,9 +105,12 @@ def _check_interfaces(actor: Actor, parts: list[bytes]) -> None:
         return
     for part in parts:
         try:
-            interface = orjson.loads(part)["data"]["interface"]
-        except (ValueError, KeyError, TypeError):
-            continue  # names none: it can only become a rejection
+            event = orjson.loads(part)
+            interface = event["data"].get("interface")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # it can only become a rejection
+        if interface is None and event.get("type") != "stock-changed.v1":
+            continue  # so can this: only a change of stock may leave it to the listing
         if not isinstance(interface, str) or not actor.may_post_for(interface):
             raise ApiProblem(
                 403, "not-your-interface", "This token may not post events of that interface. Nothing was taken in."
