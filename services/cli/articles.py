@@ -23,7 +23,7 @@ app = group(OF_ARTICLES)
 add_request(app, OF_ARTICLES)
 
 Of = Annotated[str, typer.Option("--interface", "-i", help="of which interface, e.g. otto-de")]
-DIFFERS = "shown:differs"
+DIFFERS = "drift:yes"
 SHOWN = 50
 
 
@@ -55,7 +55,7 @@ def check(
 
     \b
     connect articles check --interface otto-de --wait
-    connect articles sync --filter 'shown:differs interface:otto-de'     repairs all of it
+    connect articles sync --filter 'drift:yes interface:otto-de'     repairs all of it
     """
     session: Session = ctx.obj
     found = _errand(session, "drift", interface, timeout if wait else 0.0)

@@ -9,7 +9,8 @@ from services.journal.api import answers, events, overview, people, records, rej
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
-from services.journal.pages import import_form, login, order, order_list, refused, static
+from services.journal.pages import answers as answer_pages
+from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -32,8 +33,12 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
-    for page in (login, order_list, import_form, order, refused, static):
+    app.include_router(first.routes(journal), include_in_schema=False)
+    for page in (login, answer_pages, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
+    for of_records in (record_list, request_form, record_page):
+        for resource in RESOURCES:
+            app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     install(app, pages)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)

@@ -23,7 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "flow": ("order-import", "order-export", "stock"),
     "type": ("parent", "variant", "simple"),
     "tracking": ("exported", "open", "failed"),
-    "shown": ("confirmed", "open", "differs"),
+    "drift": ("yes", "no"),
 }
 DATES = {"ordered": "ordered_at", "received": "received_at", "changed": "changed_at", "run": "updated_at"}
 WORDS = (*CHOICES, "interface", "error", "group", "assignee", *DATES)

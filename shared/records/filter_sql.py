@@ -19,10 +19,6 @@ TRACKING = (
     "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
     " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
 )
-SHOWN = (
-    "coalesce((SELECT CASE WHEN a.shown_at >= a.sent_at THEN CASE WHEN a.shown = a.sent THEN 'confirmed'"
-    " ELSE 'differs' END END FROM articles a WHERE a.record_id = r.id), 'open')"
-)
 COLUMNS = {
     "state": "r.state",
     "stage": STAGE,
@@ -30,7 +26,6 @@ COLUMNS = {
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN coalesce({LISTED_KIND}, {TOLD_KIND}, 'simple') END",
     "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
-    "shown": f"CASE WHEN r.flow = 'stock' THEN {SHOWN} END",
     "group": "r.code",
 }
 

@@ -40,7 +40,8 @@ def note_refreshed(conn: Connection, interface: str, articles: int) -> None:
 def note_refused(conn: Connection, interface: str, code: str) -> None:
     """A refresh did not go through, and why; what was listed before stands."""
     conn.execute(
-        "INSERT INTO listings(interface, code) VALUES (%s, %s) ON CONFLICT (interface) DO UPDATE SET code = excluded.code",
+        "INSERT INTO listings(interface, code) VALUES (%s, %s) ON CONFLICT (interface)"
+        " DO UPDATE SET code = excluded.code",
         (interface, code),
     )
 
@@ -52,7 +53,8 @@ INSERT INTO errands(verb, interface, created_by)
 SELECT 'listing', i.slug, 'night' FROM interfaces i, night n
 WHERE i.mode <> 'paused' AND NOT EXISTS (
   SELECT FROM errands e WHERE e.interface = i.slug AND e.verb = 'listing'
-  AND (e.finished_at IS NULL OR e.created_at >= greatest(n.began, CASE WHEN e.code IS NULL THEN '-infinity' ELSE i.updated_at END)))
+  AND (e.finished_at IS NULL
+       OR e.created_at >= greatest(n.began, CASE WHEN e.code IS NULL THEN '-infinity' ELSE i.updated_at END)))
 ON CONFLICT (interface, verb) WHERE finished_at IS NULL DO NOTHING RETURNING interface
 """
 

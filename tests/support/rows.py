@@ -1,4 +1,4 @@
-"""Puts exports with their parts and shipments, and articles, into a database directly, as the flows would leave them."""
+"""Puts exports with parts and shipments, and articles, into a database directly, as the flows would leave them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ def stock_event(sku: str, quantity: int, **data: Any) -> dict[str, Any]:
 
 
 def store_export(
-    conn: Connection, key: str, *, parts: dict[str, str] | None = None, event: dict[str, Any] | None = None, **columns: Any
+    conn: Connection,
+    key: str,
+    *,
+    parts: dict[str, str] | None = None,
+    event: dict[str, Any] | None = None,
+    **columns: Any,
 ) -> int:
     """An export; parts: name → state. Grey, as every order's is at first, where there is no event."""
     grey = {"state": "never", "payload_no": 0} if event is None else {}
