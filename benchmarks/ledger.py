@@ -16,7 +16,7 @@ FINISHED = {"intake": "events", "pipeline": "attempts", "latency": "attempts", "
 
 _COUNTS = {
     "events applied": "SELECT count(*) FROM events WHERE outcome = 'applied' AND record_id > %(base)s",
-    "records": "SELECT count(*) FROM records WHERE id > %(base)s",
+    "records": "SELECT count(*) FROM records WHERE flow = 'order-import' AND id > %(base)s",
     "payloads": "SELECT count(*) FROM payloads WHERE record_id > %(base)s",
     "arrivals": "SELECT coalesce(sum(inputs), 0) FROM arrivals",
     "rejections": "SELECT count(*) FROM rejections",

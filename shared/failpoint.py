@@ -31,6 +31,16 @@ NAMES: frozenset[str] = frozenset(
         "poll.moved",
         "fetch.read",
         "fetch.stored",
+        "stock.read-back",
+        "stock.before-call",
+        "stock.called",
+        "stock.accepted",
+        "stock.parent-read",
+        "stock.parent-taken-in",
+        "stock.listed",
+        "stock.compared",
+        "stock.shown",
+        "stock.confirmed",
     }
 )
 

@@ -1,4 +1,5 @@
 """A filter as SQL over `records r`: only parameters carry what a person wrote. Called by `listing` and `actions`."""
+# ruff: noqa: S608 - put together from texts of ours
 
 from __future__ import annotations
 
@@ -10,11 +11,15 @@ from typing import Any
 from shared.records import dates
 from shared.records.filter import DATES, Atom, Filter, Term
 from shared.records.parts import STAGE
+from shared.records.read_back import DIFFERS
 from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
-LISTED_KIND = "(SELECT a.kind FROM articles a WHERE a.record_id = r.id)"
-TOLD_KIND = f"(SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy)"  # noqa: S608 - our own text
+KIND = (
+    "coalesce((SELECT a.kind FROM articles a WHERE a.record_id = r.id),"
+    f" (SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy), 'simple')"
+)
+DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
 TRACKING = (
     "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
     " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
@@ -24,8 +29,9 @@ COLUMNS = {
     "stage": STAGE,
     "interface": "r.interface",
     "flow": "r.flow",
-    "type": f"CASE WHEN r.flow = 'stock' THEN coalesce({LISTED_KIND}, {TOLD_KIND}, 'simple') END",
+    "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
     "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
+    "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
     "group": "r.code",
 }
 

@@ -162,7 +162,7 @@ def gather(system: System, since: Mark, tag: str, queues: Mapping[str, int], end
 def _records(conn: Connection, tag: str) -> list[Record]:
     steps: dict[int, list[Step]] = {}
     copies: dict[int, list[tuple[datetime, str]]] = {}
-    mine = "SELECT id FROM records WHERE key LIKE %s"
+    mine = "SELECT id FROM records WHERE flow = 'order-import' AND key LIKE %s"
     for record, *step in conn.execute(
         f"SELECT record_id, seq, from_state, to_state, code FROM transitions WHERE record_id IN ({mine})"
         " ORDER BY record_id, seq",
@@ -178,7 +178,7 @@ def _records(conn: Connection, tag: str) -> list[Record]:
         Record(*row, tuple(steps.get(row[0], ())), tuple(copies.get(row[0], ())))
         for row in conn.execute(
             "SELECT id, key, state, code, seq, due_at IS NOT NULL, recheck, changed_at, version FROM records"
-            " WHERE key LIKE %s",
+            " WHERE flow = 'order-import' AND key LIKE %s",
             (f"{tag}-%",),
         )
     ]

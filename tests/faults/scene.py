@@ -220,7 +220,7 @@ class Scene:
             rows = self.system.query(
                 "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL),"
                 " (SELECT count(*) FROM receipt_numbers WHERE result = 'queued'),"
-                " (SELECT count(*) FROM records WHERE key = ANY(%s))",
+                " (SELECT count(*) FROM records WHERE flow = 'order-import' AND key = ANY(%s))",
                 self.placed,
             )
             return rows[0][:2] == (0, 0) and rows[0][2] == len(self.placed)

@@ -43,6 +43,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
         event = {"data": {"sku": sku, "quantity": 1, **({"kind": kind} if kind else {})}}
     if flow == "order-export":
         event = {"data": {"order_number": number, "shipments": [{"id": "1", "tracking_number": sku}]}}
+    seen = draw(st.none() | st.tuples(st.sampled_from(CHOICES["type"]), *3 * [st.none() | st.integers(1, 2)]))
     problems = draw(st.lists(st.tuples(st.sampled_from(CODES), text), max_size=2))
     return {
         "flow": flow,
@@ -57,6 +58,9 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
         "reason": [{"code": c, "field": "", "values": {"sku": v, "n": "5"}} for c, v in problems] or None,
         "key": number,
         "event": event,
+        "article": dict(zip(("kind", "sent", "shown", "shown_at"), seen, strict=True))
+        if seen and flow == "stock"
+        else None,
     }
 
 
@@ -95,7 +99,13 @@ def _holds(atom: Atom, row: dict[str, Any], zone: ZoneInfo) -> bool:
     if atom.word in ("state", "stage", "interface", "flow"):
         return bool(row[atom.word] == atom.value)
     if atom.word == "type":
-        return row["flow"] == "stock" and data.get("kind", "simple") == atom.value
+        kind = row["article"]["kind"] if row["article"] else data.get("kind", "simple")
+        return row["flow"] == "stock" and kind == atom.value
+    if atom.word == "drift":
+        article = row["article"] or {}
+        seen = article.get("sent") is not None and article["shown_at"] == 2  # since it was sent
+        drifted = seen and article["shown"] != article["sent"]
+        return row["flow"] == "stock" and atom.value == ("yes" if drifted else "no")
     if atom.word == "tracking":
         shown = {"done": "exported", "warning": "exported", "failed": "failed"}.get(row["state"], "open")
         return row["flow"] == "order-export" and row["stage"] == "tracking" and shown == atom.value
@@ -144,7 +154,7 @@ def _said(word: str, row: dict[str, Any], data: dict[str, Any]) -> bool:
 def conn(database_url: str) -> Iterator[Connection]:
     """A connection whose records are its own: the temporary tables hide the real ones."""
     with connect(database_url, "tests") as opened:
-        for table in ("records", "payloads"):
+        for table in ("records", "payloads", "articles"):
             opened.execute(
                 sql.SQL("CREATE TEMP TABLE {} (LIKE public.{} INCLUDING DEFAULTS INCLUDING IDENTITY)").format(
                     sql.Identifier(table), sql.Identifier(table)
@@ -160,11 +170,19 @@ def conn(database_url: str) -> Iterator[Connection]:
 def test_sql_and_a_plain_reading_find_the_same(
     conn: Connection, rows: list[dict[str, Any]], filters: list[Filter]
 ) -> None:
-    conn.execute("TRUNCATE records, payloads")
+    conn.execute("TRUNCATE records, payloads, articles")
     known = {}
     for row in rows:
-        columns = {name: value for name, value in row.items() if name not in ("key", "event")}
-        known[store_record(conn, row["key"], event=row["event"], **columns)] = row
+        columns = {name: value for name, value in row.items() if name not in ("key", "event", "article")}
+        record_id = store_record(conn, row["key"], event=row["event"], **columns)
+        known[record_id] = row
+        if row["article"]:
+            article = row["article"]
+            conn.execute(
+                "INSERT INTO articles(record_id, interface, sku, kind, sent, sent_at, shown, shown_at)"
+                " VALUES (%s, 'i', %s, %s, %s, to_timestamp(2), %s, to_timestamp(%s))",
+                (record_id, str(record_id), article["kind"], article["sent"], article["shown"], article["shown_at"]),
+            )
     for filter in filters:
         condition, values = to_sql(filter)
         query = sql.SQL("SELECT id FROM records r WHERE {}").format(sql.SQL(condition))

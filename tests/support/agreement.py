@@ -27,7 +27,7 @@ SELECT r.id, r.key, r.state, r.claim_no, r.tries, r.lost, r.payload_no, r.sent_n
        ARRAY(SELECT key FROM blocks b WHERE b.record_id = r.id ORDER BY key) AS keys,
        (SELECT jsonb_agg(jsonb_build_array(t.seq, t.from_state, t.to_state, t.code) ORDER BY t.seq)
         FROM transitions t WHERE t.record_id = r.id) AS history
-FROM records r
+FROM records r WHERE r.flow = 'order-import'
 """
 _INPUTS = """
 SELECT (SELECT jsonb_object_agg(source || ' ' || id, outcome) FROM events), (SELECT count(*) FROM duplicates),

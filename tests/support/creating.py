@@ -134,7 +134,7 @@ class Creating:
         with self.conn.transaction():
             self.conn.execute(
                 "UPDATE attempts SET ended_at = ended_at - interval '1 hour'"
-                " WHERE record_id = (SELECT id FROM records WHERE key = %s)",
+                " WHERE record_id = (SELECT id FROM records WHERE flow = 'order-import' AND key = %s)",
                 (key,),
             )
             self.conn.execute("UPDATE records SET due_at = now() WHERE key = %s AND due_at IS NOT NULL", (key,))

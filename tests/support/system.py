@@ -135,7 +135,7 @@ class System:
         """The log of a process as it is."""
         return (self.folder / f"{name}.log").read_text()
 
-    def publish(self, events: Sequence[Mapping[str, Any] | bytes]) -> None:
+    def publish(self, events: Sequence[Mapping[str, Any] | bytes], kind: str = "order-imported") -> None:
         """Publish to the exchange, confirmed; what the broker does not confirm is published again."""
         left = [
             event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode() for event in events
@@ -143,7 +143,7 @@ class System:
         publisher = open_publisher(self.broker_url, name="tests")
         try:
             for _ in range(30):
-                messages = [Message(body, f"order-imported.v1.{INTERFACE}") for body in left]
+                messages = [Message(body, f"{kind}.v1.{INTERFACE}") for body in left]
                 fates = publisher.publish(messages)
                 left = [body for body, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED]
                 if not left:
@@ -171,9 +171,10 @@ class System:
         """Whether no number is waiting for an answer."""
         return self.query("SELECT count(*) FROM receipt_numbers WHERE result = 'queued'") == [(0,)]
 
-    def states(self) -> Counter[str]:
+    def states(self, flow: str = "order-import") -> Counter[str]:
         """How many records are in each state."""
-        return Counter(dict(self.query("SELECT state, count(*) FROM records GROUP BY state")))
+        found = self.query("SELECT state, count(*) FROM records WHERE flow = %s GROUP BY state", flow)
+        return Counter(dict(found))
 
     def until_settled(self, count: int, seconds: float = 60.0) -> Counter[str]:
         """Wait until so many records exist and none is on its way any more."""

@@ -17,10 +17,13 @@ CREATE TABLE articles (
     sent_at     timestamptz,
     shown       bigint,                            -- what it showed when it was last read back
     shown_at    timestamptz,
+    claim_no    integer NOT NULL DEFAULT 0,        -- of the claim that sent it; fences what an older one says later
+    unapplied   smallint NOT NULL DEFAULT 0,       -- how often it was accepted and then not shown
     insist      boolean NOT NULL DEFAULT false,    -- a person wants it sent even if nothing changed
     UNIQUE (interface, sku)
 );
 CREATE INDEX articles_parent ON articles (interface, parent_sku) WHERE parent_sku IS NOT NULL;
+CREATE INDEX articles_theirs ON articles (interface, coalesce(foreign_sku, sku));
 CREATE INDEX articles_unconfirmed ON articles (interface, sent_at) WHERE sent_at > coalesce(shown_at, '-infinity');
 
 -- What of the ERP's articles an interface lists, and how far its rolling look at quantities has come.
