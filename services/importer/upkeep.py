@@ -8,6 +8,7 @@ import structlog
 
 from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
+from shared.records.hints import waiting_hints
 
 EACH_SECONDS = 15.0
 MONTHS_AHEAD = 3
@@ -61,5 +62,8 @@ class Upkeep:
         m.oldest.clear()
         for flow, interface, oldest in conn.execute(_OLDEST):
             m.oldest.labels(flow, interface).set(oldest)
+        m.hints.clear()
+        for interface, kind, count in waiting_hints(conn):
+            m.hints.labels(interface, kind).set(count)
         for interface, at in conn.execute(_POLLS):
             m.last_poll.labels(interface).set(at)

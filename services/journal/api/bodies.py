@@ -69,6 +69,12 @@ class NewErrand(Body):
     interface: Short
 
 
+class DoneByHand(Body):
+    """The number under which a person has created the order in the ERP."""
+
+    erp_number: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
 class Resubmission(Body):
     """A rejection to submit again; with body, that text instead of what came."""
 

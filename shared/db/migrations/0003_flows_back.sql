@@ -95,7 +95,7 @@ CREATE TABLE hints (
     code      text,
     PRIMARY KEY (interface, kind, id)
 );
-CREATE INDEX hints_due ON hints (kind, due_at);
+CREATE INDEX hints_due ON hints (interface, kind, due_at);
 
 -- The poll of an ERP's changes behind its webhooks.
 CREATE TABLE erp_cursors (
