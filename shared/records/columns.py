@@ -21,8 +21,10 @@ Columns = dict[int, dict[str, Any]]
 
 _PARTS = "SELECT record_id, part, state, code, reason, updated_at FROM parts WHERE record_id = ANY(%s)"
 _SHIPMENTS = """
-SELECT record_id, shipment, state, carrier, tracking_number, remote, accepted_at, confirmed_at FROM shipments
-WHERE record_id = ANY(%s) ORDER BY record_id, intended_at, shipment
+SELECT s.record_id, s.shipment, s.state, s.carrier, s.tracking_number, s.remote, s.accepted_at, s.confirmed_at,
+       n.number AS return_number
+FROM shipments s LEFT JOIN return_numbers n ON (n.record_id, n.shipment) = (s.record_id, s.shipment)
+WHERE s.record_id = ANY(%s) ORDER BY s.record_id, s.intended_at, s.shipment
 """
 _ORDERS = """
 SELECT e.id, o.id, o.remote FROM records e
@@ -116,7 +118,7 @@ def _shipments(staged: Sequence[Row], told: Sequence[Row]) -> list[dict[str, Any
                 "carrier": shop.get("carrier") or erp.get("carrier"),
                 "tracking_number": shop.get("tracking_number") or erp.get("tracking_number"),
                 "tracking_url": erp.get("tracking_url"),
-                "return_tracking_number": erp.get("return_tracking_number"),
+                "return_tracking_number": erp.get("return_tracking_number") or shop.get("return_number"),
                 "shipped_at": erp.get("shipped_at"),
                 "state": shop.get("state"),
                 "remote": shop.get("remote"),

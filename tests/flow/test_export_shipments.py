@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.db.connect import Connection, connect
-from shared.records.actions import retry
 from tests.support.exporting import Exporting, add, exporting, parcel
 from tests.support.sandbox import Stand
-from tests.support.spine import SLUG, assert_sound
+from tests.support.spine import assert_sound
 
 pytestmark = pytest.mark.servers
 START = datetime.now(UTC) - timedelta(hours=2)
