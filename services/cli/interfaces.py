@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from psycopg.errors import UniqueViolation
 
+from services.cli import interface_flows
 from services.cli.pings import ping as ping_sides
 from services.cli.printing import Printer
 from services.cli.session import Session
@@ -26,6 +27,7 @@ from shared.records.interfaces import MODES, add_interface, read, save_mapping, 
 from shared.records.overview import interfaces as overview
 
 app = typer.Typer(help="Interfaces: one marketplace account and one ERP account each.")
+interface_flows.add_to(app)
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Slug = Annotated[str, typer.Argument(help="the interface's name, e.g. otto-de")]
@@ -73,7 +75,10 @@ def show(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
         }
         for name, side in found.sides.items()
     }
-    names = ("slug", "title", "marketplace", "erp", "mode", "from_date", "poll_seconds", "reread_seconds", "revision")
+    names = (
+        "slug", "title", "marketplace", "erp", "mode", "from_date", "poll_seconds", "reread_seconds", "revision",
+        "cancels",
+    )  # fmt: skip
     data = {name: getattr(found, name) for name in names}
     data |= {"sides": sides, "mappings": {kind: dict(pairs) for kind, pairs in found.mappings.items()}}
     printer = Printer()

@@ -1,7 +1,7 @@
 """Wires the exporter: `python -m services.exporter`. What runs is in the modules that are put together here.
 
 order-changed ─▶ collect ─▶ records ─▶ work (stage marketplace) ─▶ marketplace
-ERP ─▶ hints, and a poll behind them ─▶ order-changed
+ERP ─▶ webhook ─▶ hints ─▶ order-changed; behind it the poll of the ERP
                  receipts: orders to export that a person asked for by number, read from the ERP now
 """
 
@@ -105,14 +105,14 @@ def run(settings: Settings) -> int:
             insist=lambda _conn, _record_id: None,  # to run again is all: the handler looks what is there already
         ).run(beat, life.stopping, life.pause)
 
-    def look(of: Interface) -> tuple[HintedOrders, Callable[[], None]]:
+    def look_of(of: Interface) -> tuple[HintedOrders, Callable[[], None]]:
         source, close = status_source(of)
         return HintedOrders(source), close
 
     def hints(beat: Beat) -> None:
         Hinted(
             ORDER_KINDS,
-            look,
+            look_of,
             connect=link("hints"),
             read=interface,
             open_publisher=partial(open_publisher, broker, name="connect-exporter-hints"),
@@ -120,7 +120,7 @@ def run(settings: Settings) -> int:
             fatal=life.fatal,
         ).run(beat, life.stopping, life.pause)
 
-    def poll(beat: Beat) -> None:
+    def erp_poll(beat: Beat) -> None:
         ErpPoll(
             connect=link("poll"),
             read=interface,
@@ -139,7 +139,7 @@ def run(settings: Settings) -> int:
     def broker_answers() -> str | None:
         return "; ".join(check(broker)) or None
 
-    for loop in (intake, work, wakeups, probe, receipts, hints, poll):
+    for loop in (intake, work, wakeups, probe, receipts, hints, erp_poll):
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)
