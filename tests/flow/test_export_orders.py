@@ -10,7 +10,7 @@ import pytest
 from services.exporter.asked import changes_by_number
 from shared.connectors.open import open_status_source
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt, retry
+from shared.records.actions import read_receipt
 from shared.records.by_hand import mark_done_by_hand
 from shared.records.keys import raise_told
 from shared.records.states import State
@@ -279,9 +279,3 @@ def test_an_export_asked_for_reads_the_erp_and_says_when_all_is_there(
     work.until_seq(order, seq + 3)
     work.until(order, "done", "already-there")
     assert work.shipped(order) == [number]
-
-
-def test_a_retry_of_an_order_done_by_hand_is_not_created_again(work: Exporting, number: str) -> None:
-    order = work.order(imported="failed")
-    mark_done_by_hand(work.conn, import_id(work, order), "4000", "erika")
-    assert retry(work.conn, [import_id(work, order)], "erika").done
