@@ -123,6 +123,12 @@ def set_mode(conn: Connection, slug: str, mode: str) -> bool:
     return row is not None
 
 
+def set_cancels(conn: Connection, slug: str, cancels: bool) -> None:
+    """Whether what the ERP cancels is cancelled at the marketplace."""
+    conn.execute("UPDATE interfaces SET cancels = %s WHERE slug = %s", (cancels, slug))
+    touch(conn, slug)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What the worker looks at each second: may it claim here, has something changed."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 from shared.records.keys import raise_key
@@ -74,3 +77,15 @@ def count_free(conn: Connection, interface: str) -> int:
         "SELECT count(*) FROM return_numbers WHERE interface = %s AND record_id IS NULL", (interface,)
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def pool(conn: Connection, interface: str) -> list[dict[str, Any]]:
+    """By carrier: how many are left (`free`), how many were given, and which one is the next."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT carrier, count(*) FILTER (WHERE record_id IS NULL) AS free,"
+            " count(*) FILTER (WHERE record_id IS NOT NULL) AS given,"
+            " (array_agg(number ORDER BY no) FILTER (WHERE record_id IS NULL))[1] AS next"
+            " FROM return_numbers WHERE interface = %s GROUP BY carrier ORDER BY carrier",
+            (interface,),
+        ).fetchall()
