@@ -54,6 +54,17 @@ class Metrics:
         self.last_poll = Gauge(
             "connect_last_poll_timestamp_seconds", "Last complete poll of the marketplace", ["interface"], registry=r
         )
+        self.last_erp_poll = Gauge(
+            "connect_last_erp_poll_timestamp_seconds", "Last complete poll of the ERP's orders", ["interface"],
+            registry=r,
+        )  # fmt: skip
+        self.webhooks = Counter(
+            "connect_webhooks", "Calls of an ERP, by what became of them", ["interface", "outcome"], registry=r
+        )
+        self.last_webhook = Gauge(
+            "connect_last_webhook_timestamp_seconds", "Last webhook that was believed", ["interface"], registry=r
+        )
+        self.hints = Gauge("connect_hints", "Hints that nobody has looked at yet", ["interface", "kind"], registry=r)
         self.errors = Counter(
             "connect_errors", "Records that failed or wait, by code", ["flow", "interface", "code"], registry=r
         )

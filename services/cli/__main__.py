@@ -16,9 +16,11 @@ import typer
 
 from services.cli import (
     accounting,
+    articles,
     config,
     doctor,
     events,
+    exports,
     interfaces,
     orders,
     rejections,
@@ -37,6 +39,7 @@ HELP = """Connect carries orders from marketplaces into the ERP, loses nothing, 
 Start everything on this machine:      connect up --demo
 What needs a person:                   connect orders list --filter state:failed
 Why, and what to do:                   connect orders show 4711
+Status, tracking, stock on their way:  connect exports list, connect articles list
 Is everything well:                    connect doctor
 
 Settings come from CONNECT_… in the environment (`connect config show`); where a `connect up` runs, its are taken.
@@ -68,6 +71,8 @@ def build() -> typer.Typer:
     accounting.add_to(app)
     for name, group in (
         ("orders", orders.app),
+        ("exports", exports.app),
+        ("articles", articles.app),
         ("rejections", rejections.app),
         ("events", events.app),
         ("interfaces", interfaces.app),

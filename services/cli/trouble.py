@@ -9,9 +9,9 @@ from shared.broker.delivery import BrokerGone
 from shared.db.migrate import MigrationError
 from shared.people.tokens import TokenError
 from shared.people.users import UserError
-from shared.records.bulk import TooMany
 from shared.records.filter import FilterError
 from shared.records.listing import ListingError
+from shared.records.selected import TooMany
 from shared.seal import SealError
 from shared.settings import SettingsError
 

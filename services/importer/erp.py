@@ -28,6 +28,7 @@ from shared.connectors.contract import (
 from shared.errors.problem import Problem
 from shared.events.envelope import CONTRACTS, Event
 from shared.events.orders import Order
+from shared.records.by_hand import BY_HAND_NO
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.flows import ANNOUNCED_SECONDS
@@ -278,6 +279,8 @@ def _conflict(one: Staged, found: Sequence[RemoteOrder], mine: Sequence[RemoteOr
 
 def _there(one: Staged, remote: str) -> Outcome:
     """The ERP has it from us. What the shop changed since is not sent, but somebody should know which fields."""
+    if one.held.claim.sent_no == BY_HAND_NO:
+        return Done(remote, sent=False)  # from a person, so there is no copy of ours to compare with
     if one.resent:
         fields = changed_fields(staged_order(one.held.claim.sent_body or one.held.claim.body), one.order)
         if fields:  # not sent: the ERP has the earlier copy, and the next look must see that it differs

@@ -22,6 +22,7 @@ from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
 from shared.runtime.lifecycle import Lifecycle
+from shared.seal import Seal
 
 CONNECTIONS = 12
 DRAIN_SECONDS = 20
@@ -41,21 +42,24 @@ def main() -> int:
     try:
         given = settings.load()
         log.set_up("journal", given.log_format)
+        seal = Seal(given.secret())
         if missing := pending(given.database()):
             raise MigrationError(f"The database lacks {', '.join(missing)}: run `connect migrate`.")
     except (settings.SettingsError, MigrationError, psycopg.OperationalError) as error:
         print(f"The Journal cannot start. {error}", file=sys.stderr)  # noqa: T201
         return 1
-    metrics = Metrics("journal", release())
+    metrics, connectors = Metrics("journal", release()), discover()
     frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
     pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15)
     journal = Journal(
         pool,
         ZoneInfo(given.time_zone),
         metrics,
-        {key: connector.title for key, connector in discover().items()},
+        {key: connector.title for key, connector in connectors.items()},
         Failpoints(given.fault),
         secure=given.base_url.scheme == "https",
+        connectors=connectors,
+        seal=seal,
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
-from services.journal.api import events, orders, overview, people, rejections
+from services.journal.api import answers, by_hand, events, overview, people, records, rejections, webhooks
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
-from services.journal.pages import import_form, login, order, order_list, refused, static
+from services.journal.pages import answers as answer_pages
+from services.journal.pages import by_hand as by_hand_page
+from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
+from shared.records.resources import RESOURCES
 
 
 def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE) -> FastAPI:
@@ -27,10 +30,16 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for resource in (events, orders, rejections, people, overview):
-        app.include_router(resource.routes(journal))
-    for page in (login, order_list, import_form, order, refused, static):
+    for calls in (events, answers, by_hand, rejections, people, overview, webhooks):
+        app.include_router(calls.routes(journal))
+    for resource in RESOURCES:
+        app.include_router(records.routes(journal, resource), tags=[resource.name])
+    app.include_router(first.routes(journal), include_in_schema=False)
+    for page in (login, answer_pages, by_hand_page, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
+    for of_records in (record_list, request_form, record_page):
+        for resource in RESOURCES:
+            app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     install(app, pages)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)

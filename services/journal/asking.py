@@ -1,14 +1,15 @@
-"""Turns a filter, a sort or a cursor that cannot be understood into an answer that names the term."""
+"""Answers to what cannot be understood (a filter, a sort, a cursor; names the term) and to what is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from services.journal.problem_json import ApiProblem
-from shared.records.bulk import TooMany
 from shared.records.filter import FilterError
 from shared.records.listing import ListingError
+from shared.records.selected import TooMany
 
 
 @contextmanager
@@ -23,3 +24,10 @@ def understood() -> Iterator[None]:
         raise ApiProblem(400, "list-not-understood", str(error)) from None
     except TooMany as error:
         raise ApiProblem(413, "too-many", str(error)) from None
+
+
+def there(found: dict[str, Any] | None, what: str) -> dict[str, Any]:
+    """What was found; 404 for None."""
+    if found is None:
+        raise ApiProblem(404, "not-found", f"There is no such {what}.")
+    return found

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from psycopg_pool import ConnectionPool
 
+from shared.connectors.contract import Connector
 from shared.db.connect import Connection
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.seal import Seal
 
 PATIENCE = 3.0
 """Seconds a request waits for a free connection before it is turned away with 503."""
@@ -24,7 +26,8 @@ HASHES_AT_ONCE = 3  # each takes 64 MiB and 0.1 s of a core
 class Journal:
     """What every handler may use.
 
-    zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only.
+    zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only;
+    connectors, seal: for webhooks, which are verified with the settings of an interface.
     """
 
     pool: ConnectionPool[Connection]
@@ -34,6 +37,8 @@ class Journal:
     failpoint: Callable[[str], None] = field(default_factory=Failpoints)
     secure: bool = False
     patience: float = PATIENCE
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+    seal: Seal | None = None
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
 
     @contextmanager

@@ -28,6 +28,7 @@ from shared.connectors.erp import Sellable as Sellable
 from shared.connectors.erp import StatusSource as StatusSource
 from shared.connectors.erp import StockSource as StockSource
 from shared.connectors.erp import Webhooks as Webhooks
+from shared.connectors.erp import WebhookSetup as WebhookSetup
 from shared.connectors.marketplace import Cancellation as Cancellation
 from shared.connectors.marketplace import HeldQuantity as HeldQuantity
 from shared.connectors.marketplace import ReturnKey as ReturnKey
@@ -209,6 +210,7 @@ class Connector:
     source/sink:  open the capability, None where the system has none; so for the others:
     stock_sink, status_sink:               the marketplace takes quantities; shipments and cancellations
     stock_source, status_source, webhooks: the ERP tells quantities; changes of orders; calls us
+    webhook_setup: the ERP is told by a call where to call us
     sandbox:      builds the ASGI stand-in, with its state in the given folder
     """
 
@@ -225,4 +227,5 @@ class Connector:
     stock_source: Callable[[Any, Http], StockSource] | None = None
     status_source: Callable[[Any, Http], StatusSource] | None = None
     webhooks: Callable[[Any], Webhooks] | None = None
+    webhook_setup: Callable[[Any, Http], WebhookSetup] | None = None
     sandbox: Callable[[Path], Any] | None = None

@@ -146,3 +146,15 @@ class Webhooks(Protocol):
         """What to look at. Empty for events that say nothing to us; ValueError for a body that is no event at all.
         Webhooks come late, twice and in any order, so the same hint twice is normal."""
         ...
+
+
+class WebhookSetup(Protocol):
+    """An ERP at which webhooks are registered by a call and not only by hand."""
+
+    def register(self, name: str, url: str) -> None:
+        """Have the ERP call `url`, signed with the key of the settings, when something changes that hints can name.
+
+        Replaces what was registered under this name before, so it may be repeated. Raises ValueError where the settings
+        do not suffice, RemoteError where the ERP does not do it.
+        """
+        ...

@@ -20,6 +20,7 @@ from shared.connectors.contract import (
     StockSink,
     StockSource,
     Webhooks,
+    WebhookSetup,
 )
 from shared.connectors.http import Http
 
@@ -99,6 +100,14 @@ def open_status_source(
     """The ERP side that changes of orders are read from."""
     lacks = "an ERP that the status of orders can be read from"
     return _open(connector, connector.status_source, lacks, values, context, deadline)
+
+
+def open_webhook_setup(
+    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+) -> Opened[WebhookSetup]:
+    """The ERP side that is told where to call us."""
+    lacks = "an ERP at which webhooks can be registered by a call"
+    return _open(connector, connector.webhook_setup, lacks, values, context, deadline)
 
 
 def open_webhooks(connector: Connector, values: Mapping[str, Any]) -> Webhooks:

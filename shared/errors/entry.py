@@ -17,7 +17,7 @@ Language = Literal["de", "en"]
 Kind = Literal["mapping", "data", "missing", "connection", "rate limit", "auth", "remote bug", "duplicate", "internal"]
 Stage = Literal["intake", "connect", "erp", "any"]
 Retry = Literal["never", "now", "backoff", "when the key clears"]
-Clearer = Literal["mapping", "setting", "article", "breaker"]
+Clearer = Literal["mapping", "setting", "article", "breaker", "order"]
 Owner = Literal["you", "shop", "ERP admin", "nobody"]
 Sentence = Annotated[str, StringConstraints(min_length=10, max_length=400, strip_whitespace=True)]
 

@@ -9,10 +9,14 @@ from uuid import UUID
 
 from shared.db.connect import Connection
 from shared.errors.problem import storable
+from shared.records.filter import Filter
+from shared.records.resources import OF_VERB, Resource
+from shared.records.selected import selected
 from shared.records.states import Verb, sources
 
 MOST_NUMBERS = 1000
-NUMBER_LENGTH = 100
+NOWHERE = "?"
+"""The interface of a wanted record that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +62,79 @@ def run_again(conn: Connection, record_id: int, actor: str) -> None:
     conn.execute("UPDATE records SET recheck = true WHERE id = %s AND state = 'running'", (record_id,))
 
 
-def request_import(conn: Connection, interface: str, numbers: Sequence[str], actor: str) -> UUID:
-    """Ask for orders by number; the importer reads them from the marketplace. Returns the id of the receipt.
+def request(conn: Connection, verb: str, interface: str, numbers: Sequence[str], actor: str) -> UUID:
+    """Ask for orders, exports or articles of an interface by number: verb `import`, `export` or `sync`.
 
-    What Connect has already is answered at once (`exists`), as is what cannot be a number (`malformed`). Raises
-    ValueError for more than MOST_NUMBERS: the callers check, nothing is cut off in silence.
+    The service of the flow answers number by number, read from where they come from. What cannot be a number is
+    answered at once (`malformed`), as is an import of what Connect has already (`exists`); what is exported or synced
+    is sent even if nothing changed. Returns the id of the receipt.
+
+    Raises ValueError for more than MOST_NUMBERS: the callers check, nothing is cut off in silence.
     """
     wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))
     if len(wanted) > MOST_NUMBERS:
         raise ValueError(f"{len(wanted)} numbers at once, {MOST_NUMBERS} are allowed")
-    malformed = {number for number in wanted if len(number) > NUMBER_LENGTH or not number.isprintable()}
-    shown = [storable(number[:NUMBER_LENGTH]) if number in malformed else number for number in wanted]
+    return _store(conn, OF_VERB[verb], interface, [(interface, number) for number in wanted], actor)
+
+
+def request_selected(
+    conn: Connection,
+    verb: str,
+    actor: str,
+    *,
+    ids: Sequence[int] | None = None,
+    filter: Filter | None = None,
+    excepted: Sequence[int] = (),
+) -> UUID:
+    """The same for records that are there, by id or by filter, of any interface. An id that is not is `not-found`.
+
+    Raises TooMany.
+    """
+    resource = OF_VERB[verb]
+    with conn.transaction():
+        found = selected(conn, resource.flow, ids, filter, excepted)
+        rows = conn.execute(
+            "SELECT interface, key FROM records WHERE id = ANY(%s) ORDER BY interface, key", (found,)
+        ).fetchall()
+        places = [(interface, key) for interface, key in rows]
+        places += [(NOWHERE, str(one)) for one in dict.fromkeys(ids or ()) if one not in set(found)]
+        interfaces = {interface for interface, _ in rows}
+        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor)
+
+
+def _store(
+    conn: Connection, resource: Resource, interface: str | None, places: Sequence[tuple[str, str]], actor: str
+) -> UUID:
+    """interface: of the whole receipt, None where its numbers belong to several."""
+    longest = resource.number_length
+    bad = [len(number) > longest or not number.isprintable() for _, number in places]
     with conn.transaction():
         row = conn.execute(
-            "INSERT INTO receipts(verb, interface, created_by) VALUES ('import', %s, %s) RETURNING id",
-            (interface, actor),
+            "INSERT INTO receipts(verb, interface, created_by) VALUES (%s, %s, %s) RETURNING id",
+            (resource.verb, interface, actor),
         ).fetchone()
         assert row is not None
         conn.execute(
-            "INSERT INTO receipt_numbers(receipt, no, number, result, record_id, due_at)"
-            " SELECT %(receipt)s, n.no, n.number, CASE WHEN n.bad THEN 'malformed' WHEN r.id IS NULL THEN 'queued'"
-            "   ELSE 'exists' END, r.id, CASE WHEN r.id IS NULL AND NOT n.bad THEN now() END"
-            " FROM unnest(%(nos)s::int[], %(numbers)s::text[], %(bad)s::bool[]) AS n(no, number, bad)"
-            " LEFT JOIN records r ON r.interface = %(interface)s AND r.flow = 'order-import' AND r.key = n.number",
+            "INSERT INTO receipt_numbers(receipt, no, interface, number, result, record_id, due_at)"
+            " SELECT %(receipt)s, n.no, n.interface, n.number, n.result, n.id,"
+            "   CASE WHEN n.result = 'queued' THEN now() END"
+            " FROM (SELECT n.*, r.id, CASE WHEN n.bad THEN 'malformed' WHEN n.interface = %(nowhere)s THEN 'not-found'"
+            "         WHEN r.id IS NOT NULL THEN 'exists' ELSE 'queued' END AS result"
+            "   FROM unnest(%(nos)s::int[], %(interfaces)s::text[], %(numbers)s::text[], %(bad)s::bool[])"
+            "     AS n(no, interface, number, bad)"
+            "   LEFT JOIN records r ON %(new)s AND (r.interface, r.flow, r.key) = (n.interface, %(flow)s, n.number)) n",
             {
                 "receipt": row[0],
-                "nos": list(range(len(wanted))),
-                "numbers": shown,
-                "bad": [number in malformed for number in wanted],
-                "interface": interface,
+                "nos": list(range(len(places))),
+                "interfaces": [place for place, _ in places],
+                "numbers": [
+                    storable(number[:longest]) if wrong else number
+                    for (_, number), wrong in zip(places, bad, strict=True)
+                ],
+                "bad": bad,
+                "nowhere": NOWHERE,
+                "new": resource.verb == "import",
+                "flow": resource.flow,
             },
         )
     return UUID(str(row[0]))
@@ -95,7 +143,7 @@ def request_import(conn: Connection, interface: str, numbers: Sequence[str], act
 def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
     """A receipt with one entry per number: queued, exists, not-found, malformed or failed.
 
-    queued: asked for; once the marketplace has answered, the entry links the record that was made and shows its state.
+    queued: asked for; once it was read from where it comes from, the entry links its record and shows the state.
     """
     row = conn.execute(
         "SELECT id, verb, interface, created_by, created_at FROM receipts WHERE id = %s", (receipt,)
@@ -103,7 +151,7 @@ def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
     if row is None:
         return None
     numbers = conn.execute(
-        "SELECT n.number, n.result, n.record_id, r.state, n.code FROM receipt_numbers n"
+        "SELECT n.interface, n.number, n.result, n.record_id, r.state, n.code FROM receipt_numbers n"
         " LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
         (receipt,),
     ).fetchall()
@@ -113,15 +161,16 @@ def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
         "interface": row[2],
         "created_by": row[3],
         "created_at": row[4],
-        "complete": all(result != "queued" for _, result, _, _, _ in numbers),
+        "complete": all(result != "queued" for _, _, result, *_ in numbers),
         "numbers": [
             {
+                "interface": interface,
                 "number": number,
                 "result": "queued" if result == "taken-in" else result,
                 "record_id": record_id,
                 "state": state,
                 "code": code,
             }
-            for number, result, record_id, state, code in numbers
+            for interface, number, result, record_id, state, code in numbers
         ],
     }

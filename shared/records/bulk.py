@@ -1,6 +1,6 @@
 """Retries of many records: by id or by filter, with a preview before and a record of the run behind.
 
-One transaction, so a run is complete or did not happen. Called by the API, the page and `connect orders retry`.
+One transaction, so a run is complete or did not happen. Called by the API, the pages and the CLI's `retry`.
 """
 
 from __future__ import annotations
@@ -9,41 +9,39 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
 from shared.records.actions import RetryResult, retry
 from shared.records.filter import Filter
-from shared.records.filter_sql import to_sql
-
-MOST = 10_000
-
-
-class TooMany(ValueError):
-    """More records match than one run may touch; the message says what to do."""
+from shared.records.selected import selected
 
 
 def preview(
     conn: Connection, flow: str, *, ids: Sequence[int] | None, filter: Filter | None, excepted: Sequence[int] = ()
 ) -> dict[str, Any]:
     """What a run would touch, by state; nothing is changed. Raises TooMany."""
-    found = _known(conn, flow, ids) if filter is None else _matching(conn, flow, filter, excepted)
+    found = selected(conn, flow, ids, filter, excepted)
     by_state: dict[str, int] = dict(
         conn.execute("SELECT state, count(*) FROM records WHERE id = ANY(%s) GROUP BY state", (found,)).fetchall()
     )
-    under_way = by_state.get("running", 0) + by_state.get("pending", 0)
+    empty = conn.execute("SELECT count(*) FROM records WHERE id = ANY(%s) AND payload_no = 0", (found,)).fetchone()
     return {
         "dry_run": True,
-        "counts": {"matched": len(found), "by_state": by_state, "already_on_their_way": under_way},
+        "counts": {
+            "matched": len(found),
+            "by_state": by_state,
+            "already_on_their_way": by_state.get("running", 0) + by_state.get("pending", 0),
+            "nothing_to_send": empty[0] if empty else 0,
+        },
     }
 
 
 def retry_ids(conn: Connection, flow: str, ids: Sequence[int], actor: str) -> dict[str, Any]:
     """Retry these; returns the run. Ids of another flow count as not known."""
     with conn.transaction():
-        known = _known(conn, flow, ids)
+        known = selected(conn, flow, ids, None)
         result = retry(conn, known, actor)
         skipped = result.skipped | {one: "is not known" for one in ids if one not in set(known)}
         return _store(conn, flow, None, (), actor, len(set(ids)), RetryResult(result.done, skipped))
@@ -52,7 +50,7 @@ def retry_ids(conn: Connection, flow: str, ids: Sequence[int], actor: str) -> di
 def retry_matching(conn: Connection, flow: str, filter: Filter, excepted: Sequence[int], actor: str) -> dict[str, Any]:
     """Retry everything that matches, except some; returns the run. Raises TooMany."""
     with conn.transaction():
-        ids = _matching(conn, flow, filter, excepted)
+        ids = selected(conn, flow, None, filter, excepted)
         return _store(conn, flow, filter.text, excepted, actor, len(ids), retry(conn, ids, actor))
 
 
@@ -83,27 +81,6 @@ def read_run(conn: Connection, run: UUID) -> dict[str, Any] | None:
         "done": row["done"],
         "skipped": row["skipped"],
     }
-
-
-def _known(conn: Connection, flow: str, ids: Sequence[int] | None) -> list[int]:
-    rows = conn.execute(
-        "SELECT id FROM records WHERE id = ANY(%s) AND flow = %s ORDER BY id", (list(ids or ()), flow)
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _matching(conn: Connection, flow: str, filter: Filter, excepted: Sequence[int]) -> list[int]:
-    condition, values = to_sql(filter)
-    rows = conn.execute(
-        sql.SQL(
-            f"SELECT r.id FROM records r WHERE r.flow = %s AND {condition} AND r.id <> ALL(%s::int8[])"  # noqa: S608
-            " ORDER BY r.id LIMIT %s"
-        ),
-        [flow, *values, list(excepted), MOST + 1],
-    ).fetchall()
-    if len(rows) > MOST:
-        raise TooMany(f"More than {MOST} records match: narrow the filter and run it again for the rest.")
-    return [row[0] for row in rows]
 
 
 def _store(

@@ -24,6 +24,7 @@ WHAT: dict[Verb, str] = {
     Verb.LOSE: "five leases were lost",
     Verb.RAISE: "a key that blocked it came true",
     Verb.RETRY: "a person wants another try",
+    Verb.BY_HAND: "a person did it in the remote system, and says under which number",
     Verb.VERIFY: "a call was made by a worker that no longer held it: read back",
 }
 

@@ -10,25 +10,27 @@ from typing import Any
 
 from shared.records import dates
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
-from shared.records.search import SEARCHED, STAGED_COPY, codes_that_say, patterns
+from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
 KIND = (
     "coalesce((SELECT a.kind FROM articles a WHERE a.record_id = r.id),"
-    f" (SELECT copy.data ->> 'kind' FROM {STAGED_COPY} copy), 'simple')"
+    f" (SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy), 'simple')"
 )
 DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
 TRACKING = (
-    "CASE WHEN r.state IN ('done', 'warning') THEN 'exported' WHEN r.state = 'failed' THEN 'failed' ELSE 'open' END"
+    "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
+    " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
 )
 COLUMNS = {
     "state": "r.state",
-    "stage": "r.stage",
+    "stage": STAGE,
     "interface": "r.interface",
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
-    "tracking": f"CASE WHEN r.flow = 'order-export' AND r.stage = 'tracking' THEN {TRACKING} END",
+    "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
     "group": "r.code",
 }
@@ -73,7 +75,7 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         return f"{CODES} ?| %s", [list(said)]
     if word == "assignee":  # nobody can be assigned in this release
         return "%s", ["none" in said]
-    return f"{COLUMNS[word]} = ANY(%s)", [list(said)]
+    return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
 
 
 def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:

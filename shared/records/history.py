@@ -1,6 +1,6 @@
 """One record whole, and everything that happened to it: transitions and attempts, newest first.
 
-Called by the API, the page and `connect orders show`. Hops are named source → target: marketplace → Connect → ERP.
+Called by the API, the pages and the CLI's `show`. Hops are named source → target: marketplace → Connect → ERP, or back.
 """
 
 from __future__ import annotations
@@ -13,23 +13,26 @@ from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
-from shared.records.personal import customer_name, initials, masked
+from shared.records.columns import columns, reason
+from shared.records.parts import STAGE
+from shared.records.personal import masked
 from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
-TO_THE_MARKETPLACE = ("status", "tracking", "stock")
+TO_THE_MARKETPLACE = ("marketplace", "status", "tracking", "stock")
 
-_RECORD = """
-SELECT r.id, r.interface, r.flow, r.key, r.stage, r.state, r.code, r.reason, r.due_at, r.tries, r.lost, r.claim_no,
-       r.payload_no, r.sent_no, r.intended, r.blocked, r.forced, r.test, r.changed_at, nullif(r.version, -1) AS version,
-       r.received_at, r.input_at, r.updated_at, r.trying_since, r.ordered_at, r.ship_by, r.marketplace_id, r.remote,
-       p.body, p.traceparent, i.title AS interface_title, i.marketplace, i.erp, i.mode,
+_RECORD = f"""
+SELECT r.id, r.interface, r.flow, r.key, {STAGE} AS stage, r.state, r.code, r.reason, r.due_at, r.tries, r.lost,
+       r.claim_no, r.payload_no, r.sent_no, r.intended, r.blocked, r.forced, r.test, r.changed_at,
+       nullif(r.version, -1) AS version, r.received_at, r.input_at, r.updated_at, r.trying_since, r.ordered_at,
+       r.ship_by, r.marketplace_id, r.remote, p.body, p.traceparent, i.title AS interface_title, i.marketplace, i.erp,
+       i.mode,
        (SELECT coalesce(jsonb_agg(b.key ORDER BY b.key), '[]') FROM blocks b WHERE b.record_id = r.id) AS waits_for
 FROM records r
 LEFT JOIN payloads p ON p.record_id = r.id AND p.no = r.payload_no
 LEFT JOIN interfaces i ON i.slug = r.interface
 WHERE r.id = %s
-"""
+"""  # noqa: S608 - our own text
 
 _TRANSITIONS = """
 SELECT at, seq, stage, from_state, to_state, claim_no, code, reason, actor FROM transitions
@@ -43,11 +46,18 @@ WHERE record_id = %s ORDER BY ended_at DESC, claim_no DESC LIMIT %s
 
 
 def find_records(conn: Connection, flow: str, key: str, interface: str | None = None) -> list[int]:
-    """Ids of the records with this number: order number, marketplace id or the ERP's number; the exact number first."""
+    """Ids of the records with this number: order number, SKU, marketplace id, ERP's or tracking number, foreign SKU.
+
+    The exact number comes first.
+    """
     rows = conn.execute(
-        "SELECT id FROM records WHERE flow = %s AND (key = %s OR marketplace_id = %s OR remote = %s)"
-        " AND (%s::text IS NULL OR interface = %s) ORDER BY key <> %s, id LIMIT 100",
-        (flow, key, key, key, interface, interface, key),
+        "SELECT id FROM records WHERE flow = %(flow)s AND (key = %(key)s OR marketplace_id = %(key)s"
+        "   OR remote = %(key)s OR id IN (SELECT record_id FROM shipments WHERE tracking_number = %(key)s)"
+        "   OR id IN (SELECT record_id FROM articles WHERE foreign_sku = %(key)s)"
+        "   OR flow = 'order-export' AND (interface, key) IN"
+        "     (SELECT interface, key FROM records WHERE flow = 'order-import' AND remote = %(key)s))"
+        " AND (%(interface)s::text IS NULL OR interface = %(interface)s) ORDER BY key <> %(key)s, id LIMIT 100",
+        {"flow": flow, "key": key, "interface": interface},
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -64,20 +74,23 @@ def read_record(
     if row is None:
         return None
     payload = _payload(row.pop("body"))
-    data: dict[str, Any] = payload.get("data") or {}
-    order = data.get("order") or {}
-    name = customer_name(order)
-    problems = explained(row["reason"], language)
-    row["reason"] = {"sentence": sentence(row["reason"], language), "problems": problems} if problems else None
+    copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
     return {
         **row,
-        "number": row["key"] if row["flow"] != "stock" else None,
-        "erp_number": row["remote"] if row["flow"] == "order-import" else data.get("erp_number"),
-        "total": order.get("total"),
-        "currency": order.get("currency"),
-        "customer": name if reveal or name is None else initials(name),
+        "reason": reason(row["reason"], language),
+        **columns(conn, [row], copies, reveal, language)[record_id],
         "payload": payload if reveal else masked(payload),
     }
+
+
+def of_the_same_order(conn: Connection, record: Mapping[str, Any]) -> int | None:
+    """The id of an order's export, or of an export's order; None where there is none."""
+    other = {"order-import": "order-export", "order-export": "order-import"}.get(record["flow"])
+    row = conn.execute(
+        "SELECT id FROM records WHERE interface = %s AND flow = %s AND key = %s",
+        (record["interface"], other, record["key"]),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def history(
@@ -100,23 +113,21 @@ def history(
     with conn.cursor(row_factory=dict_row) as cursor:
         transitions = cursor.execute(_TRANSITIONS, (record_id, limit)).fetchall()
         attempts = cursor.execute(_ATTEMPTS, (record_id, limit)).fetchall()
-    entries = [_transition(row, sides[0], sides[1], language) for row in transitions]
-    entries += [_attempt(row, sides[0], sides[1]) for row in attempts]
+    entries = [_transition(row, record[0], hop(record[0], row["stage"], *sides), language) for row in transitions]
+    entries += [_attempt(row, hop(record[0], row["stage"], *sides)) for row in attempts]
     # An attempt is written in the transaction of its settle: it stands below the transition it led to.
     return sorted(entries, key=lambda entry: (entry["at"], entry["kind"] == "transition", entry["seq"]), reverse=True)
 
 
-def hop(stage: str, marketplace: str, erp: str) -> dict[str, str]:
+def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
     """Source and target of a stage, for people."""
     if stage == "connect":
-        return {"source": marketplace, "target": OURSELVES}
-    if stage in TO_THE_MARKETPLACE:
-        return {"source": OURSELVES, "target": marketplace}
-    return {"source": OURSELVES, "target": erp}
+        return {"source": marketplace if flow == "order-import" else erp, "target": OURSELVES}
+    return {"source": OURSELVES, "target": marketplace if stage in TO_THE_MARKETPLACE else erp}
 
 
-def _transition(row: dict[str, Any], marketplace: str, erp: str, language: Language) -> dict[str, Any]:
-    between = hop(row["stage"], marketplace, erp)
+def _transition(row: dict[str, Any], flow: str, between: dict[str, str], language: Language) -> dict[str, Any]:
+    said = step(flow, row["stage"], row["to_state"], between, language)
     return {
         "at": row["at"],
         "kind": "transition",
@@ -126,10 +137,8 @@ def _transition(row: dict[str, Any], marketplace: str, erp: str, language: Langu
         "to_state": row["to_state"],
         "code": row["code"],
         "reason": explained(row["reason"], language) or None,
-        "step": step(row["stage"], row["to_state"], between, language),
-        "sentence": sentence(row["reason"], language)
-        or remark(row["code"], language)
-        or step(row["stage"], row["to_state"], between, language),
+        "step": said,
+        "sentence": sentence(row["reason"], language) or remark(row["code"], language) or said,
         "actor": row["actor"],
         "claim_no": row["claim_no"],
         "duration": None,
@@ -137,11 +146,11 @@ def _transition(row: dict[str, Any], marketplace: str, erp: str, language: Langu
     }
 
 
-def _attempt(row: dict[str, Any], marketplace: str, erp: str) -> dict[str, Any]:
+def _attempt(row: dict[str, Any], between: dict[str, str]) -> dict[str, Any]:
     return {
         "at": row["ended_at"],
         "kind": "attempt",
-        **hop(row["stage"], marketplace, erp),
+        **between,
         "stage": row["stage"],
         "from_state": None,
         "to_state": None,

@@ -32,7 +32,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface as workers need it. mappings: kind → source → target. revision grows with every change."""
+    """An interface as workers need it. mappings: kind → source → target. revision grows with every change.
+
+    cancels: what the ERP cancels is cancelled at the marketplace.
+    """
 
     slug: str
     title: str
@@ -45,6 +48,7 @@ class Interface:
     revision: int
     sides: Mapping[str, Side]
     mappings: Mapping[str, Mapping[str, str]]
+    cancels: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,12 @@ def set_mode(conn: Connection, slug: str, mode: str) -> bool:
     return row is not None
 
 
+def set_cancels(conn: Connection, slug: str, cancels: bool) -> None:
+    """Whether what the ERP cancels is cancelled at the marketplace."""
+    conn.execute("UPDATE interfaces SET cancels = %s WHERE slug = %s", (cancels, slug))
+    touch(conn, slug)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What the worker looks at each second: may it claim here, has something changed."""
@@ -142,7 +152,7 @@ def summaries(conn: Connection) -> list[Summary]:
 def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
     """One interface whole, in one snapshot. Raises SealError when its secrets cannot be opened."""
     row = conn.execute(
-        "SELECT slug, title, marketplace, erp, mode, from_date, poll_seconds, reread_seconds, revision,"
+        "SELECT slug, title, marketplace, erp, mode, from_date, poll_seconds, reread_seconds, revision, cancels,"
         " (SELECT jsonb_agg(jsonb_build_object('side', side, 'settings', settings, 'sealed', encode(sealed, 'hex'),"
         "   'rate', calls_per_second, 'at_once', calls_at_once)) FROM sides WHERE interface = slug),"
         " (SELECT jsonb_agg(jsonb_build_array(kind, source, target)) FROM mappings WHERE interface = slug)"
@@ -151,7 +161,7 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
     ).fetchone()
     if row is None:
         return None
-    sides, mappings = row[9], row[10]
+    sides, mappings = row[10], row[11]
     opened = {
         side["side"]: Side(
             side["settings"],
@@ -161,9 +171,9 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
         )
         for side in sides or []
     }
-    slug_, title, marketplace, erp, mode, from_date, poll, reread, revision = row[:9]
+    slug_, title, marketplace, erp, mode, from_date, poll, reread, revision, cancels = row[:10]
     return Interface(
-        slug_, title, marketplace, erp, mode, from_date, poll, reread, revision, opened, _table(mappings or [])
+        slug_, title, marketplace, erp, mode, from_date, poll, reread, revision, opened, _table(mappings or []), cancels
     )
 
 

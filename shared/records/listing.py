@@ -1,6 +1,6 @@
 """Lists of records: a page by key (never by offset), how many there are in all, how many per state, or all in a stream.
 
-Called by the API, the page `/orders`, and `connect orders list`. Items are plain dicts, ready for JSON.
+Called by the API, the pages, and the CLI's `list`. Items are plain dicts, ready for JSON.
 """
 # ruff: noqa: S608 - statements are put together from texts of ours; what people wrote travels as parameters
 
@@ -18,11 +18,11 @@ from psycopg import sql
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
+from shared.records.columns import columns, reason
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
-from shared.records.personal import customer_name, initials
+from shared.records.parts import STAGE
 from shared.records.states import WORST_FIRST
-from shared.records.wording import explained, sentence
 
 COUNTED_TO = 10_000
 LARGEST_PAGE = 1_000
@@ -35,7 +35,7 @@ SORTS = {
 }
 COLUMNS = (
     "id", "interface", "flow", "key", "stage", "state", "reason", "code", "updated_at", "received_at", "marketplace_id",
-    "remote", "ordered_at", "ship_by", "due_at", "tries", "test", "payload_no",
+    "remote", "ordered_at", "ship_by", "due_at", "tries", "test", "changed_at", "payload_no",
 )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _literal(text: str) -> sql.SQL:
 
 
 def _columns() -> str:
-    return ", ".join(f"r.{name}" for name in COLUMNS)
+    return ", ".join(STAGE if name == "stage" else f"r.{name}" for name in COLUMNS)
 
 
 def _count(conn: Connection, flow: str, condition: str, values: list[Any]) -> tuple[int, bool]:
@@ -174,7 +174,8 @@ def _open_cursor(cursor: str, sort: str, kind: str) -> list[Any]:
 def _items(conn: Connection, rows: Sequence[tuple[Any, ...]], reveal: bool, language: Language) -> list[dict[str, Any]]:
     items = [dict(zip(COLUMNS, row, strict=False)) for row in rows]
     copies = staged(conn, [(item["id"], item["payload_no"]) for item in items])
-    return [_item(item, copies.get(item["id"], {}), reveal, language) for item in items]
+    more = columns(conn, items, copies, reveal, language)
+    return [_item(item, language) | more[item["id"]] for item in items]
 
 
 def staged(conn: Connection, copies: Sequence[tuple[int, int]]) -> dict[int, dict[str, Any]]:
@@ -195,31 +196,11 @@ def _data(body: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _item(row: dict[str, Any], data: dict[str, Any], reveal: bool, language: Language) -> dict[str, Any]:
-    order = data.get("order") or {}
-    name = customer_name(order)
-    return {
-        "id": row["id"],
-        "interface": row["interface"],
-        "flow": row["flow"],
-        "key": row["key"],
-        "stage": row["stage"],
-        "state": row["state"],
-        "reason": {"sentence": sentence(row["reason"], language), "problems": explained(row["reason"], language)}
-        if row["reason"]
-        else None,
-        "code": row["code"],
-        "updated_at": row["updated_at"],
-        "received_at": row["received_at"],
-        "number": row["key"] if row["flow"] != "stock" else None,
-        "marketplace_id": row["marketplace_id"],
-        "erp_number": row["remote"] if row["flow"] == "order-import" else data.get("erp_number"),
-        "ordered_at": row["ordered_at"],
-        "ship_by": row["ship_by"],
-        "total": order.get("total"),
-        "currency": order.get("currency"),
-        "customer": name if reveal or name is None else initials(name),
-        "due_at": row["due_at"],
-        "tries": row["tries"],
-        "test": row["test"],
-    }
+def _item(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    shown = {name: row[name] for name in COLUMNS if name not in ("remote", "changed_at", "payload_no", *_OF_AN_ORDER)}
+    if row["flow"] != "stock":
+        shown |= {name: row[name] for name in _OF_AN_ORDER}
+    return shown | {"reason": reason(row["reason"], language)}
+
+
+_OF_AN_ORDER = ("marketplace_id", "ordered_at", "ship_by")

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from shared.db.connect import Connection
 from shared.errors.problem import Problem, storable
 from shared.records.hashes import body_hash, event_hash
+from shared.records.receive import count_arrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
     Runs inside the caller's transaction. The arrival is counted by the caller.
     """
     digest = body_hash(refusal.raw)
+    new = _insert(conn, refusal, digest)
+    if new is not None:
+        return new, True
+    known = conn.execute("SELECT id FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone()
+    rejection = int(known[0]) if known else 0
+    conn.execute(
+        "INSERT INTO duplicates(event, interface, hash, rejection) VALUES (%s, %s, NULL, %s)",
+        (refusal.event, refusal.interface, rejection),
+    )
+    return rejection, False
+
+
+def _insert(conn: Connection, refusal: Refusal, digest: UUID) -> int | None:
     named = refusal.source is not None and refusal.event_id is not None
     row = conn.execute(
         "INSERT INTO rejections(queue, origin, event, interface, source, event_id, hash, body_hash, raw, content_type,"
@@ -57,15 +71,23 @@ def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
             Jsonb([problem.as_json() for problem in refusal.problems]),
         ),
     ).fetchone()
-    if row is not None:
-        return int(row[0]), True
-    known = conn.execute("SELECT id FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone()
-    rejection = int(known[0]) if known else 0
-    conn.execute(
-        "INSERT INTO duplicates(event, interface, hash, rejection) VALUES (%s, %s, NULL, %s)",
-        (refusal.event, refusal.interface, rejection),
-    )
-    return rejection, False
+    return None if row is None else int(row[0])
+
+
+def refuse_once(conn: Connection, refusal: Refusal) -> bool:
+    """Keep and count it unless one with the same way in, interface and code is open; whether it is new.
+
+    For what a stranger may send as often as he likes: further ones leave no trace in the database.
+    """
+    what = f"{refusal.queue}\0{refusal.interface}\0{refusal.problems[0].code}".encode()
+    digest = body_hash(what)
+    if conn.execute("SELECT FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone() is not None:
+        return False
+    with conn.transaction():
+        new = _insert(conn, refusal, digest) is not None
+        if new:
+            count_arrivals(conn, [(refusal.event, refusal.interface)])
+    return new
 
 
 @dataclass(frozen=True, slots=True)

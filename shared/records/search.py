@@ -63,16 +63,36 @@ _OF_THE_COPY = ", ".join(
     + [_all(f"$.shipments[*].{part}") for part in ("tracking_number", "return_tracking_number", "lines[*].sku")]
 )
 
-STAGED_COPY = (
-    "(SELECT convert_from(payloads.body, 'UTF8')::jsonb -> 'data' AS data FROM payloads"
-    " WHERE payloads.record_id = r.id AND payloads.no = r.payload_no OFFSET 0)"
-)
-"""The data of the event that is staged for the record `r`."""
+
+def staged_copy(record: str) -> str:
+    """The SQL of the data of the event that is staged for a record; record: the table's alias."""
+    return (
+        "(SELECT convert_from(payloads.body, 'UTF8')::jsonb -> 'data' AS data FROM payloads"
+        f" WHERE payloads.record_id = {record}.id AND payloads.no = {record}.payload_no OFFSET 0)"
+    )
+
+
+def _said(record: str) -> str:
+    """The texts of a record's staged event."""
+    return f"(SELECT concat_ws(E'\\n', {_OF_THE_COPY}) FROM {staged_copy(record)} copy)"
+
+
+_OF_THE_FLOW = f"""CASE r.flow
+ WHEN 'order-export' THEN concat_ws(E'\\n',
+   (SELECT string_agg(s.tracking_number, E'\\n') FROM shipments s WHERE s.record_id = r.id),
+   (SELECT string_agg(n.number, E'\\n') FROM return_numbers n WHERE n.record_id = r.id),
+   (SELECT concat_ws(E'\\n', o.remote, {_said("o")}) FROM records o
+    WHERE o.interface = r.interface AND o.flow = 'order-import' AND o.key = r.key))
+ WHEN 'order-import' THEN
+   (SELECT concat_ws(E'\\n', {_said("e")},
+      (SELECT string_agg(s.tracking_number, E'\\n') FROM shipments s WHERE s.record_id = e.id)) FROM records e
+    WHERE e.interface = r.interface AND e.flow = 'order-export' AND e.key = r.key)
+ ELSE (SELECT concat_ws(E'\\n', a.name, a.foreign_sku, a.parent_sku) FROM articles a WHERE a.record_id = r.id) END"""
+"""An order and its export are found by what either of them says; an article by what the interface lists it as."""
 
 SEARCHED = fold_sql(
-    f"concat_ws(E'\\n', r.key, r.marketplace_id, r.remote, (SELECT concat_ws(E'\\n', {_OF_THE_COPY})"
-    f" FROM {STAGED_COPY} copy), (SELECT string_agg(said #>> '{{}}', E'\\n')"
-    " FROM jsonb_path_query(r.reason, '$[*].values.*') said))"
+    f"concat_ws(E'\\n', r.key, r.marketplace_id, r.remote, {_said('r')}, {_OF_THE_FLOW},"
+    " (SELECT string_agg(said #>> '{}', E'\\n') FROM jsonb_path_query(r.reason, '$[*].values.*') said))"
 )
 """The folded text of the record `r`: numbers, ids, SKUs, tracking numbers, customer, and the values in its message."""
 

@@ -50,6 +50,7 @@ class Verb(StrEnum):
     LOSE = "lose"  # five leases were lost
     RAISE = "raise"  # a key that blocked it came true
     RETRY = "retry"  # a person wants another try, or a first one where the interface does not run
+    BY_HAND = "by-hand"  # a person did it in the remote system, and says so
     VERIFY = "verify"  # a call was made by a worker that no longer held it: read back
 
 
@@ -75,6 +76,7 @@ TRANSITIONS: dict[Verb, Rule] = {
     Verb.LOSE: Rule(frozenset({State.RUNNING}), frozenset({State.FAILED})),
     Verb.RAISE: Rule(frozenset({State.WAITING, State.FAILED}), frozenset({State.PENDING})),
     Verb.RETRY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
+    Verb.BY_HAND: Rule(frozenset({State.PENDING, State.WAITING, State.FAILED, State.SKIPPED}), frozenset({State.DONE})),
     Verb.VERIFY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
 }
 

@@ -10,8 +10,8 @@ from shared.errors.entry import Language
 from shared.errors.problem import Problem
 
 STEPS: dict[tuple[str, str], tuple[str, str]] = {
-    ("connect", "pending"): ("Auftrag bei {source} erkannt", "Order seen at {source}"),
-    ("connect", "done"): ("Auftrag zu Connect importiert", "Order imported into Connect"),
+    ("order-import/connect", "pending"): ("Auftrag bei {source} erkannt", "Order seen at {source}"),
+    ("order-import/connect", "done"): ("Auftrag zu Connect importiert", "Order imported into Connect"),
     ("erp", "pending"): ("Import des Auftrags ausstehend", "Import of the order is pending"),
     ("erp", "running"): ("Auftrag wird nach {target} übertragen", "Order is being sent to {target}"),
     ("erp", "waiting"): ("Import des Auftrags wartet", "Import of the order waits"),
@@ -19,7 +19,50 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ("erp", "warning"): ("Auftrag in {target} importiert, mit Hinweis", "Order imported into {target}, with a remark"),
     ("erp", "failed"): ("Import des Auftrags fehlgeschlagen", "Import of the order failed"),
     ("erp", "skipped"): ("Auftrag nicht übertragen", "Order not transferred"),
+    ("order-export/connect", "done"): ("Auftragsstatus zu Connect importiert", "Order status imported into Connect"),
+    ("marketplace", "pending"): ("Status-Update ausstehend", "Status update is pending"),
+    ("marketplace", "running"): (
+        "Status-Update wird nach {target} übertragen",
+        "Status update is being sent to {target}",
+    ),
+    ("marketplace", "waiting"): ("Status-Update wartet", "Status update waits"),
+    ("marketplace", "done"): ("Status-Update abgeschlossen", "Status update is finished"),
+    ("marketplace", "warning"): (
+        "Status-Update abgeschlossen, mit Hinweis",
+        "Status update is finished, with a remark",
+    ),
+    ("marketplace", "failed"): ("Status-Update fehlgeschlagen", "Status update failed"),
+    ("marketplace", "skipped"): ("Nichts zu übertragen", "Nothing to send"),
+    ("status", "waiting"): ("Auftragsstatus wartet", "Order status waits"),
+    ("status", "done"): ("Auftragsstatus nach {target} exportiert", "Order status exported to {target}"),
+    ("status", "warning"): (
+        "Auftragsstatus nach {target} exportiert, mit Hinweis",
+        "Order status exported to {target}, with a remark",
+    ),
+    ("status", "failed"): ("Export des Auftragsstatus fehlgeschlagen", "Export of the order status failed"),
+    ("status", "skipped"): ("Auftragsstatus nicht übertragen", "Order status not sent"),
+    ("tracking", "waiting"): ("Tracking wartet", "Tracking waits"),
+    ("tracking", "done"): ("Tracking nach {target} exportiert", "Tracking exported to {target}"),
+    ("tracking", "warning"): (
+        "Tracking nach {target} exportiert, mit Hinweis",
+        "Tracking exported to {target}, with a remark",
+    ),
+    ("tracking", "failed"): ("Export des Trackings fehlgeschlagen", "Export of the tracking failed"),
+    ("tracking", "skipped"): ("Tracking nicht übertragen", "Tracking not sent"),
+    ("stock/connect", "done"): ("Bestand zu Connect importiert", "Stock imported into Connect"),
+    ("stock", "pending"): ("Bestands-Export ausstehend", "Export of the stock is pending"),
+    ("stock", "running"): ("Bestand wird nach {target} übertragen", "Stock is being sent to {target}"),
+    ("stock", "waiting"): ("Bestands-Export wartet", "Export of the stock waits"),
+    ("stock", "done"): ("Bestand nach {target} exportiert", "Stock exported to {target}"),
+    ("stock", "warning"): (
+        "Bestand nach {target} exportiert, mit Hinweis",
+        "Stock exported to {target}, with a remark",
+    ),
+    ("stock", "failed"): ("Bestands-Export fehlgeschlagen", "Export of the stock failed"),
+    ("stock", "skipped"): ("Bestand nicht übertragen", "Stock not sent"),
 }
+"""(stage, or flow/stage where flows differ; state) → what happened, in German and in English."""
+
 STATES: dict[str, tuple[str, str]] = {
     "never": ("Noch nicht übertragen", "Not yet synced"),
     "pending": ("Ausstehend", "Pending"),
@@ -86,7 +129,9 @@ def remark(code: str | None, language: Language = "en") -> str | None:
     return explain(Problem(code), language).title if code is not None and code in catalogue() else None
 
 
-def step(stage: str, state: str, hop: Mapping[str, str], language: Language = "en") -> str:
+def step(flow: str, stage: str, state: str, hop: Mapping[str, str], language: Language = "en") -> str:
     """What a transition did, e.g. "Order imported into Connect"; hop: source and target."""
-    texts: Sequence[str] = STEPS.get((stage, state)) or STATES.get(state, (state, state))
+    texts: Sequence[str] = (
+        STEPS.get((f"{flow}/{stage}", state)) or STEPS.get((stage, state)) or STATES.get(state, (state, state))
+    )
     return texts[language == "en"].format_map(hop)

@@ -29,11 +29,11 @@ AT_ONCE = 50
 MOST_TRIES = 8
 
 _CLAIM = """
-WITH d AS (SELECT n.receipt, n.no, r.interface, r.created_by FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
+WITH d AS (SELECT n.receipt, n.no, r.created_by FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
            WHERE n.due_at <= now() AND r.verb = %s ORDER BY n.due_at LIMIT %s FOR UPDATE OF n SKIP LOCKED)
 UPDATE receipt_numbers n SET due_at = now() + make_interval(secs => %s), tries = tries + 1
 FROM d WHERE n.receipt = d.receipt AND n.no = d.no
-RETURNING n.receipt, n.no, n.number, d.interface, n.tries, d.created_by
+RETURNING n.receipt, n.no, n.number, n.interface, n.tries, d.created_by
 """
 
 

@@ -7,8 +7,14 @@ from typing import Any, TypeVar
 
 from psycopg_pool import ConnectionPool
 
-from shared.connectors.contract import CallContext, Connector, OrderSink, OrderSource
-from shared.connectors.open import Opened, open_sink, open_source
+from shared.connectors.contract import (
+    CallContext,
+    Connector,
+    OrderSink,
+    OrderSource,
+    StatusSource,
+)
+from shared.connectors.open import Opened, open_sink, open_source, open_status_source
 from shared.db.connect import Connection
 from shared.metrics import Metrics
 from shared.records.interfaces import Interface
@@ -48,7 +54,7 @@ class Remotes:
         return Calls(self._key(interface, side), Allowance(self._pool, interface.slug, side), self._metrics)
 
     def open(
-        self, interface: Interface, side: str, capability: Open[Capability], calls: Calls | None = None
+        self, interface: Interface, side: str, capability: Open[Capability], calls: CallContext | None = None
     ) -> tuple[Capability, Close]:
         """One capability of a side, such as `open_stock_sink`, and how to close it."""
         account = interface.sides[side]
@@ -67,6 +73,13 @@ class Remotes:
     def erp(self, interface: Interface, calls: Calls) -> tuple[OrderSink, Close]:
         """The ERP that orders are created in, and how to close it."""
         return self.open(interface, "erp", open_sink, calls)
+
+    def changes(
+        self, interface: Interface, around: Callable[[CallContext], CallContext] | None = None
+    ) -> tuple[StatusSource, Close]:
+        """The ERP that tells changes of orders, and how to close it. around: wraps its calls, to slow them down."""
+        calls = self.calls(interface, "erp")
+        return self.open(interface, "erp", open_status_source, around(calls) if around else calls)
 
     @staticmethod
     def _key(interface: Interface, side: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt, request_import, retry
+from shared.records.actions import read_receipt, request, retry
 from shared.records.claim import Kind
 from shared.records.settle import settle
 from shared.records.states import State
@@ -74,7 +74,7 @@ def test_where_the_interface_does_not_run_a_person_can_make_a_record_run(conn: C
 def test_a_receipt_answers_at_once_what_is_known_or_cannot_be_a_number(conn: Connection) -> None:
     take_in(conn, event("A"))
     numbers = ["A", "B", "B", " C ", "", "x" * 101, "with\0nul", "half\ud800"]
-    found = read_receipt(conn, request_import(conn, SLUG, numbers, "erika"))
+    found = read_receipt(conn, request(conn, "import", SLUG, numbers, "erika"))
     assert found is not None
     results = [(one["number"], one["result"]) for one in found["numbers"]]
     assert results == [

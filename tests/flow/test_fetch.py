@@ -13,7 +13,7 @@ from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Planted
 from shared.metrics import Metrics
-from shared.records.actions import read_receipt, request_import
+from shared.records.actions import read_receipt, request
 from shared.records.claim import Kind
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
@@ -51,7 +51,7 @@ class Fetching:
         )
 
     def ask(self, *numbers: str) -> None:
-        self.receipt = request_import(self.conn, SLUG, numbers, "erika")
+        self.receipt = request(self.conn, "import", SLUG, numbers, "erika")
 
     def results(self) -> dict[str, str]:
         rows = self.conn.execute("SELECT number, result FROM receipt_numbers WHERE receipt = %s", (self.receipt,))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from shared.db.connect import Connection, connect
-from shared.records import claim, keys, receive, settle
+from shared.records import claim, keys, receive_known, settle
 from shared.records.change import Decision, Outcome, Standing, decide
 from shared.records.hashes import event_hash
 from shared.records.receive import Hold
@@ -93,7 +93,7 @@ def the_last_that_came_wins(patch: pytest.MonkeyPatch) -> None:
     def by_arrival(staged: Standing, state: State, new: Standing) -> Decision:
         return decide(staged, state, Standing(max(staged.changed_at, new.changed_at), 99, new.data_hash))
 
-    patch.setattr(receive, "decide", by_arrival)
+    patch.setattr(receive_known, "decide", by_arrival)
 
 
 def the_same_again_does_not_count_as_newer(patch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def the_same_again_does_not_count_as_newer(patch: pytest.MonkeyPatch) -> None:
         decision = decide(staged, state, new)
         return decision if decision.outcome is not Outcome.DUPLICATE else Decision(Outcome.DUPLICATE)
 
-    patch.setattr(receive, "decide", unconfirmed)
+    patch.setattr(receive_known, "decide", unconfirmed)
 
 
 def events_are_known_by_id_alone(patch: pytest.MonkeyPatch) -> None:

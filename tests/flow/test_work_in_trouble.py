@@ -97,7 +97,7 @@ def test_a_record_that_lost_two_leases_runs_alone_and_still_gets_its_turn(conn: 
 def test_five_lost_leases_are_a_failure_with_a_name(conn: Connection, database_url: str) -> None:
     take_in(conn, event("A"))
     claims(conn)
-    conn.execute("UPDATE records SET lost = 5, due_at = now()")
+    conn.execute("UPDATE records SET lost = 5, due_at = now() WHERE flow = 'order-import'")
     with working(database_url, TestStage()):
         until_states(conn, State.FAILED)
     assert record(conn, "A")["code"] == "worker-lost"

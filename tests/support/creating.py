@@ -149,7 +149,7 @@ class Creating:
         """Somebody else creates an order in the ERP."""
         interface = self.read(self.conn, SLUG)
         assert interface is not None
-        sink, close, _ = self.remotes.erp(interface, self.remotes.calls(interface, "erp"))
+        sink, close = self.remotes.erp(interface, self.remotes.calls(interface, "erp"))
         table = {kind: dict(pairs) for kind, pairs in interface.mappings.items()}
         table["setting"]["channel"] = channel
         draft = sink.draft(Order.model_validate(order_event(number, **order)["data"]["order"]), Mappings(table))

@@ -81,6 +81,11 @@ class Order:
         self.history.append((str(self.state), str(target), code or CODES.get(verb)))
         self.state, self.due = target, due
 
+    def gather(self, copies: int, steps: int) -> None:
+        """Of the changes of one batch the newest is kept, and they are one step. copies, steps: before the batch."""
+        del self.copies[copies:-1]
+        del self.history[steps + 1 :]
+
     def suits(self, kind: Kind) -> bool:
         suspect = ALONE_AFTER <= self.lost < LOST_AFTER
         forced = self.forced or kind in (Kind.NORMAL, Kind.SUSPECT)

@@ -24,7 +24,7 @@ from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
 from shared.db.connect import connect
 from shared.db.migrate import migrate
-from shared.records.actions import request_import
+from shared.records.actions import request
 from shared.records.books import accounting
 from shared.records.interfaces import NewSide, add_interface, save_mapping
 from shared.seal import Seal
@@ -165,7 +165,7 @@ class System:
     def request_import(self, numbers: Sequence[str]) -> str:
         """Ask for orders by number; returns the receipt's id."""
         with connect(self.database_url, "tests") as conn:
-            return str(request_import(conn, INTERFACE, numbers, "tests"))
+            return str(request(conn, "import", INTERFACE, numbers, "tests"))
 
     def receipt_complete(self) -> bool:
         """Whether no number is waiting for an answer."""

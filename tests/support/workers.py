@@ -77,12 +77,17 @@ class Workers(RuleBasedStateMachine):
         handed = {claim.id: claim for claims, _ in self.handover.collect() for claim in claims}
         assert len(handed) <= room
         self.model.tick()
+        before = {number: (len(order.copies), len(order.history)) for number, order in self.model.orders.items()}
         for one, found in zip(batch, taken, strict=True):
             self.model.arrived += 1
             wanted = self.model.take_in(one, forced, found.record_id)
             assert str(found.outcome) == wanted, (one, found, wanted)
             if claim := handed.pop(found.record_id or 0, None):
                 self.held.append(self.model.claim(claim, HOLD))
+            if (order := self.model.orders.get(one.number)) and one.number not in before:
+                before[one.number] = len(order.copies), len(order.history)
+        for number, counts in before.items():
+            self.model.orders[number].gather(*counts)
         assert not handed, "only what was new is handed over"
         self.sent += batch
 

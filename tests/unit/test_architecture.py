@@ -24,7 +24,11 @@ FORBIDDEN = [
     (r"shared\.records\.", r"shared\.(broker|runtime|connectors)(\.|$)", r"^$"),
     (r"shared\.broker\.", r"shared\.(records|runtime|connectors)(\.|$)", r"^$"),
     (r"shared\.db\.", r"shared\.(records|runtime|connectors|broker|events)(\.|$)", r"^$"),
-    (r"shared\.runtime\.", r"shared\.connectors\.", r"^shared\.connectors\.(contract|registry|http|deadline)(\.|$)"),
+    (
+        r"shared\.runtime\.",
+        r"shared\.connectors\.",
+        r"^shared\.connectors\.(contract|open|registry|http|deadline)(\.|$)",
+    ),
     (
         r"shared\.connectors\.(?P<system>\w+)\.",
         r"shared\.",

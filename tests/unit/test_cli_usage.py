@@ -47,7 +47,9 @@ def test_every_command_explains_itself_and_answers_programs(
 def test_the_commands_of_the_contract_are_there() -> None:
     wanted = """up serve migrate doctor accounting|topology apply|topology check|events publish|events validate
     |events show|interfaces list|interfaces add|interfaces show|interfaces test|interfaces live|interfaces pause
-    |orders list|orders show|orders retry|orders import|rejections list|rejections show|rejections resubmit|users add
+    |orders list|orders show|orders retry|orders done-by-hand|orders import|rejections list|rejections show
+    |rejections resubmit|users add|exports list|exports show|exports retry|exports export|articles list|articles show
+    |articles retry|articles sync|articles listing|articles check
     |tokens create|config show"""
     first, *rest = [part.strip() for part in wanted.split("|")]
     assert {tuple(part.split()) for part in rest} | {(name,) for name in first.split()} <= set(commands())

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,13 +18,21 @@ from services import journal
 from services.journal import moments
 from services.journal.batch import cut
 from services.journal.language import Speaker, preferred, texts
+from services.journal.pages.quick import quick
 from services.journal.pages.saying import sentence
 from services.journal.render import ICONS
+from shared.events.orders import OrderChanged
+from shared.records.filter import parse
+from shared.records.resources import RESOURCES
 from shared.records.states import State
 
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-BUILT = ("state.", "owner.", "error.", "receipt.", "status.mode_", "app.role_", "rejections.state_")
+BUILT = (
+    "app.role_", "article.type_", "errand.title_", "error.", "export.status", "export.tracking", "owner.", "quick.",
+    "receipt.", "rejections.state_", "says.", "state.", "status.mode_",
+)  # fmt: skip
+LISTS = tuple(resource.name for resource in RESOURCES)
 
 
 def _fields(text: str) -> set[str]:
@@ -41,10 +50,20 @@ def test_every_text_that_is_said_is_written_and_every_written_one_is_said() -> N
     files = [*ROOT.glob("templates/*.html"), *ROOT.glob("**/*.py")]
     source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     said = set(re.findall(r"""\bsay\(\s*["']([^"']+)["']\s*[,)]""", source))
+    own = set(re.findall(r"""\bown\(\s*["']([^"']+)["']\s*[,)]""", source))
+    said |= {f"{name}.{text}" for name in LISTS for text in own} | {f"app.{name}" for name in LISTS}
     written = set(texts("en"))
     assert said - written == set()
-    named = set(re.findall(r"""["']([a-z]+\.[a-z0-9_-]+)["']""", source))
+    named = said | set(re.findall(r"""["']([a-z_]+\.[a-z0-9_-]+)["']""", source))
     assert {name for name in written if name not in named and not name.startswith(BUILT)} == set()
+
+
+def test_what_is_said_of_a_record_or_offered_with_a_list_is_written() -> None:
+    for resource in RESOURCES:
+        offered = [one.name for one in quick(resource, parse("", ZoneInfo("UTC")))]
+        assert {f"quick.{name}" for name in offered} <= texts("en").keys()
+    statuses = get_args(OrderChanged.model_fields["status"].annotation)
+    assert {f"export.status_{status}" for status in statuses} == {t for t in texts("en") if "export.status_" in t}
 
 
 def test_every_state_has_a_word_and_an_icon() -> None:
@@ -92,7 +111,8 @@ def test_amounts_and_times_are_written_as_people_write_them() -> None:
 
 
 def test_a_row_says_what_happens_next() -> None:
-    item = {"reason": None, "state": "pending", "due_at": NOW, "updated_at": NOW - timedelta(minutes=2)}
+    item = {"flow": "order-import", "reason": None, "state": "pending", "due_at": NOW}
+    item["updated_at"] = NOW - timedelta(minutes=2)
     reader = Speaker("de")
     item["erp_number"] = None
 
@@ -109,6 +129,19 @@ def test_a_row_says_what_happens_next() -> None:
         "due_at": NOW + timedelta(minutes=5),
     }
     assert said(**waits) == "Xentral antwortet nicht. Neuer Versuch in 5 Min"
+
+
+def test_an_article_says_what_the_marketplace_accepted_and_shows() -> None:
+    item = {"flow": "stock", "reason": None, "state": "done", "due_at": None, "updated_at": NOW, "type": "simple"}
+
+    def said(**over: object) -> str:
+        return sentence(item | over, "OTTO Market", Speaker("de"), NOW)
+
+    assert said(sent=1240, shown=None, confirmed=None) == "OTTO Market hat 1.240 angenommen, noch nicht bestätigt"
+    assert said(sent=5, shown=5, confirmed=True) == "OTTO Market zeigt 5"
+    assert said(sent=5, shown=None, confirmed=False) == "OTTO Market zeigt –, angenommen waren 5"
+    assert said(sent=None, shown=None, confirmed=None, type="parent") == "Seine Varianten sind an der Reihe gewesen"
+    assert said(state="never") == "Noch nicht exportiert"
 
 
 VALUES = st.recursive(

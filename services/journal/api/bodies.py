@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from starlette.requests import Request
 
+from shared.records.actions import MOST_NUMBERS
+from shared.records.selected import MOST as MOST_IDS
+
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
 Short = Annotated[str, StringConstraints(max_length=100)]
-MOST_IDS = 10_000
 
 
 class Body(BaseModel):
@@ -18,28 +20,59 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ImportOrder(Body):
-    """Orders to read from the marketplace."""
-
-    interface: Short
-    numbers: list[Annotated[str, StringConstraints(max_length=1000)]] = Field(min_length=1, max_length=1000)
-
-
-class RetryOrder(Body):
+class Selection(Body):
     """Records by id, or everything that matches a filter except some."""
 
     ids: list[RecordId] | None = Field(None, min_length=1, max_length=MOST_IDS)
     filter: str | None = None
     excepted: list[RecordId] = Field(default_factory=list, alias="except", max_length=MOST_IDS)
+
+    @model_validator(mode="after")
+    def _except_of_a_filter(self) -> Self:
+        if self.filter is None and self.excepted:
+            raise ValueError("except goes with filter")
+        return self
+
+
+class RequestRecords(Selection):
+    """What to import, export or sync: numbers of an interface (SKUs of articles), or records that are there."""
+
+    interface: Short | None = None
+    numbers: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
+        None, min_length=1, max_length=MOST_NUMBERS
+    )
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.numbers, self.ids, self.filter].count(None) != 2:
+            raise ValueError("give either numbers, ids or filter")
+        if (self.numbers is None) != (self.interface is None):
+            raise ValueError("interface goes with numbers; a filter can say interface:…")
+        return self
+
+
+class RetryRecords(Selection):
+    """What to retry."""
+
     dry_run: bool = False
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> RetryOrder:
+    def _one_of_both(self) -> Self:
         if (self.ids is None) == (self.filter is None):
             raise ValueError("give either ids or filter")
-        if self.ids is not None and self.excepted:
-            raise ValueError("except goes with filter")
         return self
+
+
+class NewErrand(Body):
+    """For which interface."""
+
+    interface: Short
+
+
+class DoneByHand(Body):
+    """The number under which a person has created the order in the ERP."""
+
+    erp_number: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 
 
 class Resubmission(Body):

@@ -1,36 +1,49 @@
-"""The sentence under a state in the list: what is wrong, or what happens next. Called by the list of orders."""
+"""The sentence under a state in a list: what is wrong, or what happens next. Called by the lists of records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.journal.language import Speaker
-from services.journal.moments import lasting, relative
+from services.journal.moments import lasting, number, relative
+from shared.errors.entry import Language
+from shared.records.resources import OF_FLOW
 
 SOON = timedelta(hours=24)
 FINISHED = ("done", "warning", "skipped")
 
 
 def with_sentences(
-    items: list[dict[str, Any]], erps: Mapping[str, str], reader: Speaker, now: datetime
+    items: list[dict[str, Any]],
+    titles: Mapping[str, str],
+    interfaces: Iterable[Mapping[str, Any]],
+    reader: Speaker,
+    now: datetime,
 ) -> list[dict[str, Any]]:
-    """The items with `says` (a sentence) and `due_soon` (unfinished and to be shipped within a day).
-
-    erps: interface → how to call its ERP.
-    """
+    """The items with `says` (a sentence) and `due_soon` (an unfinished order to be shipped within a day)."""
+    sides = {one["slug"]: one for one in interfaces}
     return [
         item
         | {
-            "says": sentence(item, erps.get(item["interface"], "ERP"), reader, now),
-            "due_soon": item["state"] not in FINISHED and item["ship_by"] is not None and item["ship_by"] - now < SOON,
+            "says": sentence(item, target(item, sides.get(item["interface"], {}), titles), reader, now),
+            "due_soon": item["flow"] == "order-import"
+            and item["state"] not in FINISHED
+            and item["ship_by"] is not None
+            and item["ship_by"] - now < SOON,
         }
         for item in items
     ]
 
 
-def sentence(item: Mapping[str, Any], erp: str, reader: Speaker, now: datetime) -> str:
+def target(item: Mapping[str, Any], interface: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """What the system is called that the record goes to."""
+    key = str(interface.get("erp" if item["flow"] == "order-import" else "marketplace") or "?")
+    return titles.get(key, key)
+
+
+def sentence(item: Mapping[str, Any], target: str, reader: Speaker, now: datetime) -> str:
     """The reason where there is one, with the next attempt; else what the state means for this record."""
     reason = (item["reason"] or {}).get("sentence") or ""
     state, due = item["state"], item["due_at"]
@@ -41,15 +54,31 @@ def sentence(item: Mapping[str, Any], erp: str, reader: Speaker, now: datetime) 
         return str(reason)
     since = lasting(item["updated_at"], now, reader.language)
     if state == "pending":
-        later = due is not None and due - now > timedelta(minutes=1)
-        return (
-            reader.say("says.later", when=relative(due, now, reader.language))
-            if later
-            else reader.say("says.pending", since=since)
-        )
+        if due is not None and due - now > timedelta(minutes=1):
+            return reader.say("says.later", when=relative(due, now, reader.language))
+        return reader.say("says.pending", since=since)
+    of = f"says.{OF_FLOW[item['flow']].name}"
     if state == "running":
-        return reader.say("says.running", erp=erp, since=since)
+        return reader.say(f"{of}.running", target=target, since=since)
+    if state == "never":
+        return reader.say(f"{of}.never")
     if state in ("done", "warning"):
-        number = item["erp_number"]
-        return reader.say("says.done", erp=erp, number=number) if number else reader.say("says.done_plain", erp=erp)
+        return reader.say(f"{of}.{_done(item)}", target=target, **_values(item, reader.language))
     return ""
+
+
+def _done(item: Mapping[str, Any]) -> str:
+    """Which of the sentences about something that has arrived."""
+    if item["flow"] == "stock":
+        if item["sent"] is None:
+            return "parent" if item["type"] == "parent" else "done"
+        return {True: "confirmed", False: "differs", None: "accepted"}[item["confirmed"]]
+    if item["flow"] == "order-export":
+        return "done"
+    return "done" if item["erp_number"] else "done_plain"
+
+
+def _values(item: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    if item["flow"] == "stock":
+        return {name: "–" if item[name] is None else number(item[name], language) for name in ("sent", "shown")}
+    return {"number": item["erp_number"]}

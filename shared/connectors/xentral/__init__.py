@@ -11,6 +11,7 @@ from shared.connectors.xentral.settings import XentralSettings
 from shared.connectors.xentral.status import XentralStatus
 from shared.connectors.xentral.stock import XentralStock
 from shared.connectors.xentral.webhook import XentralWebhooks
+from shared.connectors.xentral.webhook_setup import XentralWebhookSetup
 
 FOLDER = Path(__file__).parent
 
@@ -33,5 +34,6 @@ CONNECTOR = Connector(
     stock_source=XentralStock,
     status_source=XentralStatus,
     webhooks=XentralWebhooks,
+    webhook_setup=XentralWebhookSetup,
     sandbox=_sandbox,
 )

@@ -43,6 +43,8 @@ class XentralStock(XentralCalls):
         for batch in batches(ids):
             for hits in self._pages("list-articles", PATH, [("id", "in", batch)]):
                 found += self._shown(hits, ArticleFilter())
+        # Their stock is asked for next: that needs their ids, which the hints have brought.
+        self._products.learn({article.sku: article.id for article in found})
         return found
 
     def sellable(self, skus: Sequence[str]) -> Iterator[Sellable]:

@@ -95,7 +95,7 @@ CREATE TABLE hints (
     code      text,
     PRIMARY KEY (interface, kind, id)
 );
-CREATE INDEX hints_due ON hints (kind, due_at);
+CREATE INDEX hints_due ON hints (interface, kind, due_at);
 
 -- The poll of an ERP's changes behind its webhooks.
 CREATE TABLE erp_cursors (
@@ -122,3 +122,9 @@ CREATE TABLE errands (
 );
 CREATE UNIQUE INDEX errands_open ON errands (interface, verb) WHERE finished_at IS NULL;
 CREATE INDEX errands_due ON errands (due_at) WHERE due_at IS NOT NULL;
+
+-- What a person asks for by filter may belong to several interfaces: each number has its own, the receipt none then.
+ALTER TABLE receipts ALTER interface DROP NOT NULL;
+ALTER TABLE receipt_numbers ADD interface text;
+UPDATE receipt_numbers n SET interface = r.interface FROM receipts r WHERE r.id = n.receipt;
+ALTER TABLE receipt_numbers ALTER interface SET NOT NULL;

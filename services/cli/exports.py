@@ -1,0 +1,10 @@
+"""`connect exports`: list, show, retry and export status and tracking, the flow order-export."""
+
+from __future__ import annotations
+
+from services.cli.record_words import OF_EXPORTS
+from services.cli.records import group
+from services.cli.requests import add_request
+
+app = group(OF_EXPORTS)
+add_request(app, OF_EXPORTS)

@@ -1,0 +1,122 @@
+"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter; retry by id or filter."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.journal.api.bodies import RequestRecords, RetryRecords
+from services.journal.asking import there, understood
+from services.journal.guard import actor_of, guarded_router, needs
+from services.journal.problem_json import ApiProblem
+from services.journal.wiring import Journal
+from shared.db.connect import Connection
+from shared.people.audit import audit
+from shared.records.actions import read_receipt, request, request_selected
+from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.filter import Filter, parse
+from shared.records.history import history, read_record
+from shared.records.interfaces import modes
+from shared.records.listing import list_records
+from shared.records.resources import Resource
+
+ASKED = {
+    "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
+    "export": "Read orders from the ERP now and export their status and tracking, even if nothing has changed.",
+    "sync": "Read the quantities of articles from the ERP now and send them, even if nothing has changed.",
+}
+"""By verb: what a request does."""
+
+
+def routes(journal: Journal, resource: Resource) -> APIRouter:
+    """The calls of one resource."""
+    router = guarded_router(journal, f"/api/v1/{resource.name}")
+    name, one, flow, verb = resource.name, resource.one, resource.flow, resource.verb
+
+    def scope(conn: Connection, text: str | None) -> Filter | None:
+        return None if text is None else parse(text, journal.zone, modes(conn))
+
+    @router.get("", summary=f"List {name}")
+    @needs("viewer")
+    def list_(
+        request: Request,
+        filter: str = "",
+        sort: str = "-updated",
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        format: Literal["json"] = "json",  # noqa: ARG001 - refuses what this release cannot write
+        language: Literal["de", "en"] = "en",
+    ) -> dict[str, Any]:
+        """A page: items, the cursor of the next page, and how many match (exact up to 10,000)."""
+        with journal.database() as conn, understood():
+            page = list_records(
+                conn,
+                flow,
+                parse(filter, journal.zone, modes(conn)),
+                sort=sort,
+                cursor=cursor,
+                limit=limit,
+                reveal=actor_of(request).at_least("operator"),
+                language=language,
+            )
+        return {"items": page.items, "next": page.next, "total": {"count": page.count, "capped": page.capped}}
+
+    @router.post(f"/{verb}", status_code=202, summary=f"{verb.title()} {name}", description=ASKED[verb])
+    @needs("operator")
+    def ask(http: Request, response: Response, body: RequestRecords) -> dict[str, Any]:
+        """The answer is a receipt that fills."""
+        actor = actor_of(http).name
+        with journal.database() as conn, understood():
+            if body.numbers is not None:
+                if body.interface not in modes(conn):
+                    raise ApiProblem(404, "interface-unknown", f"There is no interface “{body.interface}”.")
+                receipt = request(conn, verb, body.interface, body.numbers, actor)
+            else:
+                receipt = request_selected(
+                    conn, verb, actor, ids=body.ids, filter=scope(conn, body.filter), excepted=body.excepted
+                )
+            audit(conn, actor, f"{name}.{verb}", {"interface": body.interface, "receipt": str(receipt)})
+            found = read_receipt(conn, receipt)
+        response.headers["Location"] = f"/api/v1/receipts/{receipt}"
+        return there(found, "receipt")
+
+    @router.post("/retry", summary=f"Retry {name}")
+    @needs("operator")
+    def retry(request: Request, body: RetryRecords) -> dict[str, Any]:
+        """Set records due now; with dry_run only say what would happen. Answers with the bulk run."""
+        actor = actor_of(request).name
+        with journal.database() as conn, understood():
+            wanted = scope(conn, body.filter)
+            if body.dry_run:
+                return preview(conn, flow, ids=body.ids, filter=wanted, excepted=body.excepted)
+            if wanted is not None:
+                run = retry_matching(conn, flow, wanted, body.excepted, actor)
+            else:
+                run = retry_ids(conn, flow, body.ids or [], actor)
+            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
+        return run
+
+    @router.get("/{id}", summary=f"Read one {one}")
+    @needs("viewer")
+    def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
+        """The record with its payload."""
+        with journal.database() as conn:
+            return known(conn, request, id, language)
+
+    @router.get("/{id}/history", summary=f"Read the history of one {one}")
+    @needs("viewer")
+    def read_history(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
+        """Every transition and attempt, newest first, with source and target of the hop."""
+        with journal.database() as conn:
+            known(conn, request, id, language)
+            return {"items": history(conn, id, titles=journal.titles, language=language)}
+
+    def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
+        reveal = actor_of(http).at_least("operator")
+        found = read_record(conn, id, reveal=reveal, language=language) if 0 < id < 2**63 else None
+        return there(found if found and found["flow"] == flow else None, one)
+
+    return router
