@@ -15,7 +15,12 @@ from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.sides import described, new_side
 from services.cli.trouble import USAGE, Trouble
+from services.cli.webhooks import address as webhook_address
+from services.cli.webhooks import register
+from shared.connectors.contract import RemoteError
 from shared.connectors.registry import discover
+from shared.errors.catalogue import explain
+from shared.errors.problem import Problem
 from shared.people.audit import audit
 from shared.records.filter import SLUG
 from shared.records.interfaces import MODES, add_interface, read, save_mapping, set_mode
@@ -191,6 +196,35 @@ def ping(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
     """Ask both remote systems whether they answer and accept our credentials; changes nothing."""
     session: Session = ctx.obj
     _ping(session, slug, as_json_, {})
+
+
+@app.command()
+def webhook(
+    ctx: typer.Context,
+    slug: Slug,
+    journal: Annotated[str | None, typer.Option("--journal", help="how the ERP reaches the Journal")] = None,
+    as_json_: Json = False,
+) -> None:
+    """Have the ERP call us when something changes there. Without --journal at CONNECT_BASE_URL; may be repeated."""
+    session: Session = ctx.obj
+    with session.database() as conn:
+        session.known_interface(conn, slug)
+        found = read(conn, session.seal, slug)
+        assert found is not None
+        url = webhook_address(journal or str(session.settings.base_url), slug)
+        try:
+            register(found, url)
+        except ValueError as error:
+            raise Trouble(f"The ERP of {slug} cannot be told: {error}.") from None
+        except RemoteError as error:
+            values = {"system": found.erp, "detail": error.detail}
+            said = explain(Problem(str(error.reason), values=values), session.language)
+            raise Trouble(f"{said.title} {said.cause}") from None
+        audit(conn, session.actor, "interfaces.webhook", {"interface": slug, "url": url})
+    if as_json_:
+        Printer().json({"slug": slug, "url": url})
+    else:
+        Printer().line(f"{found.erp} calls {url} from now on.")
 
 
 @app.command("test")

@@ -15,7 +15,7 @@ from shared.records.interfaces import Interface
 DEADLINE = 10.0
 
 
-class _NoContext:
+class NoContext:
     """A `CallContext` for one call by hand: no rate limit, no metrics."""
 
     def before_call(self, operation: str) -> None:
@@ -51,9 +51,7 @@ def _ping(interface: Interface, name: str, language: Language) -> dict[str, Any]
     side = interface.sides[name]
     settings = {**side.settings, **side.secrets}
     try:
-        opened, http = (open_source if name == "marketplace" else open_sink)(
-            connector, settings, _NoContext(), DEADLINE
-        )
+        opened, http = (open_source if name == "marketplace" else open_sink)(connector, settings, NoContext(), DEADLINE)
         try:
             opened.ping()
         finally:

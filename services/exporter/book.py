@@ -13,6 +13,7 @@ from shared.events.orders import Shipment
 from shared.records import return_numbers, shipments
 from shared.records.claim import Claim
 from shared.records.imported import Imported, ended_orders, imported_orders
+from shared.records.parts import Part, read_parts
 from shared.records.shipments import Intent, Told
 
 Drafting = Callable[[ReturnKey | None], ShipmentDraft | list[Problem]]
@@ -39,10 +40,10 @@ class Book:
         with self._pool.connection() as conn:
             return ended_orders(conn, self._interface, numbers)
 
-    def told(self, records: Sequence[int]) -> dict[int, dict[str, Told]]:
-        """The shipments of these records."""
+    def told(self, records: Sequence[int]) -> tuple[dict[int, dict[str, Told]], dict[int, dict[str, Part]]]:
+        """The shipments of these records, and their parts."""
         with self._pool.connection() as conn:
-            return shipments.ledger(conn, records)
+            return shipments.ledger(conn, records), read_parts(conn, records)
 
     def intend(self, claim: Claim, shipment: Shipment, draft: Drafting) -> ShipmentDraft | list[Problem]:
         """Draft a shipment and store the intent to send it, with the return number that it takes, together.

@@ -81,8 +81,11 @@ class OrderExport:
         """Add the ledger, and what the marketplace shows, where that matters."""
         if not known:
             return []
-        ledger = self._book.told([one.held.claim.id for one in known])
-        told = [replace(one, told=ledger.get(one.held.claim.id, {})) for one in known]
+        ledger, parts = self._book.told([one.held.claim.id for one in known])
+        told = [
+            replace(one, told=ledger.get(one.held.claim.id, {}), parts=parts.get(one.held.claim.id, {}))
+            for one in known
+        ]
         looked = [one for one in told if needs_look(one)]
         try:
             units = self._sink.read_units(sorted({one.order.marketplace_id for one in looked})) if looked else {}

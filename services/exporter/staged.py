@@ -10,6 +10,7 @@ from shared.errors.problem import Problem
 from shared.events.envelope import CONTRACTS
 from shared.events.orders import Order, OrderChanged
 from shared.records.imported import Imported
+from shared.records.parts import Part
 from shared.records.shipments import Told
 from shared.runtime.outcome import Done, Hold, Outcome, Parts, Retry, Wait, Warned
 from shared.runtime.stage import Held
@@ -32,12 +33,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A change whose order is known. told: the order's shipments in the ledger; units: what the marketplace shows."""
+    """A change whose order is known.
+
+    told: the order's shipments in the ledger; parts: what became of the earlier copies; units: what the marketplace
+    shows.
+    """
 
     change: Change
     order: Order
     erp_number: str | None
     told: Mapping[str, Told] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
     units: Sequence[Unit] = ()
 
     @property

@@ -16,6 +16,7 @@ from shared.runtime.outcome import Done, Fail, Hold, Outcome, Retry, Skip
 
 LOOK_SECONDS = 2.0  # until a cancellation that was taken is looked at
 ASK_SECONDS = 30.0  # until one that has not come true is asked for again
+AWAITED = "cancellation-awaited"
 
 
 class Status:
@@ -50,8 +51,9 @@ class Status:
             return Skip(Problem("cancellation-off"))
         if not any(unit.state == "open" for unit in one.units):
             return _ended(one, _refused(one, one.units))
-        called = one.held.claim.called_seconds
-        if called is not None and called < ASK_SECONDS:
+        before = one.parts.get("status")
+        asked = None if before is None or before.code != AWAITED else before.seconds
+        if asked is not None and asked < ASK_SECONDS:
             return Hold(self._awaited(one), LOOK_SECONDS)
         try:
             answer = self._sink.cancel_units(one.order)
@@ -62,12 +64,10 @@ class Status:
             ours = _ours(one)
             return _ended(one, [problem for unit, problem in answer.refused.items() if unit not in ours])
         after = max(self._lag, LOOK_SECONDS)
-        if one.held.claim.intended and called is not None:  # asked before, and it did not come true
-            return Retry(self._awaited(one), after, called=True)
-        return Hold(self._awaited(one), after, called=True)
+        return Hold(self._awaited(one), after) if asked is None else Retry(self._awaited(one), after)
 
     def _awaited(self, one: Export) -> Problem:
-        return Problem("cancellation-awaited", values={"number": one.order.number, "system": self._system})
+        return Problem(AWAITED, values={"number": one.order.number, "system": self._system})
 
 
 def _ended(one: Export, refused: list[Problem]) -> Outcome:

@@ -111,7 +111,7 @@ class Tracking:
         self._s.failpoint("export.found")
         mine = units_of(told, one.units)
         if not mine or any(unit.state == "open" for unit in mine):
-            return self._send(one, shipment, taken, drafted, again=True)
+            return self._send(one, shipment, taken, drafted, again=told.state == "accepted")
         if all(unit.state == "cancelled" for unit in mine):
             return Fail((_cancelled(one, told.tracking_number),))
         values = {"number": told.tracking_number or "–", "other": _numbers(mine), "system": self._s.system}
@@ -149,7 +149,10 @@ class Tracking:
         *,
         again: bool,
     ) -> Outcome:
-        """Intent, call, acceptance. Then somebody looks, after the lag, what the marketplace shows."""
+        """Intent, call, acceptance. Then somebody looks, after the lag, what the marketplace shows.
+
+        again: the marketplace accepted it before and did not show it, so that this must not go on for ever.
+        """
         claim = one.held.claim
         try:
             draft = self._book.intend(

@@ -18,11 +18,15 @@ _RECORDS = """
 SELECT flow, interface, stage, state, count(*) FROM records
 WHERE NOT test AND flow <> 'order-export' GROUP BY 1, 2, 3, 4
 UNION ALL
-SELECT r.flow, r.interface, v.part,
-       CASE WHEN r.state IN ('never', 'pending', 'running') THEN r.state ELSE coalesce(p.state, 'never') END, count(*)
+SELECT 'order-export', interface, part, 'never', count FROM (VALUES ('status'), ('tracking')) AS v(part),
+  (SELECT interface, count(*) FROM records
+   WHERE NOT test AND flow = 'order-export' AND state = 'never' GROUP BY 1) AS grey
+UNION ALL
+SELECT 'order-export', r.interface, v.part,
+       CASE WHEN r.state IN ('pending', 'running') THEN r.state ELSE coalesce(p.state, 'never') END, count(*)
 FROM records r CROSS JOIN (VALUES ('status'), ('tracking')) AS v(part)
      LEFT JOIN parts p ON p.record_id = r.id AND p.part = v.part
-WHERE NOT r.test AND r.flow = 'order-export' GROUP BY 1, 2, 3, 4
+WHERE NOT r.test AND r.flow = 'order-export' AND r.state <> 'never' GROUP BY 2, 3, 4
 """
 _OLDEST = (
     "SELECT flow, interface, extract(epoch FROM min(input_at))::float8 FROM records"
@@ -58,7 +62,7 @@ class Upkeep:
         m = self._metrics
         m.records.clear()
         for flow, interface, stage, state, count in conn.execute(_RECORDS):
-            m.records.labels(flow, interface, stage, state).set(count)
+            m.records.labels(flow, interface, stage, state).inc(count)
         m.oldest.clear()
         for flow, interface, oldest in conn.execute(_OLDEST):
             m.oldest.labels(flow, interface).set(oldest)

@@ -18,7 +18,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="services.sandbox", description="Stand-ins for the remote systems.")
     parser.add_argument("--folder", type=Path, required=True, help="where they keep their state")
     parser.add_argument("--ports", type=_ports, default={}, help="connector=port, separated by commas; 0 is any")
-    parser.add_argument("--place-every", type=float, default=None, metavar="SECONDS", help="keep placing demo orders")
+    parser.add_argument(
+        "--place-every",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="keep placing demo orders, shipping them, and moving stock",
+    )
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

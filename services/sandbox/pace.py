@@ -1,4 +1,7 @@
-"""Keeps the demo alive: places an order every few seconds, mostly good, one in eight with a fault a shop really has."""
+"""Keeps the demo alive: places an order every few seconds, mostly good, one in eight with a fault a shop really has.
+
+ERPs go on with their own work at the same pace: what is there leaves, stock changes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ MOST_CREATED = 20_000
 
 
 async def keep_placing(sandboxes: Mapping[str, Sandbox], every: float) -> None:
-    """Run until cancelled. Marketplaces are the stand-ins that can place orders; the others have the hiccups."""
+    """Run until cancelled. Marketplaces are the stand-ins that can place orders; the others have the hiccups.
+
+    A stand-in with `carry_on` is called at each step, in a thread, because it may have much to do.
+    """
     shops = [sandbox for sandbox in sandboxes.values() if hasattr(sandbox.app.state, "place")]
     erps = [sandbox for sandbox in sandboxes.values() if sandbox not in shops]
     count = 0
@@ -24,6 +30,9 @@ async def keep_placing(sandboxes: Mapping[str, Sandbox], every: float) -> None:
         count += 1
         shop = random.choice(shops)  # noqa: S311 - example data
         place_one(shop, erps)
+        for erp in erps:
+            if hasattr(erp.app.state, "carry_on"):
+                await asyncio.to_thread(erp.app.state.carry_on)
         if count % 100 == 0:
             for each, most in ((shop, MOST_PLACED), *((erp, MOST_CREATED) for erp in erps)):
                 each.app.state.trim(most)
@@ -35,8 +44,8 @@ def place_one(shop: Sandbox, erps: list[Sandbox]) -> None:
     fault = chance.choice((*DEFECTS, "hiccup", "cancellation")) if chance.random() < 1 / 8 else None
     numbers = shop.app.state.place(1, (fault,) if fault in DEFECTS else ())
     if fault == "cancellation":
-        # Late enough for the order to be on its way.
-        asyncio.get_running_loop().call_later(chance.uniform(1, 120), shop.app.state.cancel, numbers[0])
+        # Late enough for the order to be on its way, and sometimes for the parcel too.
+        asyncio.get_running_loop().call_later(chance.uniform(1, 20), shop.app.state.cancel, numbers[0])
     elif fault == "hiccup" and erps:
         erp = chance.choice(erps)
         # Hiccups that nothing met are not heaped up.

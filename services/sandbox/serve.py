@@ -24,7 +24,7 @@ def serving(
     """Serve while inside; yields the address of each stand-in by connector.
 
     ports:       by connector; 0 or none takes a free one
-    place_every: seconds between demo orders; None places none
+    place_every: seconds between demo orders, and between the steps of what ERPs do by themselves; None: nothing moves
     """
     sandboxes = {key: build(connector, folder) for key, connector in connectors.items() if connector.sandbox}
     sockets = {key: _listen(ports.get(key, 0)) for key in sandboxes}

@@ -1,6 +1,7 @@
 """Wires the stock service: `python -m services.stock`. What runs is in the modules that are put together here.
 
 stock-changed ─▶ collect ─▶ records ─▶ work (stage stock) ─▶ marketplace ─▶ confirm
+ERP ─▶ hints and a slow round ─▶ stock-changed
 ERP ─▶ listing, once a night        drift: compare with the marketplace        sync: articles asked for by SKU
 """
 
@@ -31,10 +32,13 @@ from shared.records.articles import insist
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
+from shared.runtime.hinted import Hinted
+from shared.runtime.hinted_stock import STOCK_KINDS, HintedStock
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Close, Remotes
+from shared.runtime.stock_round import StockRound
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
@@ -112,6 +116,31 @@ def run(settings: Settings) -> int:
         places = running.Places(link("errands"), interface, sink, source, settings.time_zone, failpoint, life.fatal)
         running.Errands(places).run(beat, life.stopping, life.pause)
 
+    def look(of: Interface) -> tuple[HintedStock, Close]:
+        opened, close = source(of)
+        return HintedStock(opened), close
+
+    def hints(beat: Beat) -> None:
+        Hinted(
+            STOCK_KINDS,
+            look,
+            connect=link("hints"),
+            read=interface,
+            open_publisher=partial(open_publisher, broker, name="connect-stock-hints"),
+            failpoint=failpoint,
+            fatal=life.fatal,
+        ).run(beat, life.stopping, life.pause)
+
+    def rounds(beat: Beat) -> None:
+        StockRound(
+            connect=link("round"),
+            read=interface,
+            open_source=source,
+            open_publisher=partial(open_publisher, broker, name="connect-stock-round"),
+            failpoint=failpoint,
+            fatal=life.fatal,
+        ).run(beat, life.stopping, life.pause)
+
     def database_answers() -> str | None:
         with pool.connection(timeout=2) as conn:
             conn.execute("SELECT 1")
@@ -120,7 +149,7 @@ def run(settings: Settings) -> int:
     def broker_answers() -> str | None:
         return "; ".join(check(broker)) or None
 
-    for loop in (intake, work, wakeups, probe, sync, confirm, errands):
+    for loop in (intake, work, wakeups, probe, sync, confirm, errands, hints, rounds):
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)

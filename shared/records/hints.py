@@ -52,12 +52,11 @@ def hinted_interfaces(conn: Connection, kinds: Sequence[str]) -> list[str]:
     return [slug for (slug,) in rows]
 
 
-def due_hints(conn: Connection, interface: str) -> bool:
-    """Whether any hint of the interface is due: what is less urgent waits."""
+def due_hints(conn: Connection, interface: str, kinds: Sequence[str]) -> bool:
+    """Whether any hint of these kinds is due at an interface: what is less urgent waits."""
     row = conn.execute(
-        "SELECT EXISTS (SELECT FROM hints WHERE interface = %s AND kind = ANY('{order,delivery,article}')"
-        " AND due_at <= now())",
-        (interface,),
+        "SELECT EXISTS (SELECT FROM hints WHERE interface = %s AND kind = ANY(%s::text[]) AND due_at <= now())",
+        (interface, list(kinds)),
     ).fetchone()
     return row == (True,)
 

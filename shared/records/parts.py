@@ -18,6 +18,13 @@ STAGE = f"""CASE WHEN r.flow <> 'order-export' THEN r.stage ELSE coalesce((SELEC
  ORDER BY array_position('{{{",".join((*DUE_FIRST, *WORST_FIRST))}}}'::text[], p.state), p.part LIMIT 1), 'status') END
 """  # noqa: S608 - our own text
 """The stage of `records r` as people see it: of an export the decisive part, one that is due first, else the worst."""
+LANE = "marketplace"
+"""The stage of the records that have parts."""
+
+
+def stages_shown(stage: str) -> tuple[str, ...]:
+    """The stages that people and metrics see: of an export its parts."""
+    return NAMES if stage == LANE else (stage,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,27 @@ class PartState:
     state: State
     problems: tuple[Problem, ...] = ()
     keyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as it is stored. seconds: since it became so."""
+
+    state: State
+    code: str | None
+    seconds: float
+
+
+def read_parts(conn: Connection, records: Sequence[int]) -> dict[int, dict[str, Part]]:
+    """The parts of these records by name; one that is not there is `never`."""
+    found: dict[int, dict[str, Part]] = {}
+    for record_id, name, state, code, seconds in conn.execute(
+        "SELECT record_id, part, state, code, extract(epoch FROM clock_timestamp() - updated_at)::float8 FROM parts"
+        " WHERE record_id = ANY(%s)",
+        (list(records),),
+    ):
+        found.setdefault(record_id, {})[name] = Part(State(state), code, seconds)
+    return found
 
 
 _STORE = """

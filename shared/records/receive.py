@@ -109,7 +109,7 @@ p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body
 g AS (INSERT INTO records(interface, flow, key, stage, state, payload_no, changed_at, data_hash, ordered_at,
                           marketplace_id, test)
       SELECT interface, 'order-export', key, 'marketplace', 'never', 0, 'epoch', '{NO_DATA}', ordered_at,
-             marketplace_id, test FROM n WHERE flow = 'order-import'
+             marketplace_id, test FROM n WHERE flow = 'order-import' ORDER BY interface, key
       ON CONFLICT (interface, flow, key) DO UPDATE
       SET ordered_at = coalesce(records.ordered_at, excluded.ordered_at),
           marketplace_id = coalesce(records.marketplace_id, excluded.marketplace_id)),

@@ -17,6 +17,7 @@ from shared.db.connect import GONE, Connection
 from shared.errors.problem import Problem
 from shared.metrics import Metrics
 from shared.records.change import Outcome
+from shared.records.parts import stages_shown
 from shared.records.states import State
 from shared.runtime.handover import Handover
 from shared.runtime.intake import Intake, Taken
@@ -116,7 +117,8 @@ class Collect:
             m.consumed.labels(event, outcome).inc(count)
         applied = Counter((one.flow, one.interface, one.stage) for one in every if one.outcome is Outcome.APPLIED)
         for (flow, interface, stage), count in applied.items():
-            m.transitions.labels(flow, interface, stage, str(State.PENDING)).inc(count)
+            for shown in stages_shown(stage or ""):
+                m.transitions.labels(flow, interface, shown, str(State.PENDING)).inc(count)
         age = m.event_age.labels(self._event)
         for one in taken:
             if one.age is not None:

@@ -61,7 +61,7 @@ class Hinted:
         failpoint: Callable[[str], None],
         fatal: Callable[[BaseException], None],
     ) -> None:
-        self._kinds, self._open_look = tuple(kinds), open_look
+        self._kinds, self.open_look = tuple(kinds), open_look
         self._connect, self._read, self._open_publisher = connect, read, open_publisher
         self._failpoint, self._fatal = failpoint, fatal
         self._stopping: Callable[[], bool] = lambda: False
@@ -83,7 +83,7 @@ class Hinted:
 
     def _serve(self, conn: Connection, slug: str) -> None:
         """Work through what is due at one interface; keep the connections for what comes soon after."""
-        desk = _Desk(self._open_look, self._open_publisher())
+        desk = Desk(self.open_look, self._open_publisher())
         idle_since = time.monotonic()
         try:
             while not self._stopping() and time.monotonic() - idle_since < LINGER_SECONDS:
@@ -94,7 +94,7 @@ class Hinted:
         finally:
             desk.close()
 
-    def once(self, conn: Connection, slug: str, desk: _Desk) -> bool:
+    def once(self, conn: Connection, slug: str, desk: Desk) -> bool:
         """Look at one batch; False when nothing was due."""
         if slug not in hinted_interfaces(conn, self._kinds):
             return False
@@ -163,7 +163,7 @@ def _due_again(_conn: Connection, _slug: str) -> None:
     """Hints in hand come due again when their lease ends."""
 
 
-class _Desk:
+class Desk:
     """What one thread keeps open for one interface: the look at its ERP, as of its settings' revision."""
 
     def __init__(self, open_look: OpenLook, publisher: Publisher) -> None:

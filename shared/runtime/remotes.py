@@ -13,9 +13,8 @@ from shared.connectors.contract import (
     OrderSink,
     OrderSource,
     StatusSource,
-    StockSource,
 )
-from shared.connectors.open import Opened, open_sink, open_source, open_status_source, open_stock_source
+from shared.connectors.open import Opened, open_sink, open_source, open_status_source
 from shared.db.connect import Connection
 from shared.metrics import Metrics
 from shared.records.interfaces import Interface
@@ -81,10 +80,6 @@ class Remotes:
         """The ERP that tells changes of orders, and how to close it. around: wraps its calls, to slow them down."""
         calls = self.calls(interface, "erp")
         return self.open(interface, "erp", open_status_source, around(calls) if around else calls)
-
-    def stock(self, interface: Interface) -> tuple[StockSource, Close]:
-        """The ERP that tells articles and quantities, and how to close it."""
-        return self.open(interface, "erp", open_stock_source)
 
     @staticmethod
     def _key(interface: Interface, side: str) -> str:

@@ -29,7 +29,7 @@ def report_settled(
     states: Mapping[int, State],
 ) -> None:
     """Report a batch; `states` has what the records are now, a claim that is missing there was refused by its fence."""
-    entered: Counter[tuple[str, State]] = Counter()
+    entered: Counter[tuple[str, str, State]] = Counter()
     errors: Counter[tuple[str, str]] = Counter()
     seconds = metrics.stage_seconds.labels(flow, stage)
     told: Counter[str] = Counter()
@@ -47,12 +47,13 @@ def report_settled(
             )  # fmt: skip
         if claim.test:
             continue
-        entered[(claim.interface, state)] += 1
+        for name, its_state in [(part.name, part.state) for part in settlement.parts] or [(stage, state)]:
+            entered[(claim.interface, name, its_state)] += 1
         seconds.observe(report.seconds)
         if state in TROUBLE and settlement.code:
             errors[(claim.interface, settlement.code)] += 1
-    for (interface, state), count in entered.items():
-        metrics.transitions.labels(flow, interface, stage, str(state)).inc(count)
+    for (interface, name, state), count in entered.items():
+        metrics.transitions.labels(flow, interface, name, str(state)).inc(count)
         if state in SUCCESS:
             metrics.last_success.labels(flow, interface).set_to_current_time()
     for (interface, code), count in errors.items():

@@ -22,7 +22,7 @@ from shared.records.rolling import Listed, looked_until, next_listed, to_look_at
 from shared.runtime.clock import DatabaseClock
 from shared.runtime.erp_events import Made, stock_changed
 from shared.runtime.hinted import OF_ALL
-from shared.runtime.hinted_stock import timed_sellable
+from shared.runtime.hinted_stock import STOCK_KINDS, timed_sellable
 from shared.runtime.one_at_a_time import alone
 from shared.runtime.side_by_side import SideBySide
 
@@ -100,7 +100,7 @@ class StockRound:
         slug, turn = interface.slug, turn_of(conn, interface.slug)
         if turn is None:
             return
-        count = 0 if due_hints(conn, slug) else turns.share(interface, turn.articles)
+        count = 0 if due_hints(conn, slug, STOCK_KINDS) else turns.share(interface, turn.articles)
         batch = next_listed(conn, slug, turn.after, count) if count else []
         if batch:
             self._batch(conn, interface, turns, batch, turn.after)

@@ -23,6 +23,7 @@ from shared.metrics import Metrics
 from shared.records.claim import Claim, Kind, Quota, claim, fail_lost, lanes_with_work, release, renew, special_work
 from shared.records.interfaces import Interface
 from shared.records.keys import raise_told
+from shared.records.parts import stages_shown
 from shared.records.settle import Settlement, mark_for_reading_back, settle
 from shared.records.states import State
 from shared.runtime.bell import Bell
@@ -197,7 +198,8 @@ class Work:
                 lane.hungry = False
                 continue
             running = sum(not one.test for one in mine)
-            self._metrics.transitions.labels(self._stage.flow, name, self._stage.name, str(State.RUNNING)).inc(running)
+            for stage in stages_shown(self._stage.name):
+                self._metrics.transitions.labels(self._stage.flow, name, stage, str(State.RUNNING)).inc(running)
             lane.dispatch(mine, asked_at + self._w.timing.lease)
 
     # -- what intake hands over --------------------------------------------------------------------------------------

@@ -95,6 +95,20 @@ def orders(up: dict[str, Any], filter_: str = "") -> int:
     return int(answer.json()["total"]["count"])
 
 
+def shown(up: dict[str, Any]) -> dict[str, Any]:
+    """What the marketplace's stand-in holds."""
+    return dict(httpx2.get(up["sandbox"]["otto"] + "/_sandbox/state", timeout=10).json())
+
+
+def assert_called(up: dict[str, Any]) -> None:
+    """The ERP's stand-in calls the Journal, and is believed."""
+    posted = until(
+        lambda: httpx2.get(up["sandbox"]["xentral"] + "/_sandbox/webhooks", timeout=10).json()["posted"],
+        "the ERP has called",
+    )
+    assert {(each["url"], each["status"]) for each in posted} == {(up["journal"] + "/api/v1/webhooks/otto-de", 204)}
+
+
 def test_it_serves_heals_and_leaves_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "a folder" / "data") as up:
         told = up.printed()
@@ -105,6 +119,10 @@ def test_it_serves_heals_and_leaves_nothing(tmp_path: Path) -> None:
         assert {"importer", "journal"} <= told["pids"].keys()
         assert stat.S_IMODE((up.folder / "up.json").stat().st_mode) == 0o600
         until(lambda: orders(told, "state:done"), "an order has reached the ERP", 60)
+        until(lambda: shown(told)["quantities"], "a quantity has reached the marketplace", 60)
+        if "exporter" in told["pids"]:
+            until(lambda: shown(told)["shipments"], "a parcel has reached the marketplace", 90)
+        assert_called(told)
 
         os.kill(told["pids"]["importer"], signal.SIGKILL)
         again = until(

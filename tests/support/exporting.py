@@ -13,10 +13,14 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from services.exporter.stage import MarketplaceStage
+from shared.connectors.contract import Draft, Mappings, ShipmentDraft
+from shared.connectors.open import open_status_sink
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
+from shared.events.orders import Shipment
 from shared.metrics import Metrics
-from shared.records.interfaces import Interface, NewSide, add_interface, read
+from shared.records import return_numbers
+from shared.records.interfaces import Interface, NewSide, add_interface, read, save_mapping
 from shared.runtime.bell import Bell
 from shared.runtime.intake import Intake, Taken
 from shared.runtime.prepare import Arrival
@@ -27,7 +31,7 @@ from shared.runtime.work import Wiring, Work
 from shared.seal import Seal
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, nothing
-from tests.support.system import SECRET
+from tests.support.system import MAPPINGS, SECRET
 from tests.support.waiting import until
 
 TIMING = Timing(lease=4.0, call=1.5)
@@ -94,8 +98,11 @@ class Exporting:
     def _probe(self) -> None:
         Probe(
             self.stage, self.metrics, connect=lambda: connect(self._url, "probe"), read=self.read, beat=nothing,
-            stopping=self._stop.is_set, pause=lambda _: self._stop.wait(0.1) and None,
+            stopping=self._stop.is_set, pause=self._pause,
         ).run()  # fmt: skip
+
+    def _pause(self, _: float) -> None:
+        self._stop.wait(0.1)
 
     def _guarded(self, loop: Any) -> None:
         try:
@@ -149,13 +156,49 @@ class Exporting:
 
     def take_in(self, *bodies: bytes) -> list[Taken]:
         """Events come in, and the bell rings as intake rings it."""
-        taken = Intake(nothing).take_in(self.conn, [Arrival(body, "tests", "tests", "order-changed") for body in bodies])
+        arrivals = [Arrival(body, "tests", "tests", "order-changed") for body in bodies]
+        taken = Intake(nothing).take_in(self.conn, arrivals)
         self.bell.ring(SLUG)
         return taken
 
     def change(self, number: str, status: str, *shipments: dict[str, Any], **more: Any) -> None:
         """The ERP changes an order."""
         self.take_in(change_event(number, status, *shipments, **more))
+
+    def send_by_hand(self, number: str, shipment: dict[str, Any]) -> None:
+        """Somebody ships in the marketplace's portal."""
+        interface = self.read(self.conn, SLUG)
+        assert interface is not None
+        source, close_source = self.remotes.marketplace(interface)
+        sink, close_sink = self.remotes.open(interface, "marketplace", open_status_sink)
+        order = source.read_orders([number])[number].order
+        units = sink.read_units([order.marketplace_id])[order.marketplace_id]
+        draft = sink.draft_shipment(order, Shipment.model_validate(shipment), units, Mappings())
+        assert isinstance(draft, ShipmentDraft), draft
+        sink.send_shipment(draft)
+        close_source()
+        close_sink()
+
+    def create_in_erp(self, number: str) -> str:
+        """The order is in the ERP, as the importer would create it; returns its number there."""
+        for kind, source, target in MAPPINGS:
+            save_mapping(self.conn, SLUG, kind, source, target)
+        interface = self.read(self.conn, SLUG)
+        assert interface is not None
+        source, close_source = self.remotes.marketplace(interface)
+        sink, close_sink = self.remotes.erp(interface, self.remotes.calls(interface, "erp"))
+        draft = sink.draft(source.read_orders([number])[number].order, Mappings(interface.mappings))
+        assert isinstance(draft, Draft), draft
+        sink.find_products(draft.skus)
+        created = sink.create_order(draft).id
+        close_source()
+        close_sink()
+        self.conn.execute("UPDATE records SET remote = %s WHERE flow = 'order-import' AND key = %s", (created, number))
+        return created
+
+    def fill_pool(self, *numbers: str) -> None:
+        """Return numbers for parcels whose ERP names none."""
+        return_numbers.add(self.conn, SLUG, "DHL", [f"P-{number}" for number in numbers], "erika")
 
     def later(self, number: str) -> None:
         """Time passes: its next try is due, and what was sent shows by now."""
@@ -168,6 +211,9 @@ class Exporting:
                 "UPDATE shipments SET intended_at = intended_at - interval '1 hour',"
                 " accepted_at = accepted_at - interval '1 hour' WHERE record_id = %s",
                 (row["id"],),
+            )
+            self.conn.execute(
+                "UPDATE parts SET updated_at = updated_at - interval '1 hour' WHERE record_id = %s", (row["id"],)
             )
             self.conn.execute("UPDATE records SET due_at = now() WHERE id = %s AND due_at IS NOT NULL", (row["id"],))
         self.bell.ring(SLUG)
@@ -197,6 +243,14 @@ class Exporting:
         except AssertionError as error:
             row = self.record(number)
             raise AssertionError(f"{error}; it is {row['state']}, {row['reason']}") from None
+
+    def until_tries(self, number: str, tries: int) -> None:
+        """Wait until it has failed so often."""
+        until(lambda: self.record(number)["tries"] == tries or None, f"{number} was tried {tries} times", 15.0)
+
+    def until_seq(self, number: str, seq: int) -> None:
+        """Wait until its history has so many transitions."""
+        until(lambda: self.record(number)["seq"] >= seq or None, f"{number} has {seq} transitions", 15.0)
 
     def parts(self, number: str) -> dict[str, tuple[str, str | None]]:
         """State and code of each part."""

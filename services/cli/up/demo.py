@@ -10,7 +10,9 @@ from typing import Any
 
 from shared.connectors.contract import Connector
 from shared.db.connect import Connection
-from shared.records.interfaces import NewSide, add_interface, read, save_mapping, save_side
+from shared.records.interfaces import NewSide, Side, add_interface, read, save_mapping, save_side
+from shared.records.listings import save_filter
+from shared.records.return_numbers import add, count_free
 from shared.seal import Seal
 
 
@@ -20,7 +22,7 @@ def description() -> dict[str, Any]:
 
 
 def seed(conn: Connection, seal: Seal, addresses: Mapping[str, str], connectors: Mapping[str, Connector]) -> None:
-    """Add the demo's interface if it is missing; else bring its base URLs up to date."""
+    """Add the demo's interface if it is missing; else bring its two sides up to date."""
     demo = description()
     slug = demo["slug"]
     sides = {side: _side(demo[side], addresses, connectors) for side in ("marketplace", "erp")}
@@ -41,12 +43,27 @@ def seed(conn: Connection, seal: Seal, addresses: Mapping[str, str], connectors:
         for kind, pairs in demo["mappings"].items():
             for source, target in pairs.items():
                 save_mapping(conn, slug, kind, source, target)
-        return
-    for side, new in sides.items():
-        old = known.sides[side]
-        if old.settings.get("base_url") != new.settings["base_url"]:
-            settings = {**old.settings, "base_url": new.settings["base_url"]}
-            save_side(conn, seal, slug, side, NewSide(settings, old.secrets, old.calls_per_second, old.calls_at_once))
+        save_filter(conn, slug, demo["listing"])
+    else:
+        for side, new in sides.items():
+            _bring_up_to_date(conn, seal, slug, side, known.sides[side], new)
+    _fill_pool(conn, slug, demo["return_numbers"]["carrier"], demo["return_numbers"]["kept"])
+
+
+def _bring_up_to_date(conn: Connection, seal: Seal, slug: str, name: str, old: Side, new: NewSide) -> None:
+    """Another address this time, or an older demo in the folder: it must do what this one shows."""
+    settings, secrets = {**old.settings, **new.settings}, {**old.secrets, **new.secrets}
+    if (settings, secrets) != (old.settings, old.secrets):
+        save_side(conn, seal, slug, name, NewSide(settings, secrets, old.calls_per_second, old.calls_at_once))
+
+
+def _fill_pool(conn: Connection, slug: str, carrier: str, kept: int) -> None:
+    """Every parcel takes one, so what a long run used up is made good at the next start."""
+    row = conn.execute("SELECT count(*) FROM return_numbers WHERE interface = %s", (slug,)).fetchone()
+    assert row is not None
+    missing = kept - count_free(conn, slug)
+    numbers = [f"RET-{number:010d}" for number in range(row[0] + 1, row[0] + missing + 1)]
+    add(conn, slug, carrier, numbers, "demo")
 
 
 def _side(side: Mapping[str, Any], addresses: Mapping[str, str], connectors: Mapping[str, Connector]) -> NewSide:

@@ -24,10 +24,13 @@ from services.cli.up.launches import SandboxLaunch, ServiceLaunches, runnable
 from services.cli.up.people import admin_login, admin_token
 from services.cli.up.progress import Progress
 from services.cli.up.summary import summary
+from services.cli.webhooks import address, register
 from shared.broker.apply import apply
+from shared.connectors.contract import RemoteError
 from shared.connectors.registry import discover
 from shared.db.connect import connect
 from shared.db.migrate import MigrationError, migrate
+from shared.records.interfaces import read
 from shared.seal import Seal
 from shared.settings import Settings, environment
 
@@ -120,6 +123,8 @@ class _Running:
             "sandbox": addresses,
         }
         self._start_services(database_url, amqp_url)
+        if self.demo:
+            self._register_webhook(database_url)
         self._announce()
 
     def _start_database(self) -> str:
@@ -181,6 +186,17 @@ class _Running:
             services = {name: self._service(name, _launch_of(self._launches, name)) for name in names}
             self.supervisor.start(dict(services))
             self.supervisor.await_ready(list(services.values()))
+
+    def _register_webhook(self, database_url: str) -> None:
+        """The demo's ERP calls the Journal, wherever that is this time. Without it changes would wait for the poll."""
+        slug = demo_interface.description()["slug"]
+        with self.progress.step("Telling the ERP where to call"), connect(database_url, "connect-up") as conn:
+            interface = read(conn, Seal(self._secret), slug)
+            assert interface is not None
+            try:
+                register(interface, address(str(self.state["journal"]), slug))
+            except (RemoteError, ValueError) as error:
+                self.progress.say(f"The ERP could not be told where to call: {error}. Changes there come in late.")
 
     def _service(self, name: str, launch: Callable[[], Launch], output: Path | None = None) -> Service:
         service = Service(

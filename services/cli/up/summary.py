@@ -28,6 +28,8 @@ def _tour(journal: str, sandbox: Mapping[str, str], demo: Mapping[str, Any]) -> 
     return [
         f"Worth a look ({demo['title']}, a new order every {demo['place_every_seconds']} seconds):",
         f"  orders on their way   {journal}/orders",
+        f"  parcels on their way  {journal}/exports          the ERP ships each order within some seconds",
+        f"  stock going out       {journal}/articles         it sells, counts anew, and buys in",
         f"  what needs a person   {journal}/orders?filter=state:failed",
         f"  one way to mend it    let the ERP know the article {sku}; its orders go on by themselves within a minute:",
         f"      curl -H 'Content-Type: application/json' -d {body} {erp}/_sandbox/products",

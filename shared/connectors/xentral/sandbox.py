@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from shared.connectors.xentral.sandbox_deliveries import Deliveries
+from shared.connectors.xentral.sandbox_life import Life
 from shared.connectors.xentral.sandbox_query import filters, known, listed, page, problem, unauthorised
 from shared.connectors.xentral.sandbox_stock import Stock
 from shared.connectors.xentral.sandbox_store import Raw, Store
@@ -32,7 +33,7 @@ LISTED = (
 
 
 def sandbox(folder: Path) -> Starlette:
-    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, trim."""
+    """The ASGI app. `app.state` offers what `services/sandbox` needs: settings, add_products, trim, carry_on."""
     store = Store(folder)
     webhooks = Webhooks(store)
     erp = Erp(store, webhooks)
@@ -60,6 +61,7 @@ def sandbox(folder: Path) -> Starlette:
     app.state.not_applied = {"cancel-order"}
     app.state.add_products = erp.store.save_products
     app.state.trim = erp.store.trim
+    app.state.carry_on = Life(store, deliveries, stock, webhooks)
     return app
 
 

@@ -122,13 +122,18 @@ class Deliveries:
         order = self._order(request)
         if order is None:
             return Response(status_code=404)
-        left = self._left(order)
-        taken = _taken(left, wish.get("lines"))
-        if order["status"] not in ("released", "completed") or not taken:
+        shipped = self.ship(order, wish.get("lines"), wish.get("parcels"), sent=bool(wish.get("sent", True)))
+        if shipped is None:
             return JSONResponse({"detail": "nothing of it can be shipped"}, 409)
-        parcels = wish.get("parcels") or [{"carrier": "DHL"}]
-        sent = bool(wish.get("sent", True))
-        note, made = self._ship(order, taken, parcels, sent)
+        return JSONResponse(shipped, 201)
+
+    def ship(self, order: Raw, lines: Any = None, parcels: list[Raw] | None = None, *, sent: bool = True) -> Raw | None:
+        """What `post_ship` does; None where nothing of the order can be shipped."""
+        left = self.left(order)
+        taken = _taken(left, lines)
+        if order["status"] not in ("released", "completed") or not taken:
+            return None
+        note, made = self._ship(order, taken, parcels or [{"carrier": "DHL"}], sent)
         if sent:
             for position in taken:
                 self._stock.take(position["product"]["id"], position["quantity"])
@@ -147,7 +152,7 @@ class Deliveries:
                 trackingUrl=tracking["link"],
                 createdAt=now,
             )
-        return JSONResponse({"deliveryNote": str(note), "shipments": [str(number) for number, _ in made]}, 201)
+        return {"deliveryNote": str(note), "shipments": [str(number) for number, _ in made]}
 
     def _ship(self, order: Raw, taken: list[Raw], parcels: list[Raw], sent: bool) -> tuple[int, list[tuple[int, Raw]]]:
         now = time.time()
@@ -173,7 +178,7 @@ class Deliveries:
                 made.append((int(db.execute(query, (note, json.dumps(shipment))).lastrowid or 0), tracking))
         return note, made
 
-    def _left(self, order: Raw) -> list[Raw]:
+    def left(self, order: Raw) -> list[Raw]:
         """What has not left yet, position by position."""
         gone: dict[str, int] = {}
         for (body,) in self._store.rows("select body from notes where order_id = ?", (order["id"],)):

@@ -24,6 +24,7 @@ create table if not exists orders (
     created real not null, body text not null
 );
 create index if not exists orders_by_number on orders (number, id);
+create index if not exists orders_by_status on orders (status, id);
 create table if not exists touched (order_id integer primary key, changed real not null);
 create index if not exists touched_by_change on touched (changed);
 create table if not exists notes (id integer primary key autoincrement, order_id integer not null,
