@@ -1,6 +1,7 @@
 """Wires the exporter: `python -m services.exporter`. What runs is in the modules that are put together here.
 
 order-changed ─▶ collect ─▶ records ─▶ work (stage marketplace) ─▶ marketplace
+ERP ─▶ webhook ─▶ hints ─▶ order-changed; behind it the poll of the ERP
                  receipts: orders to export that a person asked for by number, read from the ERP now
 """
 
@@ -27,7 +28,10 @@ from shared.metrics import Metrics
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.collect import Collect, Ports
+from shared.runtime.erp_poll import ErpPoll
 from shared.runtime.handover import Handover
+from shared.runtime.hinted import Hinted
+from shared.runtime.hinted_orders import ORDER_KINDS, HintedOrders
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
@@ -101,6 +105,32 @@ def run(settings: Settings) -> int:
             insist=lambda _conn, _record_id: None,  # to run again is all: the handler looks what is there already
         ).run(beat, life.stopping, life.pause)
 
+    def look_of(of: Interface) -> tuple[HintedOrders, Callable[[], None]]:
+        source, close = status_source(of)
+        return HintedOrders(source), close
+
+    def hints(beat: Beat) -> None:
+        Hinted(
+            ORDER_KINDS,
+            look_of,
+            connect=link("hints"),
+            read=interface,
+            open_publisher=partial(open_publisher, broker, name="connect-exporter-hints"),
+            failpoint=failpoint,
+            fatal=life.fatal,
+        ).run(beat, life.stopping, life.pause)
+
+    def erp_poll(beat: Beat) -> None:
+        ErpPoll(
+            connect=link("poll"),
+            read=interface,
+            open_source=remotes.changes,
+            open_publisher=partial(open_publisher, broker, name="connect-exporter-poll"),
+            polled=lambda slug, at: metrics.last_erp_poll.labels(slug).set(at.timestamp()),
+            failpoint=failpoint,
+            fatal=life.fatal,
+        ).run(beat, life.stopping, life.pause)
+
     def database_answers() -> str | None:
         with pool.connection(timeout=2) as conn:
             conn.execute("SELECT 1")
@@ -109,7 +139,7 @@ def run(settings: Settings) -> int:
     def broker_answers() -> str | None:
         return "; ".join(check(broker)) or None
 
-    for loop in (intake, work, wakeups, probe, receipts):
+    for loop in (intake, work, wakeups, probe, receipts, hints, erp_poll):
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)

@@ -117,6 +117,16 @@ def test_retry_runs_what_was_named_and_refuses_to_guess(run: Run, conn: Connecti
     assert run("orders", "retry", "3")[0] == 1
 
 
+def test_an_order_done_by_hand_is_marked_once(run: Run, conn: Connection) -> None:
+    store_record(conn, "4711", state="failed", code="payment-unmapped")
+    told = answer(run("orders", "done-by-hand", "4711", "200418", "--json"))
+    assert (told["state"], told["erp_number"]) == ("done", "200418")
+    assert answer(run("orders", "show", "4711", "--json"))["remote"] == "200418"
+    code, _, trouble = run("orders", "done-by-hand", "4711", "200419")
+    assert code == 1
+    assert "is done" in trouble
+
+
 def test_an_import_gives_a_receipt_per_number(run: Run, conn: Connection) -> None:
     store_record(conn, "4711")
     receipt = answer(run("orders", "import", "--interface", "otto-de", "4711, 4712,4712", "--json"))

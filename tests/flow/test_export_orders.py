@@ -10,7 +10,7 @@ import pytest
 from services.exporter.asked import changes_by_number
 from shared.connectors.open import open_status_source
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt, retry
+from shared.records.actions import request
 from shared.records.by_hand import mark_done_by_hand
 from shared.records.keys import raise_told
 from shared.records.states import State
@@ -247,20 +247,11 @@ def asking(work: Exporting) -> Receipts:
     )  # fmt: skip
 
 
-def ask(work: Exporting, *numbers: str) -> dict[str, tuple[str, str | None]]:
-    """Ask for exports; result and state of each number."""
-    row = work.conn.execute(
-        "INSERT INTO receipts(verb, interface, created_by) VALUES ('export', %s, 'erika') RETURNING id", (SLUG,)
-    ).fetchone()
-    assert row is not None
-    work.conn.execute(
-        "INSERT INTO receipt_numbers(receipt, no, number, result, due_at)"
-        " SELECT %s, no, number, 'queued', now() FROM unnest(%s::text[]) WITH ORDINALITY AS n(number, no)",
-        (row[0], list(numbers)),
-    )
+def ask(work: Exporting, *numbers: str) -> dict[str, str]:
+    """Ask for exports; the result of each number."""
+    receipt = request(work.conn, "export", SLUG, numbers, "erika")
     assert asking(work).answer(work.conn)
-    found = work.conn.execute("SELECT number, result FROM receipt_numbers WHERE receipt = %s", (row[0],)).fetchall()
-    assert read_receipt(work.conn, row[0]) is not None
+    found = work.conn.execute("SELECT number, result FROM receipt_numbers WHERE receipt = %s", (receipt,)).fetchall()
     return dict(found)
 
 
@@ -279,9 +270,3 @@ def test_an_export_asked_for_reads_the_erp_and_says_when_all_is_there(
     work.until_seq(order, seq + 3)
     work.until(order, "done", "already-there")
     assert work.shipped(order) == [number]
-
-
-def test_a_retry_of_an_order_done_by_hand_is_not_created_again(work: Exporting, number: str) -> None:
-    order = work.order(imported="failed")
-    mark_done_by_hand(work.conn, import_id(work, order), "4000", "erika")
-    assert retry(work.conn, [import_id(work, order)], "erika").done

@@ -9,6 +9,7 @@ import pytest
 
 from shared.db.connect import Connection, connect
 from shared.records.actions import retry
+from shared.records.by_hand import mark_done_by_hand
 from shared.records.interfaces import save_mapping
 from tests.support.creating import Creating, add, creating
 from tests.support.sandbox import Stand
@@ -169,6 +170,24 @@ def test_a_total_that_differs_is_a_remark_however_the_result_was_learned(
     work.until(f"{number}-b", "warning", "total-differs")
     work.later(f"{number}-a")
     work.until(f"{number}-a", "warning", "total-differs")
+
+
+# -- done by hand -----------------------------------------------------------------------------------------------------
+
+
+def test_an_order_done_by_hand_is_never_created_whoever_retries_it(work: Creating, number: str) -> None:
+    work.take_in(event(number, billing_address=None, time=START))
+    row = work.until(number, "failed", "billing-address-missing")
+    said = mark_done_by_hand(work.conn, row["id"], "4000", "erika")
+    assert said is not None
+    assert said.done
+    for _ in range(2):
+        retry(work.conn, [row["id"]], "erika")
+        work.bell.ring(SLUG)
+        assert work.until(number, "done")["remote"] == "4000"
+    work.take_in(event(number, time=START + timedelta(minutes=1), total="45.00"))
+    assert work.until(number, "done")["remote"] == "4000"
+    assert work.erp_orders(number) == []
 
 
 # -- the ERP is away -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -31,13 +31,12 @@ from shared.runtime.work import Wiring, Work
 from shared.seal import Seal
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, nothing
-from tests.support.system import MAPPINGS, SECRET
+from tests.support.system import MAPPINGS, SECRET, SHIP_FROM
 from tests.support.waiting import until
 
 TIMING = Timing(lease=4.0, call=1.5)
 SEAL = Seal(SECRET)
 PATIENCE = 0.3
-SETTINGS = {"ship_from_city": "Hamburg", "ship_from_zip": "22179", "scope": "orders shipments"}
 
 
 def add(conn: Connection, stand: Stand, *, rate: float = 1000.0, **settings: Any) -> None:
@@ -45,7 +44,7 @@ def add(conn: Connection, stand: Stand, *, rate: float = 1000.0, **settings: Any
     add_interface(
         conn, SEAL, slug=SLUG, title="OTTO Deutschland", marketplace="otto", erp="xentral", mode="live",
         marketplace_side=NewSide(
-            {"base_url": stand.addresses["otto"], "client_id": "demo", **SETTINGS, **settings},
+            {"base_url": stand.addresses["otto"], "client_id": "demo", **SHIP_FROM, **settings},
             {"client_secret": "demo"}, rate,
         ),
         erp_side=NewSide({"base_url": stand.addresses["xentral"]}, {"token": "demo"}, 1000.0),
@@ -73,6 +72,42 @@ def change_event(
         },
     }  # fmt: skip
     return json.dumps(event).encode()
+
+
+def import_orders(
+    conn: Connection, remotes: Remotes, interface: Interface, numbers: Sequence[str], state: str = "done",
+    remote: str | None = "200001",
+) -> None:  # fmt: skip
+    """Orders of the marketplace are taken in, and their import ends in a state."""
+    source, close = remotes.marketplace(interface)
+    found = source.read_orders(numbers)
+    close()
+    for number in numbers:
+        event = {
+            "specversion": "1.0", "id": uuid.uuid4().hex, "source": "/tests", "type": "order-imported.v1",
+            "time": datetime.now(UTC).isoformat(),
+            "data": {"interface": interface.slug, "order": found[number].order.model_dump(mode="json")},
+        }  # fmt: skip
+        (taken,) = Intake(nothing).take_in(conn, [Arrival(json.dumps(event).encode(), "tests", "tests")])
+        assert taken.record_id, taken
+        conn.execute(
+            "WITH u AS (UPDATE records SET state = %(state)s, due_at = CASE WHEN %(state)s = 'pending' THEN due_at END,"
+            "   remote = %(remote)s, seq = seq + 1 WHERE id = %(id)s RETURNING id, seq, stage)"
+            " INSERT INTO transitions(record_id, seq, stage, from_state, to_state)"
+            " SELECT id, seq, stage, 'pending', %(state)s FROM u",
+            {"id": taken.record_id, "state": state, "remote": remote},
+        )
+
+
+def shipped(stand: Stand, number: str) -> list[str]:
+    """The tracking numbers of every shipment that the marketplace holds for an order, in the order of sending."""
+    held = stand.state("otto")
+    (order,) = [each for each in held["orders"] if each["orderNumber"] == number]
+    return [
+        each["trackingKey"]["trackingNumber"]
+        for each in held["shipments"]
+        if any(item["salesOrderId"] == order["salesOrderId"] for item in each["positionItems"])
+    ]
 
 
 class Exporting:
@@ -136,23 +171,7 @@ class Exporting:
         """Take the order in as the poll would, and let its import end."""
         interface = self.read(self.conn, SLUG)
         assert interface is not None
-        source, close = self.remotes.marketplace(interface)
-        found = source.read_orders([number])[number].order
-        close()
-        event = {
-            "specversion": "1.0", "id": uuid.uuid4().hex, "source": "/tests", "type": "order-imported.v1",
-            "time": datetime.now(UTC).isoformat(),
-            "data": {"interface": SLUG, "order": found.model_dump(mode="json")},
-        }  # fmt: skip
-        (taken,) = Intake(nothing).take_in(self.conn, [Arrival(json.dumps(event).encode(), "tests", "tests")])
-        assert taken.record_id, taken
-        self.conn.execute(
-            "WITH u AS (UPDATE records SET state = %(state)s, due_at = CASE WHEN %(state)s = 'pending' THEN due_at END,"
-            "   remote = %(remote)s, seq = seq + 1 WHERE id = %(id)s RETURNING id, seq, stage)"
-            " INSERT INTO transitions(record_id, seq, stage, from_state, to_state)"
-            " SELECT id, seq, stage, 'pending', %(state)s FROM u",
-            {"id": taken.record_id, "state": state, "remote": remote},
-        )
+        import_orders(self.conn, self.remotes, interface, [number], state, remote)
 
     def take_in(self, *bodies: bytes) -> list[Taken]:
         """Events come in, and the bell rings as intake rings it."""
@@ -268,13 +287,7 @@ class Exporting:
 
     def shipped(self, number: str) -> list[str]:
         """The tracking numbers of every shipment that the marketplace holds for the order, in the order of sending."""
-        held = self.stand.state("otto")
-        (order,) = [each for each in held["orders"] if each["orderNumber"] == number]
-        return [
-            each["trackingKey"]["trackingNumber"]
-            for each in held["shipments"]
-            if any(item["salesOrderId"] == order["salesOrderId"] for item in each["positionItems"])
-        ]
+        return shipped(self.stand, number)
 
     def units(self, number: str) -> list[str]:
         """The status of each position item at the marketplace."""

@@ -33,6 +33,7 @@ from tests.support.waiting import until
 
 SECRET = "a-secret-key-of-the-tests"
 INTERFACE = "otto-de"
+SHIP_FROM = {"ship_from_city": "Hamburg", "ship_from_zip": "22179", "scope": "orders shipments availability"}
 MAPPINGS = (
     ("payment", "INVOICE_SINGLE", "2"),
     ("shipping", "DELIVERY_FEE_STANDARD", "3"),
@@ -86,7 +87,8 @@ class System:
             add_interface(
                 conn, seal, slug=INTERFACE, title="OTTO Deutschland", marketplace="otto", erp="xentral", mode="live",
                 marketplace_side=NewSide(
-                    {"base_url": self.stand.addresses["otto"], "client_id": "demo"}, {"client_secret": "demo"}, 1000.0
+                    {"base_url": self.stand.addresses["otto"], "client_id": "demo", **SHIP_FROM},
+                    {"client_secret": "demo"}, 1000.0,
                 ),
                 erp_side=NewSide(
                     {"base_url": self.stand.addresses["xentral"]}, {"token": "demo"}, calls_per_second, calls_at_once

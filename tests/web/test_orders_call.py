@@ -100,6 +100,22 @@ def test_an_import_answers_with_a_receipt_that_names_every_number(site: Site) ->
     assert site.api("viewer").get(answer.headers["location"]).json() == answer.json()
 
 
+def test_an_order_done_by_hand_is_linked_and_said_so(site: Site) -> None:
+    failed, done, running, _ = _store(site)
+    operator, path = site.api("operator"), "/api/v1/orders/{}/done-by-hand"
+    answer = operator.post(path.format(failed), json={"erp_number": " 200418 "})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["state"], told["code"]) == ("done", "done-by-hand")
+    assert site.conn.execute("SELECT remote FROM records WHERE id = %s", (failed,)).fetchone() == ("200418",)
+    assert site.conn.execute("SELECT verb FROM audit").fetchall() == [("orders.done-by-hand",)]
+    for other in (done, running):
+        refused = operator.post(path.format(other), json={"erp_number": "1"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "state-does-not-allow-it")
+    assert operator.post(path.format(99), json={"erp_number": "1"}).status_code == 404
+    assert operator.post(path.format(failed), json={"erp_number": " "}).status_code == 422
+
+
 def test_status_and_interfaces_tell_no_secrets(site: Site) -> None:
     _store(site)
     site.conn.execute(
