@@ -25,7 +25,9 @@ def main() -> int:
         metavar="SECONDS",
         help="keep placing demo orders, shipping them, and moving stock",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="where they listen; other than here only inside a container")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where they listen; other than here only inside a container"
+    )
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
