@@ -259,3 +259,21 @@ def test_the_newest_stands_and_nothing_older_was_sent_after_it(
     told.end(looking=True)
     told.assert_order()
     told.assert_newest(confirmed=True)
+
+
+def test_what_was_sent_by_a_worker_frozen_in_its_call_is_read_back_and_mended(conn: Connection) -> None:
+    """The window that is left: behind its last look at the lease nothing holds a frozen process's bytes back."""
+    told = History(conn, [])
+    told.step(FIVE)
+
+    def overtaken() -> None:
+        told.step(SEVEN)
+        told.worker.time_passes()
+        told.worker.turn()
+        assert told.shelf.held == {told.skus[0]: 2}
+
+    told.shelf.in_call = overtaken
+    told.worker.turn()
+    assert told.shelf.held == {told.skus[0]: 1}, "the older one came later"
+    told.end(looking=False)
+    told.assert_newest(confirmed=False)
