@@ -1,0 +1,64 @@
+"""Two exporters and two stock services on one broker and one database: no parcel twice, the newest quantities win."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.parcels import assert_told_once, exports, imported, shipment_event
+from tests.support.stocking import stock_event
+from tests.support.system import System
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300)]
+
+ORDERS = 80
+ARTICLES = 60
+VERSIONS = 5
+SEED = 4
+
+
+def test_two_of_each_share_the_work_and_do_nothing_twice(system: System) -> None:
+    chance = random.Random(SEED)
+    numbers = imported(system, ORDERS)
+    skus = [f"A-{number:03d}" for number in range(ARTICLES)]
+    system.stand.products("otto", *skus)
+    for name in ("first", "second"):
+        system.start(f"exporter-{name}", "exporter")
+        system.start(f"stock-{name}", "stock")
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    quantities = [
+        stock_event(sku, 100 * version + place, time=began + timedelta(seconds=version))
+        for place, sku in enumerate(skus)
+        for version in range(1, VERSIONS + 1)
+    ]
+    shipments = [shipment_event(number, count) for number in numbers for count in (1, 2)]
+    for events in (quantities, shipments):
+        chance.shuffle(events)
+    parts = 4
+    for part in range(parts):
+        system.publish(quantities[part::parts], "stock-changed")
+        system.publish(shipments[part::parts], "order-changed")
+
+    def shown() -> bool:
+        held = system.stand.state("otto")["quantities"]
+        return all(held.get(sku) == 100 * VERSIONS + place for place, sku in enumerate(skus))
+
+    until(shown, "the newest quantities are shown", 120)
+    until(lambda: exports(system) == {"done": ORDERS}, "all is exported", 120)
+    until(lambda: system.states("stock")["done"] >= ARTICLES, "all articles are done", 60)
+    until(
+        lambda: system.query("SELECT count(*) FROM events") == [(len(quantities) + len(shipments) + ORDERS,)],
+        "every event has come in",
+        60,
+    )
+    assert_told_once(system, numbers)
+    for place, sku in enumerate(skus):
+        sent = [each["quantity"] for each in system.stand.sent_quantities() if each["sku"] == sku]
+        assert sent == sorted(sent), f"an older quantity of {sku} was sent after a newer one: {sent}"
+        assert sent[-1] == 100 * VERSIONS + place
+    for flow in ("exporter", "stock"):
+        busy = [name for name in ("first", "second") if "record" in system.log_text(f"{flow}-{name}")]
+        assert busy, flow
