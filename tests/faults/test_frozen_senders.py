@@ -43,12 +43,11 @@ def frozen(system: System, service: str, failpoint: str) -> subprocess.Popen[byt
 
 
 def wake(system: System, process: subprocess.Popen[bytes]) -> None:
+    def fenced() -> bool:
+        return any(line["event"] == "record.fenced" for line in system.log("frozen"))
+
     process.send_signal(signal.SIGCONT)
-    until(
-        lambda: any(line["event"] == "record.fenced" for line in system.log("frozen")),
-        "the woken worker is refused",
-        60,
-    )
+    until(fenced, "the woken worker is refused", 60)
 
 
 @pytest.mark.parametrize("failpoint", share(["export.before-call", "export.called"], ["export.before-call"]))
