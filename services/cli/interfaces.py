@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from psycopg.errors import UniqueViolation
 
-from services.cli import interface_flows
+from services.cli import interface_flows, interface_settings
 from services.cli.pings import ping as ping_sides
 from services.cli.printing import Printer
 from services.cli.session import Session
@@ -28,6 +28,7 @@ from shared.records.overview import interfaces as overview
 
 app = typer.Typer(help="Interfaces: one marketplace account and one ERP account each.")
 interface_flows.add_to(app)
+interface_settings.add_to(app)
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Slug = Annotated[str, typer.Argument(help="the interface's name, e.g. otto-de")]
@@ -171,7 +172,7 @@ def systems(as_json_: Json = False) -> None:
 def map_(
     ctx: typer.Context,
     slug: Slug,
-    kind: Annotated[str, typer.Argument(help="payment, shipping, tax or setting")],
+    kind: Annotated[str, typer.Argument(help="payment, shipping, tax, carrier or setting")],
     source: Annotated[str, typer.Argument(help="the marketplace's word, e.g. PAYPAL")],
     target: Annotated[str, typer.Argument(help="the ERP's, e.g. 3")],
     as_json_: Json = False,

@@ -25,11 +25,14 @@ def main() -> int:
         metavar="SECONDS",
         help="keep placing demo orders, shipping them, and moving stock",
     )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where they listen; other than here only inside a container"
+    )
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with serving(discover(), given.folder, given.ports, given.place_every) as addresses:
+    with serving(discover(), given.folder, given.ports, given.place_every, given.host) as addresses:
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         stop.wait()

@@ -1,4 +1,4 @@
-"""Serves the stand-in of every connector on 127.0.0.1, each on its own port, all in one thread with one event loop."""
+"""Serves the stand-in of every connector, each on its own port, all in one thread with one event loop."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from shared.connectors.contract import Connector
 
 @contextmanager
 def serving(
-    connectors: Mapping[str, Connector], folder: Path, ports: Mapping[str, int], place_every: float | None = None
+    connectors: Mapping[str, Connector],
+    folder: Path,
+    ports: Mapping[str, int],
+    place_every: float | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[dict[str, str]]:
     """Serve while inside; yields the address of each stand-in by connector.
 
     ports:       by connector; 0 or none takes a free one
     place_every: seconds between demo orders, and between the steps of what ERPs do by themselves; None: nothing moves
+    host:        where they listen; the addresses are those of this machine
     """
     sandboxes = {key: build(connector, folder) for key, connector in connectors.items() if connector.sandbox}
-    sockets = {key: _listen(ports.get(key, 0)) for key in sandboxes}
+    sockets = {key: _listen(host, ports.get(key, 0)) for key in sandboxes}
     servers = {key: _server(sandbox) for key, sandbox in sandboxes.items()}
     ready, failure = threading.Event(), list[BaseException]()
 
@@ -74,12 +79,12 @@ def build(connector: Connector, folder: Path) -> Sandbox:
     return Sandbox(app)
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     # asyncio switches Nagle's delay off only where the protocol is named; without that each answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A restart must not wait until the connections of the killed process have timed out.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((host, port))
     return listener
 
 

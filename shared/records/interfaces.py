@@ -87,7 +87,9 @@ def add_interface(
 
 
 def save_side(conn: Connection, seal: Seal, slug: str, side: str, new: NewSide) -> None:
-    """Replace the settings of one side; the workers open it anew."""
+    """Replace the settings of one side; the workers open it anew, and what waits for a setting runs again."""
+    from shared.records.keys import raise_key  # as in save_mapping
+
     with conn.transaction():
         conn.execute(
             "INSERT INTO sides(interface, side, settings, sealed, calls_per_second, calls_at_once)"
@@ -105,6 +107,9 @@ def save_side(conn: Connection, seal: Seal, slug: str, side: str, new: NewSide) 
         )
         conn.execute("INSERT INTO side_states(interface, side) VALUES (%s, %s) ON CONFLICT DO NOTHING", (slug, side))
         touch(conn, slug)
+        waited = "SELECT DISTINCT key FROM blocks WHERE interface = %s AND starts_with(key, 'setting:') ORDER BY key"
+        for (key,) in conn.execute(waited, (slug,)).fetchall():
+            raise_key(conn, slug, key)
 
 
 def touch(conn: Connection, slug: str) -> None:

@@ -196,6 +196,17 @@ def test_an_interface_is_added_from_a_file_and_its_secrets_stay_hidden(run: Run,
     pinged = answer(run("interfaces", "test", "otto-de", "--json"), code=1)
     assert (pinged["mode"], pinged["sides"]["erp"]["ok"]) == ("test", False)
     assert run("interfaces", "add", "otto-de", "--file", str(file))[0] == 1
+    secret = tmp_path / "token"
+    secret.write_text("geheimer\n")
+    assert run("interfaces", "set", "otto-de", "marketplace", "ship_from_city=Hamburg")[0] == 0
+    assert run("interfaces", "set", "otto-de", "erp", f"token=@{secret}", "calls_per_second=1.6")[0] == 0
+    shown = run("interfaces", "show", "otto-de", "--json")[1]
+    assert "Hamburg" in shown
+    assert "1.6" in shown
+    assert "geheim" not in shown
+    for wrong in ("nothing=1", "ship_from_city", "client_id="):
+        code, _, err = run("interfaces", "set", "otto-de", "marketplace", wrong)
+        assert (code, bool(err.strip()), "Traceback" in err) == (2, True, False), wrong
     file.write_text('[marketplace]\nconnector = "otto"\n[erp]\nconnector = "otto"\n')
     code, _, err = run("interfaces", "add", "other", "--file", str(file))
     assert code == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,8 +15,9 @@ from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Planted
 from shared.metrics import Metrics
-from shared.records.actions import read_receipt, request
+from shared.records.actions import read_receipt, request, request_selected
 from shared.records.claim import Kind
+from shared.records.filter import parse
 from shared.records.interfaces import Interface, read
 from shared.runtime.bell import Bell
 from shared.runtime.receipts import MOST_TRIES, Receipts
@@ -81,6 +84,33 @@ def test_each_number_gets_its_answer_and_the_bell_rings(fetching: Fetching, stan
     assert fetching.bell.wait(0) == {SLUG}
     assert states(fetching.conn) == dict.fromkeys(sorted(numbers), "pending")
     assert not fetching.fetch.answer(fetching.conn)
+
+
+def test_numbers_of_one_receipt_are_looked_up_in_the_interface_of_each(conn: Connection, stand: Stand) -> None:
+    interface = read(conn, SEAL, SLUG)
+    assert interface is not None
+    asked: list[tuple[str, list[str]]] = []
+
+    def look(_conn: Connection, interface: Interface, numbers: Sequence[str]) -> dict[str, Any]:
+        asked.append((interface.slug, list(numbers)))
+        return {}
+
+    for slug in (SLUG, "other"):
+        conn.execute(
+            "INSERT INTO records(interface, flow, key, stage, state, payload_no, changed_at, data_hash)"
+            " VALUES (%s, 'order-export', 'A', 'marketplace', 'never', 0, now(), gen_random_uuid())",
+            (slug,),
+        )
+    receipt = request_selected(conn, "export", "erika", filter=parse("A", ZoneInfo("UTC")))
+    loop = Receipts(
+        "export", look, connect=lambda: conn, read=lambda _conn, slug: replace(interface, slug=slug), bell=Bell(),
+        failpoint=nothing,
+    )  # fmt: skip
+    assert loop.answer(conn)
+    assert sorted(asked) == sorted([(SLUG, ["A"]), ("other", ["A"])])
+    found = read_receipt(conn, receipt)
+    assert found is not None
+    assert (found["interface"], [one["result"] for one in found["numbers"]]) == (None, ["not-found", "not-found"])
 
 
 def test_what_came_in_meanwhile_exists(fetching: Fetching, stand: Stand) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from shared.db.connect import Connection, connect
 from shared.records.actions import retry
-from shared.records.interfaces import save_mapping
+from shared.records.interfaces import NewSide, save_mapping, save_side
 from shared.records.keys import FOLLOW_SECONDS, keys_to_probe, raise_key
 from shared.records.settle import settle
 from shared.records.states import State
+from shared.seal import Seal
 from tests.support.spine import (
     SLUG,
     assert_sound,
@@ -226,4 +227,11 @@ def test_a_raise_reaches_what_went_back_to_pending_with_a_newer_copy(conn: Conne
     assert record(conn, "A")["state"] == "pending"
     raise_key(conn, SLUG, f"erp:{SLUG}")
     assert record(conn, "A")["due"] <= FOLLOW_SECONDS
+    assert_sound(conn)
+
+
+def test_settings_that_are_saved_are_what_records_waited_for(conn: Connection) -> None:
+    blocked(conn, {"A": ["setting:ship-from"], "B": ["sku:X"]})
+    save_side(conn, Seal("x" * 32), SLUG, "marketplace", NewSide({}, {}, 10.0))
+    assert states(conn) == {"A": "pending", "B": "failed"}
     assert_sound(conn)

@@ -36,6 +36,8 @@ class Shelf:
     ledger: list[tuple[str, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     guard: Callable[[], None] = nothing
+    in_call: Callable[[], None] = nothing
+    """Happens behind the last look at the leases, when nothing holds the bytes back any more."""
 
     def send_quantities(self, quantities: Mapping[str, int]) -> dict[str, Problem | None]:
         assert 0 < len(quantities) <= self.batch_size
@@ -46,7 +48,10 @@ class Shelf:
         self.guard()  # before its bytes go out
         if fault == "lost":
             raise RemoteError(Reason.TIMEOUT, "nothing came back")
+        happens, self.in_call = self.in_call, nothing
+        happens()
         bad = min(quantities) if fault == "one-bad" else None
+        self.held.pop(bad or "", None)  # it is not sold there any more
         self.ledger += [(sku, quantity) for sku, quantity in quantities.items() if sku != bad]
         if fault != "not-applied":
             self.held.update({sku: quantity for sku, quantity in quantities.items() if sku != bad})

@@ -13,7 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from shared.people.users import add_user
+from shared.records.actions import request
+from shared.records.errands import ask_errand, finish_errand, take_errand
 from tests.support.browser import NoBrowser, chromium, playwright_libraries
+from tests.support.rows import changed_event, store_article, store_export, store_shipment
 from tests.support.stored import order_event, store_record
 from tests.web.conftest import PASSWORD, Site
 
@@ -107,6 +110,44 @@ def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
 
 
+def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Site) -> None:
+    store_record(site.conn, "4711", state="done", remote="200417")
+    store_export(
+        site.conn, "4711", event=changed_event("4711"), state="done", parts={"status": "done", "tracking": "done"}
+    )
+    store_export(site.conn, "4712")
+    differs = store_article(site.conn, "A-1", name="Hemd", quantity=5, sent=5, shown=2)
+    store_article(site.conn, "A-2", name="Hose", quantity=5, sent=5, shown=5)
+
+    _log_in(page, site)
+    page.get_by_role("link", name="Auftragsstatus & Tracking").first.click()
+    page.get_by_role("link", name="Kein Tracking exportiert").click()
+    expect(page.get_by_role("row").filter(has_text="4711")).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="4712")).to_contain_text("Es wurde noch kein Status-Update")
+    page.get_by_label("Auftragsstatus & Tracking filtern").fill("T-4711")
+    page.get_by_role("button", name="Suchen").click()
+    page.get_by_role("link", name="4711").first.click()
+    expect(page.get_by_role("row").filter(has_text="T-4711")).to_contain_text("noch nicht gemeldet")
+    page.get_by_role("button", name="Jetzt exportieren").click()
+    expect(page.get_by_role("heading", name="Export-Beleg")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Angefragt")
+
+    page.get_by_role("link", name="Artikel", exact=True).click()
+    page.get_by_text("Abgleich").click()
+    page.get_by_role("combobox").select_option("otto-de")
+    page.get_by_role("button", name="Mit dem Marktplatz vergleichen").click()
+    expect(page.get_by_role("status")).to_contain_text("Läuft")
+    taken = take_errand(site.conn, 60)
+    assert taken is not None
+    finish_errand(site.conn, taken, {"articles": 2})
+    expect(page.get_by_text("1 Artikel weichen ab")).to_be_visible(timeout=20_000)  # the page moves by itself
+    page.get_by_role("button", name="Ausgewählte berichtigen").click()
+    expect(page.get_by_role("row").filter(has_text="A-1")).to_contain_text("Angefragt")
+    wanted = site.conn.execute("SELECT number FROM receipt_numbers ORDER BY receipt, no").fetchall()
+    assert sorted(number for (number,) in wanted) == ["4711", "A-1"]
+    assert differs
+
+
 def test_the_list_moves_by_itself_and_waits_while_somebody_points_at_it(page: Page, site: Site) -> None:
     record = store_record(site.conn, "4711", state="failed", reason=PROBLEM, code="payment-unmapped")
     _log_in(page, site)
@@ -127,7 +168,21 @@ def test_nothing_sticks_out_sideways_and_controls_have_names(page: Page, site: S
     )
     _log_in(page, site)
     page.set_viewport_size({"width": width, "height": 900})
-    for path in ("/orders", f"/orders/{record}", "/rejections", "/rejections/1", "/orders/import", "/orders/retry"):
+    export = store_export(
+        site.conn, long, event=changed_event(long), state="failed", reason=PROBLEM, marketplace_id=long,
+        parts={"status": "done", "tracking": "failed"},
+    )  # fmt: skip
+    store_shipment(site.conn, export, "1", long)
+    article = store_article(site.conn, long, kind="variant", name=long, parent_sku=long, quantity=5, sent=5, shown=2)
+    receipt = request(site.conn, "export", "otto-de", [long, long * 2], "erika")
+    errand = ask_errand(site.conn, "drift", "otto-de", "erika")
+    taken = take_errand(site.conn, 60)
+    assert taken is not None
+    finish_errand(site.conn, taken)
+    records = (f"/orders/{record}", f"/exports/{export}", f"/articles/{article}")
+    forms = ("/orders/import", "/orders/retry", "/exports/export", "/articles/sync?filter=drift:yes", "/articles/retry")
+    answers = (f"/receipts/{receipt}", f"/errands/{errand}", "/rejections/1")
+    for path in ("/orders", "/exports", "/articles", "/rejections", *records, *forms, *answers):
         page.goto(site.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         nameless = page.evaluate(

@@ -28,6 +28,7 @@ def _free_port() -> int:
 def _start(url: str, log: Path, port: int, metrics: int) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECT_")}
     environment |= {"CONNECT_DATABASE_URL": url, "CONNECT_PORT": str(port), "CONNECT_METRICS_PORT": str(metrics)}
+    environment |= {"CONNECT_SECRET_KEY": "a-secret-of-the-tests"}  # it opens settings to verify webhooks with
     with log.open("wb") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "services.journal"], env=environment | {"CONNECT_LOG_FORMAT": "json"}, stderr=file
