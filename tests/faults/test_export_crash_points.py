@@ -60,6 +60,7 @@ def test_a_crash_before_an_unseen_parcel_is_sent_again(system: System) -> None:
     assert_told_once(system, numbers)
 
 
+@pytest.mark.faults_full
 def test_a_crash_after_the_wish_to_cancel(system: System) -> None:
     numbers = imported(system, ORDERS)
     crashing = system.start("exporter", "exporter", fault=f"{CANCELLED}:kill@1")

@@ -24,7 +24,12 @@ from tests.support.stocking import stock_event
 from tests.support.system import System
 from tests.support.waiting import stopped, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.faults,
+    pytest.mark.timeout(240),
+    pytest.mark.parametrize("broker_url", ["rabbitmq"], indirect=True),  # which of them makes no difference here
+]
 
 ORDERS = 5
 SKUS = [f"ABC-{number}" for number in range(1, 4)]

@@ -55,7 +55,8 @@ def test_orders_that_are_looked_at_once_more(system: System, failpoint: str) -> 
     assert_the_shop_shows_what_left(system, numbers)
 
 
-@pytest.mark.parametrize("failpoint", share(POLL, []))
+@pytest.mark.faults_full
+@pytest.mark.parametrize("failpoint", POLL)
 def test_a_poll_of_the_erp_that_begins_anew(system: System, failpoint: str) -> None:
     numbers = bought(system, ORDERS)
     leave(system, numbers)
@@ -65,7 +66,8 @@ def test_a_poll_of_the_erp_that_begins_anew(system: System, failpoint: str) -> N
     assert_the_shop_shows_what_left(system, numbers)
 
 
-@pytest.mark.parametrize("failpoint", share(FETCH, []))
+@pytest.mark.faults_full
+@pytest.mark.parametrize("failpoint", FETCH)
 def test_an_export_by_number_still_fills_its_receipt(system: System, failpoint: str) -> None:
     numbers = bought(system, ORDERS)
     without_poll(system)
@@ -81,7 +83,7 @@ def test_an_export_by_number_still_fills_its_receipt(system: System, failpoint: 
     assert_the_shop_shows_what_left(system, numbers)
 
 
-@pytest.mark.parametrize("failpoint", share(HINTS, []))
+@pytest.mark.parametrize("failpoint", share(HINTS, ["hints.published"]))
 def test_quantities_that_are_looked_at_once_more(system: System, failpoint: str) -> None:
     skus = listed(system, 5)
     with webhooks(system):
@@ -96,7 +98,8 @@ def test_quantities_that_are_looked_at_once_more(system: System, failpoint: str)
     assert_at_rest(system, skus)
 
 
-@pytest.mark.parametrize("failpoint", share(ROUND, []))
+@pytest.mark.faults_full
+@pytest.mark.parametrize("failpoint", ROUND)
 def test_a_round_that_is_gone_on_with(system: System, failpoint: str) -> None:
     skus = listed(system, ARTICLES)[:LOOKED_AT]
     for number, sku in enumerate(skus):

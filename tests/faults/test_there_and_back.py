@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(600)]
 OTHERS = ("poll.", "stock.", "stock-round.")
 IMPORTERS = {"intake.handed-over", "work.looked-up", "work.before-call", "work.called"}
 EVERY = tuple(sorted(name for name in NAMES - IMPORTERS if not name.startswith(OTHERS)))
-SOME = ("export.accepted", "hints.published", "intake.stored", "work.before-settle")
+SOME = ("export.called", "hints.published", "intake.stored")
 A_TURN = 2
 
 
