@@ -66,6 +66,7 @@ def test_an_exporter_that_wakes_tells_no_parcel_again(system: System, failpoint:
     wake(system, process)
     until(lambda: exports(system) == {"done": ORDERS}, "all are exported still", 90)
     assert_told_once(system, numbers)
+    assert system.stand.calls("otto")["send-shipment"] == 2 * ORDERS
 
 
 @pytest.mark.parametrize("failpoint", share(["stock.before-call", "stock.called"], ["stock.called"]))

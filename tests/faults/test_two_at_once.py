@@ -56,6 +56,7 @@ def test_two_of_each_share_the_work_and_do_nothing_twice(system: System, size: i
     until(lambda: exports(system) == {"done": size}, "all is exported", 120)
     until(lambda: system.states("stock")["done"] >= size, "all articles are done", 60)
     assert_told_once(system, numbers)
+    assert system.stand.calls("otto")["send-shipment"] == 2 * size
     for place, sku in enumerate(skus):
         sent = [each["quantity"] for each in system.stand.sent_quantities() if each["sku"] == sku]
         assert sent == sorted(sent), f"an older quantity of {sku} was sent after a newer one: {sent}"

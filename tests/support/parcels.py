@@ -45,6 +45,12 @@ def assert_told_once(system: System, numbers: Sequence[str]) -> None:
     """The marketplace holds every parcel once and no other, and knows that we know."""
     for number in numbers:
         assert sorted(shipped(system.stand, number)) == parcels(number)
-    assert system.query("SELECT DISTINCT state FROM shipments") == [("confirmed",)]
+    assert_ledger_at_rest(system)
     system.assert_books_balance()
     system.assert_history_has_no_gaps()
+
+
+def assert_ledger_at_rest(system: System) -> None:
+    """Every parcel is known to be there, and none was sent twice: a marketplace that can tell refuses the second."""
+    assert system.query("SELECT DISTINCT state FROM shipments") == [("confirmed",)]
+    assert system.query("SELECT * FROM transitions WHERE code = 'shipment-conflict'") == []
