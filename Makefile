@@ -23,6 +23,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate pyproject.toml
 CODE := services shared tests benchmarks
+# Faults of the flows from the ERP back to the marketplace.
+BACK := $(addprefix tests/faults/test_,export_crash_points.py stock_crash_points.py hint_crash_points.py \
+	frozen_senders.py two_at_once.py there_and_back.py)
 
 .PHONY: help
 help: ## Show what there is
@@ -110,7 +113,7 @@ faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that no
 	@failed=0; \
 	$(BIN)/python -m tests.faults $(ARGS) || failed=1; \
 	CONNECT_TEST_ORDERS=$${CONNECT_TEST_ORDERS:-10000} $(BIN)/python -m pytest -n 2 -m 'faults or faults_full or servers' \
-		tests/faults/test_planted.py tests/faults/test_chaos.py tests/flow/test_model.py || failed=1; \
+		tests/faults/test_planted.py tests/faults/test_chaos.py tests/flow/test_model.py $(BACK) || failed=1; \
 	exit $$failed
 
 .PHONY: faults-quick

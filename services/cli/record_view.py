@@ -20,6 +20,7 @@ WORDS = {
         "stage": "Stufe",
         "next": "nächster Versuch",
         "what": "Was ist falsch",
+        "remark": "Gut zu wissen",
         "owner": "Zuständig",
         "goes_on": "Läuft von selbst weiter.",
         "retry": "Danach:",
@@ -45,6 +46,7 @@ WORDS = {
         "stage": "stage",
         "next": "next attempt",
         "what": "What is wrong",
+        "remark": "Good to know",
         "owner": "whose turn",
         "goes_on": "Goes on by itself.",
         "retry": "Then:",
@@ -110,7 +112,8 @@ def print_record(
     problems = record["reason"]["problems"] if record["reason"] else []
     if problems:
         printer.line("")
-        printer.line((f"{words['what']} ({len(problems)})", "head"))
+        head_of = words["what"] if record["state"] in UNFINISHED else words["remark"]
+        printer.line((f"{head_of} ({len(problems)})", "head"))
     for number, problem in enumerate(problems, start=1):
         _print_problem(printer, session, number, problem, record["state"] in UNFINISHED)
     for kind, source in (key.split(":", 1) for key in record["waits_for"] if key.partition(":")[0] in MAPPED):

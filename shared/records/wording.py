@@ -33,6 +33,7 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("marketplace", "failed"): ("Status-Update fehlgeschlagen", "Status update failed"),
     ("marketplace", "skipped"): ("Nichts zu übertragen", "Nothing to send"),
+    ("status", "pending"): ("Auftragsstatus ausstehend", "Order status is pending"),
     ("status", "waiting"): ("Auftragsstatus wartet", "Order status waits"),
     ("status", "done"): ("Auftragsstatus nach {target} exportiert", "Order status exported to {target}"),
     ("status", "warning"): (
@@ -41,6 +42,7 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("status", "failed"): ("Export des Auftragsstatus fehlgeschlagen", "Export of the order status failed"),
     ("status", "skipped"): ("Auftragsstatus nicht übertragen", "Order status not sent"),
+    ("tracking", "pending"): ("Tracking ausstehend", "Tracking is pending"),
     ("tracking", "waiting"): ("Tracking wartet", "Tracking waits"),
     ("tracking", "done"): ("Tracking nach {target} exportiert", "Tracking exported to {target}"),
     ("tracking", "warning"): (

@@ -7,13 +7,12 @@ with hundreds of mixed events, are cases of the fault matrix (`tests/faults/case
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
 from shared.failpoint import NAMES
 from tests.support.system import System, order_event
-from tests.support.waiting import until
+from tests.support.waiting import stopped, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -60,7 +59,7 @@ def test_a_poll_that_crashes_is_repeated_without_harm(system: System, failpoint:
 def test_a_fetch_that_crashes_still_fills_its_receipt(system: System, failpoint: str) -> None:
     system.prepare()
     numbers = system.stand.place("otto", 3)
-    system.request_import([*numbers, "not-there"])
+    system.request("import", [*numbers, "not-there"])
     crashing = system.start(fault=f"{failpoint}:kill@1")
     until(lambda: crashing.poll() is not None, f"the importer died at {failpoint}")
     system.change("UPDATE receipt_numbers SET due_at = now() WHERE due_at IS NOT NULL")
@@ -96,8 +95,3 @@ def test_a_worker_frozen_around_its_call_wakes_without_harm(system: System, fail
     assert system.ledger() == dict.fromkeys(numbers, 1)
     system.assert_books_balance()
     system.assert_history_has_no_gaps()
-
-
-def stopped(pid: int) -> bool:
-    """Whether the process is in state T."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

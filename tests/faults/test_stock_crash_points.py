@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.failpoint import NAMES
+from tests.faults.share import share
 from tests.support.stocking import stock_event
 from tests.support.system import System
 from tests.support.waiting import until
@@ -64,7 +65,7 @@ class Shop:
         assert crashing.returncode == -9
 
 
-@pytest.mark.parametrize("failpoint", [*SENDING, *LOOKING])
+@pytest.mark.parametrize("failpoint", share([*SENDING, *LOOKING], ["stock.called"]))
 def test_a_crash_leaves_the_newest_at_the_marketplace(system: System, failpoint: str) -> None:
     shop = Shop(system)
     shop.run_until_it_dies(failpoint)
@@ -75,6 +76,7 @@ def test_a_crash_leaves_the_newest_at_the_marketplace(system: System, failpoint:
     shop.until_settled()
 
 
+@pytest.mark.faults_full
 def test_a_crash_after_a_read_back(system: System) -> None:
     shop = Shop(system)
     system.stand.fault("otto", "500_after_success", "send-quantities")
@@ -89,7 +91,7 @@ def test_a_crash_after_a_read_back(system: System) -> None:
     shop.until_settled()
 
 
-@pytest.mark.parametrize("failpoint", PARENTS)
+@pytest.mark.parametrize("failpoint", share(PARENTS, ["stock.parent-taken-in"]))
 def test_a_crash_between_parent_and_variants(system: System, failpoint: str) -> None:
     shop = Shop(system)
     parent = f"p-{shop.mark}"
@@ -112,6 +114,7 @@ def test_a_crash_between_parent_and_variants(system: System, failpoint: str) -> 
     )
 
 
+@pytest.mark.faults_full
 @pytest.mark.parametrize(("failpoint", "verb"), [("stock.listed", "listing"), ("stock.compared", "drift")])
 def test_an_errand_that_crashes_is_begun_again(system: System, failpoint: str, verb: str) -> None:
     shop = Shop(system)

@@ -16,13 +16,22 @@ import pytest
 from services.journal.app import create_app
 from services.journal.wiring import Journal
 from shared.broker.open import open_publisher
-from shared.connectors.open import open_webhook_setup
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.metrics import Metrics
 from tests.support.brokers import consuming
 from tests.support.creating import SEAL
-from tests.support.hinting import Hinting, add, created, looping, product, quantity, read_interface, store_listed
+from tests.support.hinting import (
+    Hinting,
+    add,
+    created,
+    looping,
+    product,
+    quantity,
+    read_interface,
+    register,
+    store_listed,
+)
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG
 from tests.support.waiting import until
@@ -62,22 +71,13 @@ def story(database_url: str, broker_url: str, stand: Stand) -> Iterator[Story]:
         address = stack.enter_context(served(create_app(journal)))
         hinting = Hinting(database_url, pool, conn)
         hinting.open_publisher = partial(open_publisher, broker_url, name="tests-hints")
-        register(hinting, f"{address}/api/v1/webhooks/{SLUG}")
+        interface = read_interface(conn)
+        assert interface is not None
+        register(hinting.remotes, interface, f"{address}/api/v1/webhooks/{SLUG}")
         stack.enter_context(looping(hinting.loop_orders().run))
         stack.enter_context(looping(hinting.loop_articles().run))
         yield Story(conn, stand, hinting, broker_url)
         assert hinting.fatal == []
-
-
-def register(hinting: Hinting, url: str) -> None:
-    """As `connect interfaces webhook` does."""
-    interface = read_interface(hinting.conn)
-    assert interface is not None
-    setup, close = hinting.remotes.open(interface, "erp", open_webhook_setup)
-    try:
-        setup.register("Connect tests", url)
-    finally:
-        close()
 
 
 def test_a_quantity_that_changes_in_the_erp_is_an_event_on_the_broker(story: Story, number: str) -> None:

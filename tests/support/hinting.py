@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from shared.broker.delivery import Fate, Message, Publisher
 from shared.connectors.contract import StockSource
-from shared.connectors.open import open_stock_source
+from shared.connectors.open import open_stock_source, open_webhook_setup
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect
 from shared.failpoint import Planted
@@ -31,8 +31,8 @@ from tests.connectors.test_conformance import draft_of
 from tests.support.creating import SEAL
 from tests.support.sandbox import Stand
 from tests.support.spine import SLUG, nothing
+from tests.support.system import WEBHOOK_KEY
 
-KEY = "a-signature-key-of-the-tests"
 Run = Callable[[Callable[[], None], Callable[[], bool], Callable[[float], None]], None]
 
 
@@ -44,7 +44,7 @@ def add(conn: Connection, stand: Stand, *, calls: float = 1000.0, channel: str =
         marketplace_side=NewSide(
             {"base_url": stand.addresses["otto"], "client_id": "demo"}, {"client_secret": "demo"}, 1000.0
         ),
-        erp_side=NewSide(erp, {"token": "demo", "webhook_key": KEY}, calls),
+        erp_side=NewSide(erp, {"token": "demo", "webhook_key": WEBHOOK_KEY}, calls),
     )  # fmt: skip
     conn.execute("INSERT INTO listings(interface) VALUES (%s)", (SLUG,))
 
@@ -80,6 +80,15 @@ def created(stand: Stand, number: str, sku: str = "ABC-1") -> str:
 def read_interface(conn: Connection, slug: str = SLUG) -> Interface | None:
     """The interface with its secrets opened."""
     return read(conn, SEAL, slug)
+
+
+def register(remotes: Remotes, interface: Interface, url: str) -> None:
+    """As `connect interfaces webhook` does."""
+    setup, close = remotes.open(interface, "erp", open_webhook_setup)
+    try:
+        setup.register("Connect tests", url)
+    finally:
+        close()
 
 
 class Broker:

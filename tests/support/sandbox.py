@@ -40,6 +40,10 @@ class Stand:
         """Calls per operation."""
         return dict(self._call("GET", key, "calls"))
 
+    def sent_quantities(self) -> list[dict[str, Any]]:
+        """Every quantity that the marketplace took since its start, in the order of arrival."""
+        return list(self._call("GET", "otto", "quantities")["sent"])
+
     def place(self, key: str, count: int = 1, *defects: str, **more: Any) -> list[str]:
         """Place orders at a marketplace; answers their numbers."""
         return list(self._call("POST", key, "orders", {"count": count, "defects": defects, **more})["numbers"])

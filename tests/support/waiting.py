@@ -21,6 +21,11 @@ def until(condition: Callable[[], T | None], what: str, seconds: float = 30.0) -
         time.sleep(0.02)
 
 
+def stopped(pid: int) -> bool:
+    """Whether the process is in state T."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def gone(pid: int) -> bool:
     """Whether no process of this id lives; a zombie counts as gone."""
     try:

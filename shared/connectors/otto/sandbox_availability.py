@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +23,14 @@ class Availability:
     def __init__(self, store: Store, known: Callable[[Request], bool]) -> None:
         self._store = store
         self._known = known
+        self.sent: deque[Raw] = deque(maxlen=100_000)
 
     def routes(self) -> list[Route]:
         return [
             Route(PATH, self.send, methods=["POST"], name="send-quantities"),
             Route(PATH, self.show_all, name="list-quantities"),
             Route(PATH + "/{sku:path}", self.read, name="read-quantity"),
+            Route("/_sandbox/quantities", self.log),
         ]
 
     async def send(self, request: Request) -> Response:
@@ -50,6 +53,7 @@ class Availability:
                 results.append({"sku": item["sku"], "quantity": item["quantity"], "lastModified": now, "links": []})
         if not request.scope.get("not_applied"):
             self._store.save_quantities([(each["sku"], each["quantity"], now) for each in results])
+            self.sent += [{"sku": each["sku"], "quantity": each["quantity"]} for each in results]
         if not results:
             return JSONResponse({"errors": errors}, 422)
         if errors:
@@ -75,6 +79,10 @@ class Availability:
         shown = _shown(*row)
         shown.pop("links")
         return JSONResponse(shown)
+
+    async def log(self, _request: Request) -> Response:
+        """What was taken since the start, oldest first."""
+        return JSONResponse({"sent": list(self.sent)})
 
 
 def _complaint(item: Any, listed: set[str]) -> Raw | None:

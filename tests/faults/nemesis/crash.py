@@ -148,7 +148,7 @@ def _ask(scene: Scene, point: str) -> None:
         scene.system.stand.place("otto", PLACED - PLACED // 2, numbers=numbers[PLACED // 2 :])
         scene.placed += numbers
         if point.startswith("fetch."):
-            scene.system.request_import([*numbers, f"{scene.tag}-not-there-{first}"])
+            scene.system.request("import", [*numbers, f"{scene.tag}-not-there-{first}"])
         else:
             scene.system.change("DELETE FROM cursors")
             scene.system.change("UPDATE interfaces SET poll_seconds = 1, revision = revision + 1")
