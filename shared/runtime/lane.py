@@ -70,6 +70,7 @@ class Lane:
         self.stopping = False
         self._pause = self._gathers = pause
         self._rests_until = 0.0
+        self._overfull = False
         self._reports = reports
         self._ring = ring
         self._fatal = fatal
@@ -109,7 +110,9 @@ class Lane:
             oldest = min(claim.due_at for claim in claims) - FLOOR_SLACK
             self.floor = oldest if scanned_all or self.floor is None else max(self.floor, oldest)
         self.hungry = len(claims) >= wanted
-        if self._pause and claims and not self.hungry:
+        if self._pause and self.hungry:
+            self._overfull = True
+        elif self._pause and claims:
             self._gather(crowd=len(claims) * CROWD >= wanted)
 
     def _gather(self, *, crowd: bool) -> None:
@@ -118,7 +121,9 @@ class Lane:
         A lone change never waits, for the last rest is over; the more come, the fewer calls each of them costs.
         """
         now = time.monotonic()
-        again = now - self._rests_until < self._pause  # it went on as soon as the last rest was over
+        # It went on as soon as the last rest was over, or there was more than one claim could take.
+        again = self._overfull or now - self._rests_until < self._pause
+        self._overfull = False
         self._gathers = min(MOST_PAUSES * self._pause, 2 * self._gathers) if crowd and again else self._pause
         self._rests_until = now + self._gathers
 

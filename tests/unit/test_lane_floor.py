@@ -56,3 +56,6 @@ def test_changes_gather_longer_the_more_there_are_and_a_lone_one_never_waits() -
     assert round(one.rest, 1) == 0.2
     one.claimed(due(*[0.0] * 400), 400, scanned_all=False)
     assert one.hungry
+    one._rests_until -= 1.0  # to take them took its time
+    one.claimed(due(*[0.0] * 60), 400, scanned_all=False)
+    assert round(one.rest, 1) == 0.4
