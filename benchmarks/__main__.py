@@ -57,12 +57,14 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}; none: all of them")
-    names = [*(c.name for c in CONTENDERS), *(one.name for one in FLOORS)]
+    names = [*(c.name for c in CONTENDERS), *(one.name for one in FLOORS), "single", "connect-beside-slow"]
     parser.add_argument("--only", action="append", choices=names, help="only this contender")
     parser.add_argument("--size", choices=list(SIZES), default="normal", help="how much (normal)")
     parser.add_argument("--runs", type=int, help="rounds; without it the size says how many, like all that follows")
     parser.add_argument("--orders", type=int, help="backlog of a run, a peer gets a fifth of it")
-    parser.add_argument("--events", type=int, help="how many go through one importer for memory")
+    parser.add_argument(
+        "--events", type=int, help="how many go through one importer for memory, or are changes of stock"
+    )
     parser.add_argument("--stored", type=int, help="the larger number of stored orders for growth")
     parser.add_argument("--paused", type=int, help="due orders of a paused interface beside claim")
     parser.add_argument("--flush-ms", type=float, default=0.0, help="a slow disk: every commit takes so much longer")
@@ -80,7 +82,7 @@ def _arguments() -> argparse.Namespace:
 def _plan(name: str, given: argparse.Namespace, size: Size) -> Plan:
     return Plan(
         name,
-        (given.events or size.events) if name == "memory" else given.orders or size.orders,
+        _count(name, given, size),
         given.rate,
         size.seconds,
         given.profile,
@@ -89,6 +91,13 @@ def _plan(name: str, given: argparse.Namespace, size: Size) -> Plan:
         flush=given.flush_ms,
         snapshot=given.snapshot,
     )
+
+
+def _count(name: str, given: argparse.Namespace, size: Size) -> int:
+    """How many orders, events or changes a run of this benchmark has."""
+    own: int = {"memory": size.events, "stock": size.changes}.get(name, 0)
+    count: int = (given.events or own) if own else given.orders or size.orders
+    return count
 
 
 def _measured(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NAMES = ("pipeline", "intake", "claim", "latency", "growth", "memory", "floors")
+NAMES = ("pipeline", "intake", "claim", "latency", "stock", "stock-latency", "growth", "memory", "floors")
 FULL = ("memory", "growth")
 
 
@@ -13,7 +13,8 @@ class Size:
     """orders: of a backlog (a peer gets its share of it); seconds: of `latency`; events: of `memory`.
 
     paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
-    whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given.
+    whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given;
+    changes: of `stock`.
     """
 
     runs: int
@@ -25,10 +26,13 @@ class Size:
     peers_late: bool
     extra: bool
     names: tuple[str, ...]
+    changes: int = 100_000
 
 
 SIZES = {
-    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, tuple(n for n in NAMES if n != "growth")),
+    "quick": Size(
+        1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, tuple(n for n in NAMES if n != "growth"), 20_000
+    ),
     "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
     "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL),
 }

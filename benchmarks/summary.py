@@ -14,6 +14,8 @@ UNITS = {
     "intake": "orders/s",
     "claim": "orders/s",
     "latency": "ms (p50)",
+    "stock": "events/s",
+    "stock-latency": "ms (p50)",
     "growth": "% more CPU per order",
     "memory": "MB (peak)",
     "floors": "a second",
@@ -80,6 +82,9 @@ def line(run: Run, plan: Plan) -> str:
     """One run in a few words."""
     value = {
         "latency": f"p99 {run.more.get('p99')} ms, p50 {run.more.get('p50')} ms",
+        "stock": f"{run.value:,.0f} events/s, {run.more.get('calls_to_send', 0):,.0f} calls to send,"
+        f" {run.more.get('calls_to_read', 0):,.0f} to read",
+        "stock-latency": f"p50 {run.more.get('p50')} ms, max {run.more.get('max')} ms",
         "growth": f"{run.value:+.1f} % CPU per order",
         "memory": f"peak {run.value:.0f} MB, {run.more.get('mb_when_warm')} MB when warm",
         "floors": f"{run.value:,.0f} a second",

@@ -47,6 +47,8 @@ def _measured(result: Result) -> str:
     facts = {
         "latency": f"{plan.rate:g} orders a second for {plan.seconds:g} s after a warm-up",
         "memory": f"{plan.orders:,} events",
+        "stock": f"{plan.orders:,} changes of 5,000 articles (Zipf), published at {plan.stock_rate:,.0f} a second",
+        "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
     }
     what = facts.get(plan.job, f"{plan.orders:,} orders a run")
@@ -74,6 +76,8 @@ def _titles(result: Result) -> list[str]:
             f"orders/s at {few:,}",
             f"at {many:,}",
         ],
+        "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
+        "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -92,6 +96,16 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
         cells = [f"**{one['value']:+.0f}**", f"{low:+.0f} to {high:+.0f}", *cpu, *speed]
     elif job == "memory":
         cells = [value, f"{one['mb_when_warm']:.0f}", f"{one['mb_in_the_end']:.0f}", f"{one['orders_per_second']:,.0f}"]
+    elif job == "stock":
+        cells = [
+            value,
+            f"{low:,.0f} to {high:,.0f}",
+            f"{one['calls_to_send']:,.0f}",
+            f"{one['calls_to_read']:,.0f}",
+            ratio,
+        ]
+    elif job == "stock-latency":
+        cells = [f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}", f"{one['p90']:.1f}", f"{one['max']:.1f}"]
     elif job == "floors":
         cells = [value, f"{low:,.0f} to {high:,.0f}"]
     else:

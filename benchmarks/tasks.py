@@ -22,10 +22,22 @@ from benchmarks.peers import (
 )
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
+from benchmarks.stock import late, single, stock
 
 OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
 PEERS = (celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process)
 CONTENDERS: tuple[Contender, ...] = tuple(module.CONTENDER for module in (*OURS, *PEERS))
+STOCK: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] = {
+    "stock": (
+        ("connect", "1 stock service, RabbitMQ quorum queues", False, stock),
+        ("single", "a call for each event, 8 at once, nothing stored", True, single),
+    ),
+    "stock-latency": (
+        ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
+        ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
+    ),
+}
+"""name, what, whether it is a peer, and how it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,12 @@ def tasks(plan: Plan, size: Size, only: list[str] | None) -> list[Task]:
             Task(plan, one.name, one.what, False, partial(floor, one=one, plan=plan))
             for one in FLOORS
             if not only or one.name in only
+        ]
+    if plan.job in STOCK:
+        return [
+            Task(plan, name, what, peer, partial(run, plan=plan))
+            for name, what, peer, run in STOCK[plan.job]
+            if not only or name in only
         ]
     measures = {"growth": growth, "memory": memory}
     absent = missing()

@@ -25,7 +25,7 @@ from shared.runtime.remotes import Close
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 5.0  # a marketplace may take a moment between accepting and showing
 SOON_SECONDS = 5.0  # between two looks at a few articles
-CALM_SECONDS = 60.0  # between two looks at many
+CALM_SECONDS = 120.0  # between two looks at many
 AT_ONCE = 4
 
 

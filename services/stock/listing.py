@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.connectors.contract import Article, ArticleFilter, StockSource
 from shared.db.connect import Connection
-from shared.records.articles import Listed, store_listed
+from shared.records.articles import Listed, count_rows, store_listed
 from shared.records.listings import note_refreshed, read_filter
 from shared.records.read_back import database_now
 
@@ -46,5 +46,6 @@ def refresh(
         seen += store_listed(conn, interface, [listed(each) for each in page], began)
         failpoint("stock.listed")
         progress(seen)
+    count_rows(conn)
     note_refreshed(conn, interface, seen)
     return {"articles": seen}

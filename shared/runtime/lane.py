@@ -28,6 +28,8 @@ from shared.runtime.stage import Held, LeaseTooShort, Opened
 FLOOR_SLACK = timedelta(seconds=5)
 FULL_SCAN_SECONDS = 10.0
 BATCHES_AT_ONCE = 2
+MOST_PAUSES = 32
+CROWD = 8  # a claim that fills one slot in so many shows that there is more than a trickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Lane:
         fatal: Callable[[BaseException], None],
         pause: float = 0.0,
     ) -> None:
-        """pause: seconds in which changes gather after a claim that did not fill the slots."""
+        """pause: seconds in which changes gather after a claim that did not fill the slots; more of them in a crowd."""
         self.interface = interface
         self.opened = opened
         self.slots = slots
@@ -66,7 +68,7 @@ class Lane:
         self.floor: datetime | None = None
         self.scanned_at = 0.0
         self.stopping = False
-        self._pause = pause
+        self._pause = self._gathers = pause
         self._rests_until = 0.0
         self._reports = reports
         self._ring = ring
@@ -108,7 +110,17 @@ class Lane:
             self.floor = oldest if scanned_all or self.floor is None else max(self.floor, oldest)
         self.hungry = len(claims) >= wanted
         if self._pause and claims and not self.hungry:
-            self._rests_until = time.monotonic() + self._pause
+            self._gather(crowd=len(claims) * CROWD >= wanted)
+
+    def _gather(self, *, crowd: bool) -> None:
+        """Rest after a claim that found all there was: briefly in a trickle, twice as long each time in a crowd.
+
+        A lone change never waits, for the last rest is over; the more come, the fewer calls each of them costs.
+        """
+        now = time.monotonic()
+        again = now - self._rests_until < self._pause  # it went on as soon as the last rest was over
+        self._gathers = min(MOST_PAUSES * self._pause, 2 * self._gathers) if crowd and again else self._pause
+        self._rests_until = now + self._gathers
 
     def dispatch(self, claims: Sequence[Claim], lease_end: float) -> None:
         """Hand claims to the handler, on a thread of the lane or, inline, right here."""

@@ -51,9 +51,11 @@ class Shop:
         until(shown, f"version {version} is shown", 60)
 
     def until_settled(self) -> None:
-        self.system.until_settled(ARTICLES)
-        found = self.system.query("SELECT state, count(*) FROM records WHERE key LIKE %s GROUP BY 1", f"{self.mark}%")
-        assert dict(found) == {"done": ARTICLES}
+        def states() -> dict[str, int]:
+            query = "SELECT state, count(*) FROM records WHERE key LIKE %s GROUP BY 1"
+            return dict(self.system.query(query, f"{self.mark}%"))
+
+        until(lambda: states() == {"done": ARTICLES}, "all are done", 60)
         self.system.assert_books_balance()
 
     def run_until_it_dies(self, failpoint: str) -> None:
@@ -80,7 +82,7 @@ def test_a_crash_after_a_read_back(system: System) -> None:
     system.stand.fault("otto", "500_after_success", "send-quantities")
     crashing = system.start("stock", "stock", fault="stock.read-back:kill@1")
     shop.change(1)
-    until(lambda: system.states()["waiting"] > 0, "the outcome is unknown")
+    until(lambda: system.states("stock")["waiting"] > 0, "the outcome is unknown")
     system.change("UPDATE records SET due_at = now() WHERE state = 'waiting'")
     until(lambda: crashing.poll() is not None, "the service died", 60)
     shop.change(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +13,7 @@ from services.stock.listing import refresh
 from services.stock.look import Look
 from shared.connectors.open import open_stock_source
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt
+from shared.records.actions import read_receipt, request
 from shared.records.articles import insist
 from shared.records.listings import save_filter
 from shared.runtime.receipts import Receipts
@@ -149,17 +150,8 @@ def sync(work: Stocking) -> Receipts:
     )  # fmt: skip
 
 
-def ask(conn: Connection, *skus: str) -> str:
-    row = conn.execute(
-        "INSERT INTO receipts(verb, interface, created_by) VALUES ('sync', %s, 'erika') RETURNING id", (SLUG,)
-    ).fetchone()
-    assert row is not None
-    for no, sku in enumerate(skus):
-        conn.execute(
-            "INSERT INTO receipt_numbers(receipt, no, number, result, due_at) VALUES (%s, %s, %s, 'queued', now())",
-            (row[0], no, sku),
-        )
-    return str(row[0])
+def ask(conn: Connection, *skus: str) -> UUID:
+    return request(conn, "sync", SLUG, skus, "erika")
 
 
 def test_a_sync_reads_the_erp_now_and_sends_even_what_did_not_change(
@@ -175,7 +167,7 @@ def test_a_sync_reads_the_erp_now_and_sends_even_what_did_not_change(
     work.until(green, "done", after=row["seq"])
     assert family.shown()[:2] == [0, 1]
     assert calls < work.calls() <= calls + 2
-    found = read_receipt(work.conn, receipt)  # type: ignore[arg-type]
+    found = read_receipt(work.conn, receipt)
     assert found is not None
     assert [(one["number"], one["result"], one["state"]) for one in found["numbers"]] == [
         (grey, "queued", "done"), (green, "queued", "done"), ("nobody-knows-it", "not-found", None),
