@@ -43,3 +43,10 @@ def test_each_part_of_an_export_is_counted_with_its_state(conn: Connection) -> N
         ("order-export", "tracking", "done"): 1, ("order-export", "tracking", "never"): 1,
         ("order-export", "tracking", "pending"): 1,
     }  # fmt: skip
+
+
+def test_a_table_that_was_never_analysed_is_analysed_once_it_holds_something(conn: Connection) -> None:
+    take_in(conn, event("A"))
+    Upkeep(Metrics("tests", "0"), lambda: conn).once(conn)
+    (known,) = conn.execute("SELECT reltuples >= 0 FROM pg_class WHERE relname = 'records'").fetchone() or ()
+    assert known
