@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.driver import Failed, Plan, Run
 from benchmarks.floors import FLOORS
 from benchmarks.servers import Servers
-from benchmarks.sizes import NAMES, SIZES, Size
+from benchmarks.sizes import LONG, NAMES, SIZES, Size
 from benchmarks.summary import Result, compared, line
 from benchmarks.tables import machine, table, write_readme
 from benchmarks.tasks import CONTENDERS, missing, tasks
@@ -106,7 +106,7 @@ def _measured(
     """Rounds, in each of them every contender once, so that a slow minute hits all; and whether all went well."""
     todo = tasks(plan, size, given.only)
     runs: dict[str, list[Run]] = {task.name: [] for task in todo}
-    rounds = 1 if plan.job == "memory" else given.runs or size.runs
+    rounds = 1 if plan.job == "memory" else given.runs or (1 if plan.job in LONG else size.runs)
     sound = True
     for number in range(rounds):
         for task in todo:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMES = ("pipeline", "intake", "claim", "latency", "stock", "stock-latency", "growth", "memory", "floors")
+QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
 FULL = ("memory", "growth")
+LONG = ("memory", "stock", "stock-latency")
+"""One run each, unless more are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,7 @@ class Size:
 
 
 SIZES = {
-    "quick": Size(
-        1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, tuple(n for n in NAMES if n != "growth"), 20_000
-    ),
+    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, QUICK, 20_000),
     "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
     "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL),
 }
