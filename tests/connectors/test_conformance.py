@@ -21,6 +21,8 @@ from shared.events.orders import Order
 from tests.connectors.conftest import Opened, opened
 from tests.support.sandbox import Stand, sandbox
 
+pytestmark = pytest.mark.servers
+
 CONNECTORS = [pytest.param(connector, id=key) for key, connector in discover().items()]
 SOURCES = [pytest.param(connector, id=key) for key, connector in discover().items() if connector.source]
 SINKS = [pytest.param(connector, id=key) for key, connector in discover().items() if connector.sink]

@@ -9,12 +9,15 @@ from typing import Any
 
 import httpx2
 import jsonschema
+import pytest
 
 from shared.connectors.contract import Draft, Mappings
 from shared.connectors.registry import discover
 from shared.events.orders import Order
 from tests.connectors.conftest import opened
 from tests.support.sandbox import Stand
+
+pytestmark = pytest.mark.servers
 
 SPECS = Path(__file__).parents[3] / "shared" / "specs"
 

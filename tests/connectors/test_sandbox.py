@@ -16,6 +16,8 @@ from shared.events.orders import Order
 from tests.connectors.conftest import Opened, opened
 from tests.support.sandbox import Stand, sandbox
 
+pytestmark = pytest.mark.servers
+
 
 def draft(side: Opened, number: str) -> Any:
     good = json.loads((side.samples / "order-good.json").read_text(encoding="utf-8"))["order"]
