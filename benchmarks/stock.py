@@ -119,7 +119,7 @@ def late(servers: Servers, plan: Plan, *, beside_slow: bool) -> Run:  # noqa: AR
         for sku in skus:
             published[sku] = datetime.now(UTC)
             publisher.send(SLUG, [change(SLUG, sku, 7, published[sku])])
-            time.sleep(LONE_EACH)
+            time.sleep(LONE_EACH)  # the pace: each change finds an idle system
         await_(lambda: _sent(conn, SLUG) == len(skus), 60.0, "all to be sent", children)
         used = cpu.between(before, cpu.sample(groups))
         idle = beside_slow and _sent(conn, SLOW_SLUG) >= len(slow_skus)
@@ -161,7 +161,7 @@ def _sent(conn: Connection, slug: str) -> int:
 
 
 def _confirmed(conn: Connection) -> bool:
-    time.sleep(LOOK_SECONDS)
+    time.sleep(LOOK_SECONDS)  # between two looks; whoever waits for it has a limit
     return conn.execute("SELECT FROM articles WHERE sent_at > coalesce(shown_at, '-infinity') LIMIT 1").rowcount == 0
 
 

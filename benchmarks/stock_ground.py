@@ -88,7 +88,7 @@ def _addresses(child: Child, output: Path) -> dict[str, str]:
             raise Failed(f"the stand-ins ended:\n{child.last_lines(5)}")
         if output.exists() and (said := output.read_text()).endswith("\n"):
             return dict(json.loads(said))
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks, until START_SECONDS are over
     raise Failed("the stand-ins did not start")
 
 
