@@ -93,11 +93,10 @@ def test_a_batch_that_cannot_be_stored_gives_its_room_back(database_url: str, db
     handover = offering(1)
     intake = Intake(nothing, handover)
     arrivals = [Arrival(event("1"), "order-imported", "tests", "order-imported")]
-    with connect(database_url, "doomed") as doomed:
+    with pytest.raises(psycopg.OperationalError), connect(database_url, "doomed") as doomed:
         intake.take_in(doomed, [Arrival(b"{", "order-imported", "tests", "order-imported")])
         db.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
-        with pytest.raises(psycopg.OperationalError):
-            intake.take_in(doomed, arrivals)
+        intake.take_in(doomed, arrivals)
     assert states(db) == {}
     assert handover.collect() == []
     intake.take_in(db, arrivals)
