@@ -1,0 +1,44 @@
+"""`connect interfaces ping`: whether both remote systems answer and accept our credentials. Added by `interfaces`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from services.cli.pings import ping as ping_sides
+from services.cli.printing import Printer
+from services.cli.session import Session
+from shared.records.interfaces import read
+
+Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
+Slug = Annotated[str, typer.Argument(help="the interface's name, e.g. otto-de")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("ping")(ping)
+
+
+def ping(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
+    """Ask both remote systems whether they answer and accept our credentials; changes nothing."""
+    session: Session = ctx.obj
+    tell(session, slug, as_json_)
+
+
+def tell(session: Session, slug: str, as_json: bool) -> None:
+    """Ping and print. Exits with 1 unless both sides are well."""
+    with session.database() as conn:
+        session.known_interface(conn, slug)
+        found = read(conn, session.seal, slug)
+    assert found is not None
+    sides = ping_sides(found, session.language)
+    printer = Printer()
+    if as_json:
+        printer.json({"slug": slug, "mode": found.mode, "sides": sides})
+    else:
+        for name, side in sides.items():
+            said = ("answers", "ok") if side["ok"] else (f"{side['problem']} {side['fix']}", "wrong")
+            printer.line(f"  {name} ({side['system']}): ", said)
+    if not all(side["ok"] for side in sides.values()):
+        raise typer.Exit(1)
