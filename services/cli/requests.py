@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from services.cli.drafted import print_drafted
 from services.cli.printing import Printer
 from services.cli.record_words import Words, examples
 from services.cli.records import Except, FilterText, Json, Numbers, excepted, meant
@@ -14,8 +15,10 @@ from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from services.cli.watching import Mark, watch
 from shared.db.connect import Connection
+from shared.errors.entry import Language
 from shared.people.audit import audit
-from shared.records.actions import MOST_NUMBERS, read_receipt, request, request_selected
+from shared.records.actions import MOST_NUMBERS, request, request_selected
+from shared.records.receipt import read_receipt
 
 ON_THEIR_WAY = ("pending", "running")
 Wait = Annotated[bool, typer.Option("--wait", help="wait for what comes of it, with a bar on a terminal")]
@@ -27,6 +30,7 @@ def add_request(app: typer.Typer, words: Words) -> None:
     resource = words.resource
     name, verb = resource.name, resource.verb
     shown = [f"connect {name} {verb} --interface otto-de 4711,4712 --wait"]
+    shown.append(f"connect {name} {verb} --interface otto-de 4711 --dry-run")
     if verb != "import":
         shown.append(f"connect {name} {verb} --filter '{words.filter} interface:otto-de' --except 4713")
 
@@ -41,6 +45,9 @@ def add_request(app: typer.Typer, words: Words) -> None:
         without: Except = None,
         wait: Wait = False,
         timeout: Timeout = 60.0,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="only show the very document that would be sent; changes nothing")
+        ] = False,
         as_json_: Json = False,
     ) -> None:
         session: Session = ctx.obj
@@ -52,24 +59,34 @@ def add_request(app: typer.Typer, words: Words) -> None:
         with session.database() as conn:
             if interface is not None and wanted:
                 session.known_interface(conn, interface)
-                receipt_id = request(conn, verb, interface, wanted, session.actor)
+                receipt_id = request(conn, verb, interface, wanted, session.actor, dry_run=dry_run)
             else:
                 parsed = session.filter(conn, filter or "", interface)
                 spared = excepted(session, conn, words, without, interface)
-                receipt_id = request_selected(conn, verb, session.actor, filter=parsed, excepted=spared)
-            audit(conn, session.actor, f"{name}.{verb}", {"interface": interface, "receipt": str(receipt_id)})
-            patience = timeout if wait else 0.0
-            receipt = watch(lambda: _read(conn, receipt_id), lambda found: _mark(found, verb), patience, f"{verb}ing")
+                receipt_id = request_selected(
+                    conn, verb, session.actor, filter=parsed, excepted=spared, dry_run=dry_run
+                )
+            target: dict[str, Any] = {"interface": interface, "receipt": str(receipt_id)}
+            audit(conn, session.actor, f"{name}.{verb}", target | ({"dry_run": True} if dry_run else {}))
+            patience = timeout if wait or dry_run else 0.0
+            receipt = watch(
+                lambda: _read(conn, receipt_id, session.language),
+                lambda found: _mark(found, verb),
+                patience,
+                f"{verb}ing",
+            )
         if as_json_:
             Printer().json(receipt)
+        elif dry_run:
+            print_drafted(words, receipt)
         else:
             _print(words, receipt)
         if any(_wrong(one) for one in receipt["numbers"]):
             raise typer.Exit(1)
 
 
-def _read(conn: Connection, receipt_id: UUID) -> dict[str, Any]:
-    receipt = read_receipt(conn, receipt_id)
+def _read(conn: Connection, receipt_id: UUID, language: Language) -> dict[str, Any]:
+    receipt = read_receipt(conn, receipt_id, language=language)
     assert receipt is not None
     return receipt
 
@@ -84,6 +101,7 @@ def _mark(receipt: dict[str, Any], verb: str) -> Mark:
 
 def _wrong(one: dict[str, Any]) -> bool:
     failed = one["state"] == "failed" and one["result"] == "queued"
+    failed = failed or (one["result"] == "drafted" and not one["documents"])
     return failed or one["result"] in ("not-found", "malformed", "failed")
 
 

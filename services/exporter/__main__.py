@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from services.exporter.asked import changes_by_number
+from services.exporter.preview import changes_to_tell
 from services.exporter.stage import MarketplaceStage
 from shared.broker.apply import check
 from shared.broker.open import open_consumer, open_publisher
@@ -103,6 +104,7 @@ def run(settings: Settings) -> int:
             bell=bell,
             failpoint=failpoint,
             insist=lambda _conn, _record_id: None,  # to run again is all: the handler looks what is there already
+            preview=changes_to_tell(status_source, remotes, pool),
         ).run(beat, life.stopping, life.pause)
 
     def look_of(of: Interface) -> tuple[HintedOrders, Callable[[], None]]:

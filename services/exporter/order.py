@@ -1,7 +1,8 @@
 """Finds the order that a change is about. An export waits for its import, and not for ever.
 
-Known and imported: it goes on. Known and not imported yet: it waits until that is done. Unknown to Connect: it waits as
-well, for the events may come in any order, and looks at the marketplace now and then; after five days it gives up.
+Known and imported: it goes on. Older than the go-live: it is left alone, unless a person wants it. Known and not
+imported yet: it waits until that is done. Unknown to Connect: it waits as well, for the events may come in any order,
+and looks at the marketplace now and then; after five days it gives up.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Orders:
             order = imported.get(change.data.order_number)
             if order is None:
                 unknown.append(change)
+            elif order.older and not change.held.claim.forced:
+                waiting.append((change, Skip(Problem("older-than-go-live"))))
             elif order.ended:
                 found.append(with_order(change, order))
             else:

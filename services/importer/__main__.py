@@ -1,7 +1,7 @@
 """Wires the importer: `python -m services.importer`. What runs is in the modules that are put together here.
 
 order-imported ─▶ collect ─▶ records ─▶ work (stage erp) ─▶ ERP
-marketplace ─▶ poll ─▶ order-imported        fetch: orders asked for by number
+marketplace ─▶ poll ─▶ order-imported        fetch: orders asked for by number        rehearsal: before going live
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import structlog
 
 from services.importer.fetch import orders_by_number, restage
 from services.importer.poll import Poll
+from services.importer.preview import orders_to_create
+from services.importer.rehearse import Rehearsals
 from services.importer.stage import ErpStage
 from services.importer.upkeep import Upkeep
 from shared.broker.apply import check
@@ -106,7 +108,14 @@ def run(settings: Settings) -> int:
 
     def fetch(beat: Beat) -> None:
         look = orders_by_number(remotes.marketplace)
-        loop = Receipts("import", look, connect=link("fetch"), read=interface, bell=bell, failpoint=failpoint)
+        preview = orders_to_create(remotes)
+        loop = Receipts(
+            "import", look, connect=link("fetch"), read=interface, bell=bell, failpoint=failpoint, preview=preview
+        )
+        loop.run(beat, life.stopping, life.pause)
+
+    def rehearsal(beat: Beat) -> None:
+        loop = Rehearsals(remotes, connect=link("rehearsal"), read=interface, fatal=life.fatal)
         loop.run(beat, life.stopping, life.pause)
 
     def upkeep(beat: Beat) -> None:
@@ -122,7 +131,7 @@ def run(settings: Settings) -> int:
 
     with link("upkeep")() as conn:
         Upkeep(metrics, link("upkeep")).once(conn)  # before anything is stored: the months must be there
-    for loop in (intake, work, wakeups, probe, poll, fetch, upkeep):
+    for loop in (intake, work, wakeups, probe, poll, fetch, rehearsal, upkeep):
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)

@@ -92,7 +92,8 @@ class OrderCreation:
 
     def handle(self, batch: Sequence[Held], say: Say, each: Each) -> None:
         """Report an outcome for every claim. What can be asked for many orders at once is asked once."""
-        staged = [self._staged(held) for held in batch if self._visible(held, say)]
+        visible = [self._staged(held) for held in batch if self._visible(held, say)]
+        staged = [one for one in visible if not self._older(one, say)]
         absent, cancelled = self._absent(staged, say)
         due = self._read_again(self._announced(absent, say), say)
         drafts = self._checked(due, say)
@@ -114,6 +115,16 @@ class OrderCreation:
     def close(self) -> None:
         """Close both sides."""
         self._tools.close()
+
+    def _older(self, one: Staged, say: Say) -> bool:
+        """Ordered before the from-date and never sent: left alone, unless a person wants it."""
+        begin, claim = self._interface.from_date, one.held.claim
+        if begin is None or one.order.ordered_at >= begin or claim.forced:
+            return False
+        if claim.intended or claim.remote is not None or claim.sent_no is not None:
+            return False
+        say(one.held, Skip(Problem("older-than-go-live")))
+        return True
 
     # -- what the ERP has already ------------------------------------------------------------------------------------
 

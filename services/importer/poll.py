@@ -23,6 +23,7 @@ from shared.db.connect import GONE, Connection
 from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.records.interfaces import Interface
+from shared.records.modes import runs
 
 OVERLAP = timedelta(minutes=5)
 FIRST_LOOK_BACK = timedelta(days=1)
@@ -32,8 +33,9 @@ POLLS_AT_ONCE = 4
 LOCK_SPACE = 0x504F4C4C
 
 _DUE = """
-SELECT i.slug FROM interfaces i LEFT JOIN cursors c ON c.interface = i.slug
-WHERE i.mode = 'live' AND (c.polled_at IS NULL
+SELECT i.slug FROM interfaces i JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'order-import'
+  LEFT JOIN cursors c ON c.interface = i.slug
+WHERE m.mode = 'live' AND (c.polled_at IS NULL
   OR c.polled_at + make_interval(secs => CASE WHEN c.code IS NULL THEN i.poll_seconds
                                               ELSE least(i.poll_seconds, %s) END) <= now())
 """
@@ -101,7 +103,7 @@ class Poll:
             return
         try:
             interface = self._read(conn, slug)
-            if interface is not None and interface.mode == "live":
+            if interface is not None and runs(conn, slug, "order-import"):
                 self._poll(conn, interface)
         finally:
             conn.execute("SELECT pg_advisory_unlock(%s, %s)", lock)

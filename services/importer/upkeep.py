@@ -9,6 +9,7 @@ from psycopg import sql
 
 from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
+from shared.records.go_live import make_late_ones_real
 from shared.records.hints import waiting_hints
 
 EACH_SECONDS = 15.0
@@ -65,6 +66,8 @@ class Upkeep:
         row = conn.execute("SELECT make_transition_months(%s)", (MONTHS_AHEAD,)).fetchone()
         if row and row[0]:
             self._log.info("upkeep.months-made", months=row[0])
+        if late := make_late_ones_real(conn):
+            self._log.info("upkeep.no-tests-any-more", count=late)
         for (table,) in conn.execute(_NOT_ANALYSED).fetchall():
             conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
         m = self._metrics

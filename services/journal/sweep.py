@@ -1,13 +1,14 @@
-"""Tidies what people leave behind: sessions past their life, counts of failed logins that have run out."""
+"""Tidies what people leave behind: sessions past their life, counts of failed logins, documents of dry runs."""
 
 from __future__ import annotations
 
 from shared.db.connect import Connection
 from shared.people import sessions, throttle
+from shared.records.drafted import forget_drafted
 
 SWEEP_SECONDS = 3600.0
 
 
 def sweep(conn: Connection) -> int:
     """Returns how many rows went. Several Journals may do it at once."""
-    return sessions.sweep(conn) + throttle.sweep(conn)
+    return sessions.sweep(conn) + throttle.sweep(conn) + forget_drafted(conn)

@@ -16,6 +16,7 @@ import structlog
 from services.stock import confirm as confirming
 from services.stock import errands as running
 from services.stock.look import Look
+from services.stock.preview import quantities_to_send
 from services.stock.stage import StockStage
 from services.stock.wake import WakesHere
 from shared.broker.apply import check
@@ -105,7 +106,14 @@ def run(settings: Settings) -> int:
 
     def sync(beat: Beat) -> None:
         Receipts(
-            "sync", Look(source), connect=link("sync"), read=interface, bell=bell, failpoint=failpoint, insist=insist
+            "sync",
+            Look(source),
+            connect=link("sync"),
+            read=interface,
+            bell=bell,
+            failpoint=failpoint,
+            insist=insist,
+            preview=quantities_to_send(source, sink, lambda of: remotes.title(of, "marketplace")),
         ).run(beat, life.stopping, life.pause)
 
     def confirm(beat: Beat) -> None:

@@ -80,7 +80,7 @@ class Confirm:
         return [
             one.slug
             for one in summaries(conn)
-            if one.mode != "paused"
+            if one.flows["stock"] != "paused"
             and one.breakers.get("marketplace", "closed") == "closed"
             and ready(
                 len(unconfirmed(conn, one.slug, self._p.settled, FEW + 1)),

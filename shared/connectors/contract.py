@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -181,6 +181,15 @@ class OrderSink(Protocol):
 
     def ping(self) -> None:
         """Raise RemoteError unless the system answers and accepts our credentials."""
+        ...
+
+
+@runtime_checkable
+class ShowsDocument(Protocol):
+    """An ERP whose drafts are completed when they are sent: a dry run shows the body of the call itself."""
+
+    def completed(self, draft: Draft) -> dict[str, Any]:
+        """The body that `create_order` would send now. Looks up at most; raises RemoteError as `create_order` does."""
         ...
 
 

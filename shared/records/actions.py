@@ -31,13 +31,17 @@ def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
     """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name, and so
     are grey ones, for which nothing has come yet.
 
-    Where the interface is in test or paused, a person's wish still runs the record, also one that is pending there.
+    Where the flow is in test or paused, a person's wish still runs the record, also one that is pending there; and an
+    order older than the go-live is imported for it.
     """
     rows = conn.execute(
-        "WITH o AS (SELECT r.id, r.state, i.mode FROM records r JOIN interfaces i ON i.slug = r.interface"
+        "WITH o AS (SELECT r.id, r.state, m.mode,"
+        "   m.mode <> 'live' OR i.from_date IS NOT NULL AND r.flow <> 'stock' AS wish"
+        "   FROM records r JOIN interfaces i ON i.slug = r.interface"
+        "   JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow"
         "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
         " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
-        "   forced = o.mode <> 'live', updated_at = now() FROM o WHERE r.id = o.id"
+        "   forced = o.wish, updated_at = now() FROM o WHERE r.id = o.id"
         "   AND r.payload_no > 0 AND o.state = ANY(%(from)s)"
         "   AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
         "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
@@ -62,19 +66,22 @@ def run_again(conn: Connection, record_id: int, actor: str) -> None:
     conn.execute("UPDATE records SET recheck = true WHERE id = %s AND state = 'running'", (record_id,))
 
 
-def request(conn: Connection, verb: str, interface: str, numbers: Sequence[str], actor: str) -> UUID:
+def request(
+    conn: Connection, verb: str, interface: str, numbers: Sequence[str], actor: str, *, dry_run: bool = False
+) -> UUID:
     """Ask for orders, exports or articles of an interface by number: verb `import`, `export` or `sync`.
 
     The service of the flow answers number by number, read from where they come from. What cannot be a number is
     answered at once (`malformed`), as is an import of what Connect has already (`exists`); what is exported or synced
     is sent even if nothing changed. Returns the id of the receipt.
 
+    dry_run: only show what would be sent, also of what Connect has; nothing is stored or sent.
     Raises ValueError for more than MOST_NUMBERS: the callers check, nothing is cut off in silence.
     """
     wanted = list(dict.fromkeys(number.strip() for number in numbers if number.strip()))
     if len(wanted) > MOST_NUMBERS:
         raise ValueError(f"{len(wanted)} numbers at once, {MOST_NUMBERS} are allowed")
-    return _store(conn, OF_VERB[verb], interface, [(interface, number) for number in wanted], actor)
+    return _store(conn, OF_VERB[verb], interface, [(interface, number) for number in wanted], actor, dry_run)
 
 
 def request_selected(
@@ -85,6 +92,7 @@ def request_selected(
     ids: Sequence[int] | None = None,
     filter: Filter | None = None,
     excepted: Sequence[int] = (),
+    dry_run: bool = False,
 ) -> UUID:
     """The same for records that are there, by id or by filter, of any interface. An id that is not is `not-found`.
 
@@ -99,19 +107,24 @@ def request_selected(
         places = [(interface, key) for interface, key in rows]
         places += [(NOWHERE, str(one)) for one in dict.fromkeys(ids or ()) if one not in set(found)]
         interfaces = {interface for interface, _ in rows}
-        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor)
+        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor, dry_run)
 
 
 def _store(
-    conn: Connection, resource: Resource, interface: str | None, places: Sequence[tuple[str, str]], actor: str
+    conn: Connection,
+    resource: Resource,
+    interface: str | None,
+    places: Sequence[tuple[str, str]],
+    actor: str,
+    dry_run: bool,
 ) -> UUID:
     """interface: of the whole receipt, None where its numbers belong to several."""
     longest = resource.number_length
     bad = [len(number) > longest or not number.isprintable() for _, number in places]
     with conn.transaction():
         row = conn.execute(
-            "INSERT INTO receipts(verb, interface, created_by) VALUES (%s, %s, %s) RETURNING id",
-            (resource.verb, interface, actor),
+            "INSERT INTO receipts(verb, interface, created_by, dry_run) VALUES (%s, %s, %s, %s) RETURNING id",
+            (resource.verb, interface, actor, dry_run),
         ).fetchone()
         assert row is not None
         conn.execute(
@@ -133,44 +146,8 @@ def _store(
                 ],
                 "bad": bad,
                 "nowhere": NOWHERE,
-                "new": resource.verb == "import",
+                "new": resource.verb == "import" and not dry_run,
                 "flow": resource.flow,
             },
         )
     return UUID(str(row[0]))
-
-
-def read_receipt(conn: Connection, receipt: UUID) -> dict[str, Any] | None:
-    """A receipt with one entry per number: queued, exists, not-found, malformed or failed.
-
-    queued: asked for; once it was read from where it comes from, the entry links its record and shows the state.
-    """
-    row = conn.execute(
-        "SELECT id, verb, interface, created_by, created_at FROM receipts WHERE id = %s", (receipt,)
-    ).fetchone()
-    if row is None:
-        return None
-    numbers = conn.execute(
-        "SELECT n.interface, n.number, n.result, n.record_id, r.state, n.code FROM receipt_numbers n"
-        " LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
-        (receipt,),
-    ).fetchall()
-    return {
-        "id": str(row[0]),
-        "verb": row[1],
-        "interface": row[2],
-        "created_by": row[3],
-        "created_at": row[4],
-        "complete": all(result != "queued" for _, _, result, *_ in numbers),
-        "numbers": [
-            {
-                "interface": interface,
-                "number": number,
-                "result": "queued" if result == "taken-in" else result,
-                "record_id": record_id,
-                "state": state,
-                "code": code,
-            }
-            for interface, number, result, record_id, state, code in numbers
-        ],
-    }

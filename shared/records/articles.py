@@ -111,8 +111,9 @@ class Listed:
 
 _GREY = f"""
 INSERT INTO records(interface, flow, key, stage, state, payload_no, changed_at, data_hash, test)
-SELECT i.slug, 'stock', l.sku, 'stock', 'never', 0, 'epoch', '{NO_DATA}', i.mode = 'test'
-FROM interfaces i, unnest(%s::text[]) AS l(sku) WHERE i.slug = %s ORDER BY l.sku
+SELECT i.slug, 'stock', l.sku, 'stock', 'never', 0, 'epoch', '{NO_DATA}', m.mode = 'test'
+FROM unnest(%s::text[]) AS l(sku), interfaces i JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'stock'
+WHERE i.slug = %s ORDER BY l.sku
 ON CONFLICT (interface, flow, key) DO NOTHING
 """  # noqa: S608  # the constant is ours
 _LIST = """
@@ -213,6 +214,15 @@ def insist(conn: Connection, record_id: int) -> None:
 def insist_on(conn: Connection, interface: str, skus: Sequence[str]) -> None:
     """A person wants these sent even if nothing changed."""
     conn.execute("UPDATE articles SET insist = true WHERE interface = %s AND sku = ANY(%s)", (interface, list(skus)))
+
+
+def their_skus(conn: Connection, interface: str, skus: Sequence[str]) -> dict[str, str]:
+    """What the marketplace calls these articles; one that nobody listed is left out."""
+    rows = conn.execute(
+        "SELECT sku, coalesce(foreign_sku, sku) FROM articles WHERE interface = %s AND sku = ANY(%s)",
+        (interface, list(skus)),
+    )
+    return dict(rows.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ class Begin(NamedTuple):
 
 
 def erps_to_poll(conn: Connection, every: float, again: float) -> list[str]:
-    """Live interfaces whose ERP was polled `every` seconds ago, or `again` seconds ago without success."""
+    """Interfaces that export by themselves whose ERP was polled `every` seconds ago, or `again` seconds ago without success."""
     rows = conn.execute(
         "SELECT i.slug FROM interfaces i JOIN side_states s ON s.interface = i.slug AND s.side = 'erp'"
+        " JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'order-export'"
         " LEFT JOIN erp_cursors c ON c.interface = i.slug"
-        " WHERE i.mode = 'live' AND s.breaker = 'closed' AND (c.polled_at IS NULL OR c.polled_at"
+        " WHERE m.mode = 'live' AND s.breaker = 'closed' AND (c.polled_at IS NULL OR c.polled_at"
         "   + make_interval(secs => CASE WHEN c.code IS NULL THEN %s ELSE %s END) <= now()) ORDER BY i.slug",
         (every, min(every, again)),
     )

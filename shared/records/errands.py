@@ -1,4 +1,4 @@
-"""Errands: long work for one interface that a person or the night asks for; refresh the listing, look for drift.
+"""Errands: long work for one interface that a person or the night asks for: listing, drift, a rehearsal.
 
 One of a kind is open per interface. A process that takes one holds it under a lease; if it dies, another begins again:
 every errand is harmless to repeat.
@@ -6,6 +6,7 @@ every errand is harmless to repeat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -15,7 +16,8 @@ from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
 
-ErrandVerb = Literal["listing", "drift"]
+ErrandVerb = Literal["listing", "drift", "rehearsal"]
+OF_STOCK: tuple[ErrandVerb, ...] = ("listing", "drift")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,24 @@ def ask_errand(conn: Connection, verb: ErrandVerb, interface: str, actor: str) -
     return UUID(str(row[0]))
 
 
-def take_errand(conn: Connection, lease: float) -> Errand | None:
-    """The next one that is due, held for so many seconds; progress renews it."""
+def take_errand(
+    conn: Connection, lease: float, verbs: Sequence[ErrandVerb] = OF_STOCK, interface: str | None = None
+) -> Errand | None:
+    """The next one of these verbs that is due, held for so many seconds; progress renews it."""
     row = conn.execute(
-        "WITH d AS (SELECT id FROM errands WHERE due_at <= now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        "WITH d AS (SELECT id FROM errands WHERE due_at <= now() AND verb = ANY(%s)"
+        "   AND (%s::text IS NULL OR interface = %s) ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
         " UPDATE errands e SET due_at = now() + make_interval(secs => %s), tries = least(e.tries + 1, 30000), seen = 0"
         " FROM d WHERE e.id = d.id RETURNING e.id, e.verb, e.interface, e.tries",
-        (lease,),
+        (list(verbs), interface, interface, lease),
     ).fetchone()
     return None if row is None else Errand(*row)
+
+
+def due_errands(conn: Connection, verb: ErrandVerb) -> list[str]:
+    """The interfaces where one of this kind is due."""
+    rows = conn.execute("SELECT interface FROM errands WHERE due_at <= now() AND verb = %s ORDER BY due_at", (verb,))
+    return [slug for (slug,) in rows.fetchall()]
 
 
 def note_progress(conn: Connection, errand: Errand, seen: int, lease: float) -> bool:
@@ -70,6 +81,15 @@ def finish_errand(
         (None if result is None else Jsonb(result), code, errand.id, errand.tries),
     ).fetchone()
     return row is not None
+
+
+def end_errands(conn: Connection, verb: ErrandVerb, interface: str, code: str) -> None:
+    """Nobody foresaw what came: the open one of this kind ends there."""
+    conn.execute(
+        "UPDATE errands SET finished_at = now(), due_at = NULL, code = %s"
+        " WHERE verb = %s AND interface = %s AND finished_at IS NULL",
+        (code, verb, interface),
+    )
 
 
 def put_off(conn: Connection, errand: Errand, code: str, after: float) -> None:

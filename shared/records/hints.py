@@ -42,11 +42,12 @@ def store_hints(
 
 
 def hinted_interfaces(conn: Connection, kinds: Sequence[str]) -> list[str]:
-    """Live interfaces with a due hint of these kinds whose ERP is not spared just now."""
+    """Interfaces with a due hint of these kinds whose flow is live and whose ERP is not spared just now."""
     rows = conn.execute(
         "SELECT i.slug FROM interfaces i JOIN side_states s ON s.interface = i.slug AND s.side = 'erp'"
-        " WHERE i.mode = 'live' AND s.breaker = 'closed' AND EXISTS (SELECT FROM hints h WHERE h.interface = i.slug"
-        " AND h.kind = ANY(%s::text[]) AND h.due_at <= now()) ORDER BY i.slug",
+        " WHERE s.breaker = 'closed' AND EXISTS (SELECT FROM hints h JOIN flow_modes m ON m.interface = h.interface"
+        "   AND m.flow = CASE WHEN h.kind = 'article' THEN 'stock' ELSE 'order-export' END AND m.mode = 'live'"
+        "   WHERE h.interface = i.slug AND h.kind = ANY(%s::text[]) AND h.due_at <= now()) ORDER BY i.slug",
         (list(kinds),),
     )
     return [slug for (slug,) in rows]

@@ -14,6 +14,8 @@ from psycopg.rows import dict_row
 from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.columns import columns, reason
+from shared.records.held import held, said
+from shared.records.modes import standings
 from shared.records.parts import STAGE
 from shared.records.personal import masked
 from shared.records.wording import explained, remark, sentence, step
@@ -75,9 +77,11 @@ def read_record(
         return None
     payload = _payload(row.pop("body"))
     copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
+    why, holds = said(reason(row["reason"], language), held(row, standings(conn)), language)
     return {
         **row,
-        "reason": reason(row["reason"], language),
+        "reason": why,
+        "held": holds,
         **columns(conn, [row], copies, reveal, language)[record_id],
         "payload": payload if reveal else masked(payload),
     }

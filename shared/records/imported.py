@@ -18,6 +18,12 @@ class Imported:
     remote: str | None
     marketplace_id: str | None
     body: bytes
+    code: str | None = None
+
+    @property
+    def older(self) -> bool:
+        """Whether it was left out because it is older than the go-live."""
+        return self.state is State.SKIPPED and self.code == "older-than-go-live"
 
     @property
     def ended(self) -> bool:
@@ -31,12 +37,12 @@ ENDED = frozenset({State.DONE, State.WARNING, State.SKIPPED})
 def imported_orders(conn: Connection, interface: str, numbers: Sequence[str]) -> dict[str, Imported]:
     """The orders with these numbers, as they are staged now; unknown ones are left out."""
     rows = conn.execute(
-        "SELECT r.key, r.state, r.remote, r.marketplace_id, p.body FROM records r"
+        "SELECT r.key, r.state, r.remote, r.marketplace_id, p.body, r.code FROM records r"
         " JOIN payloads p ON p.record_id = r.id AND p.no = r.payload_no"
         " WHERE r.interface = %s AND r.flow = 'order-import' AND r.key = ANY(%s)",
         (interface, list(numbers)),
     )
-    return {row[0]: Imported(row[0], State(row[1]), row[2], row[3], bytes(row[4])) for row in rows}
+    return {row[0]: Imported(row[0], State(row[1]), row[2], row[3], bytes(row[4]), row[5]) for row in rows}
 
 
 def ended_orders(conn: Connection, interface: str, numbers: Sequence[str]) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -136,19 +136,22 @@ def set_cancels(conn: Connection, slug: str, cancels: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the worker looks at each second: may it claim here, has something changed."""
+    """What the worker looks at each second: may it claim here, has something changed. flows: the mode of each."""
 
     slug: str
     mode: str
     revision: int
     breakers: Mapping[str, str]
+    flows: Mapping[str, str] = field(default_factory=dict)
 
 
 def summaries(conn: Connection) -> list[Summary]:
     """One row per interface, cheap."""
     rows = conn.execute(
         "SELECT i.slug, i.mode, i.revision, coalesce(jsonb_object_agg(s.side, s.breaker)"
-        " FILTER (WHERE s.side IS NOT NULL), '{}') FROM interfaces i LEFT JOIN side_states s ON s.interface = i.slug"
+        " FILTER (WHERE s.side IS NOT NULL), '{}'),"
+        " (SELECT jsonb_object_agg(m.flow, m.mode) FROM flow_modes m WHERE m.interface = i.slug)"
+        " FROM interfaces i LEFT JOIN side_states s ON s.interface = i.slug"
         " GROUP BY i.slug ORDER BY i.slug"
     ).fetchall()
     return [Summary(*row) for row in rows]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from shared.errors.entry import Language
 from shared.records.columns import columns, reason
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
+from shared.records.held import held, said
+from shared.records.modes import Standing, standings
 from shared.records.parts import STAGE
 from shared.records.states import WORST_FIRST
 
@@ -35,7 +37,7 @@ SORTS = {
 }
 COLUMNS = (
     "id", "interface", "flow", "key", "stage", "state", "reason", "code", "updated_at", "received_at", "marketplace_id",
-    "remote", "ordered_at", "ship_by", "due_at", "tries", "test", "changed_at", "payload_no",
+    "remote", "ordered_at", "ship_by", "due_at", "tries", "test", "changed_at", "payload_no", "forced",
 )  # fmt: skip
 
 
@@ -174,8 +176,8 @@ def _open_cursor(cursor: str, sort: str, kind: str) -> list[Any]:
 def _items(conn: Connection, rows: Sequence[tuple[Any, ...]], reveal: bool, language: Language) -> list[dict[str, Any]]:
     items = [dict(zip(COLUMNS, row, strict=False)) for row in rows]
     copies = staged(conn, [(item["id"], item["payload_no"]) for item in items])
-    more = columns(conn, items, copies, reveal, language)
-    return [_item(item, language) | more[item["id"]] for item in items]
+    more, known = columns(conn, items, copies, reveal, language), standings(conn)
+    return [_item(item, known, language) | more[item["id"]] for item in items]
 
 
 def staged(conn: Connection, copies: Sequence[tuple[int, int]]) -> dict[int, dict[str, Any]]:
@@ -196,11 +198,13 @@ def _data(body: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _item(row: dict[str, Any], language: Language) -> dict[str, Any]:
-    shown = {name: row[name] for name in COLUMNS if name not in ("remote", "changed_at", "payload_no", *_OF_AN_ORDER)}
+def _item(row: dict[str, Any], known: Mapping[str, Standing], language: Language) -> dict[str, Any]:
+    shown = {name: row[name] for name in COLUMNS if name not in (*_OURS, *_OF_AN_ORDER)}
     if row["flow"] != "stock":
         shown |= {name: row[name] for name in _OF_AN_ORDER}
-    return shown | {"reason": reason(row["reason"], language)}
+    why, holds = said(reason(row["reason"], language), held(row, known), language)
+    return shown | {"reason": why, "held": holds}
 
 
+_OURS = ("remote", "changed_at", "payload_no", "forced")
 _OF_AN_ORDER = ("marketplace_id", "ordered_at", "ship_by")

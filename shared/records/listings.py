@@ -50,8 +50,9 @@ _NIGHTLY = """
 WITH night AS (SELECT (date_trunc('day', now() AT TIME ZONE %(zone)s - make_interval(hours => %(hour)s))
                        + make_interval(hours => %(hour)s)) AT TIME ZONE %(zone)s AS began)
 INSERT INTO errands(verb, interface, created_by)
-SELECT 'listing', i.slug, 'night' FROM interfaces i, night n
-WHERE i.mode <> 'paused' AND NOT EXISTS (
+SELECT 'listing', i.slug, 'night' FROM night n, interfaces i
+JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'stock'
+WHERE m.mode <> 'paused' AND NOT EXISTS (
   SELECT FROM errands e WHERE e.interface = i.slug AND e.verb = 'listing'
   AND (e.finished_at IS NULL
        OR e.created_at >= greatest(n.began, CASE WHEN e.code IS NULL THEN '-infinity' ELSE i.updated_at END)))

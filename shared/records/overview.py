@@ -15,11 +15,12 @@ UNFINISHED = ("pending", "running", "waiting", "failed")
 
 
 def interfaces(conn: Connection) -> list[dict[str, Any]]:
-    """Every interface: its mode, when it was polled, and per side whether calls go through (`breaker`)."""
+    """Every interface: its mode and that of each flow, when it was polled, and per side whether calls go through."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT i.slug, i.title, i.marketplace, i.erp, i.mode, i.from_date, i.poll_seconds, c.polled_at,"
             " c.ok_at AS polled_ok_at, c.code AS poll_code,"
+            " (SELECT jsonb_object_agg(m.flow, m.mode) FROM flow_modes m WHERE m.interface = i.slug) AS flows,"
             " (SELECT coalesce(jsonb_object_agg(s.side, jsonb_build_object('breaker', s.breaker, 'code', s.code,"
             "   'retry_at', s.retry_at)), '{}') FROM side_states s WHERE s.interface = i.slug) AS sides"
             " FROM interfaces i LEFT JOIN cursors c ON c.interface = i.slug ORDER BY i.slug"
@@ -27,11 +28,11 @@ def interfaces(conn: Connection) -> list[dict[str, Any]]:
 
 
 def backlog(conn: Connection) -> list[dict[str, Any]]:
-    """Unfinished records by flow, interface, stage and state, and since when the oldest of them is there."""
+    """Unfinished records by flow, interface, stage and state, and since when the oldest of them is there. No tests."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT flow, interface, stage, state, count(*) AS count, min(received_at) AS oldest FROM records"
-            " WHERE state = ANY(%s) GROUP BY flow, interface, stage, state ORDER BY flow, interface, stage, state",
+            " WHERE state = ANY(%s) AND NOT test GROUP BY flow, interface, stage, state ORDER BY flow, interface, stage, state",
             (list(UNFINISHED),),
         ).fetchall()
 

@@ -48,6 +48,16 @@ def next_for(conn: Connection, interface: str, record_id: int, shipment: str) ->
     return None if row is None else ReturnNumber(*row)
 
 
+def peek(conn: Connection, interface: str, record_id: int, shipment: str, without: Sequence[int]) -> ReturnNumber | None:
+    """The number that `next_for` would return, for a dry run: nothing is locked. without: numbers shown already."""
+    row = conn.execute(
+        "SELECT no, carrier, number FROM return_numbers WHERE (record_id, shipment) = (%s, %s)"
+        " OR interface = %s AND record_id IS NULL AND no <> ALL(%s::bigint[]) ORDER BY record_id IS NULL, no LIMIT 1",
+        (record_id, shipment, interface, list(without)),
+    ).fetchone()
+    return None if row is None else ReturnNumber(*row)
+
+
 def give(conn: Connection, no: int, record_id: int, shipment: str) -> None:
     """It is the shipment's from now on, also if the sending fails: a retry takes the same one."""
     conn.execute(

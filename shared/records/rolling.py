@@ -30,7 +30,8 @@ def to_look_at(conn: Connection, seconds: float) -> list[str]:
     """Live interfaces with a listing whose rolling look was last there `seconds` ago and whose ERP is not spared."""
     rows = conn.execute(
         "SELECT i.slug FROM interfaces i JOIN listings l ON l.interface = i.slug"
-        " JOIN side_states s ON s.interface = i.slug AND s.side = 'erp' WHERE i.mode = 'live' AND s.breaker = 'closed'"
+        " JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'stock'"
+        " JOIN side_states s ON s.interface = i.slug AND s.side = 'erp' WHERE m.mode = 'live' AND s.breaker = 'closed'"
         " AND (l.looked_at IS NULL OR l.looked_at + make_interval(secs => %s) <= now()) ORDER BY i.slug",
         (seconds,),
     )

@@ -19,6 +19,7 @@ from shared.connectors.contract import CallContext, OrderChange, RemoteError, St
 from shared.db.connect import Connection
 from shared.records.erp_cursor import Begin, begin_poll, erps_to_poll, note_poll
 from shared.records.interfaces import Interface
+from shared.records.modes import runs
 from shared.runtime.gentle import Gentle, Stopped
 from shared.runtime.hinted_orders import changes_to_tell
 from shared.runtime.one_at_a_time import alone
@@ -81,7 +82,7 @@ class ErpPoll:
             if not mine or slug not in erps_to_poll(conn, self._every, AGAIN_SECONDS):
                 return  # somebody else does it, or has done it a moment ago
             interface = self._read(conn, slug)
-            if interface is not None and interface.mode == "live" and "erp" in interface.sides:
+            if interface is not None and runs(conn, slug, "order-export") and "erp" in interface.sides:
                 self._poll(conn, interface)
 
     def _poll(self, conn: Connection, interface: Interface) -> None:

@@ -18,8 +18,8 @@ from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.records.change import Outcome
 from shared.records.claim import Claim
-from shared.records.interfaces import modes
 from shared.records.listed import listing_interfaces
+from shared.records.modes import Standing, standings
 from shared.records.receive import Hold, Incoming, Received, count_arrivals, receive_new
 from shared.records.receive_known import receive_known
 from shared.records.rejections import Refusal, mark_resubmitted, read_rejection, refuse
@@ -73,8 +73,8 @@ class Intake:
         """handover: to the work loop of this process, if it has one; else all is left to be claimed."""
         self._handover = handover or Handover("", lambda: None, intends=False)
         self._clock = DatabaseClock()
-        self._modes: dict[str, str] = {}
-        self._modes_at = float("-inf")
+        self._known: dict[str, Standing] = {}
+        self._known_at = float("-inf")
         self._failpoint = failpoint
 
     def take_in(self, conn: Connection, arrivals: Sequence[Arrival]) -> list[Taken]:
@@ -84,11 +84,11 @@ class Intake:
         long as the caller keeps the input.
         """
         now = self._clock.now(conn)
-        self._know_interfaces(conn, fresh=time.monotonic() - self._modes_at > MODES_SECONDS)
-        ready = [prepare(arrival, now, self._modes) for arrival in arrivals]
+        self._know_interfaces(conn, fresh=time.monotonic() - self._known_at > MODES_SECONDS)
+        ready = [prepare(arrival, now, self._known) for arrival in arrivals]
         if any(names_unknown_interface(one) for one in ready):
             self._know_interfaces(conn, fresh=True)  # it may have been added a moment ago
-            ready = [prepare(arrival, now, self._modes) for arrival in arrivals]
+            ready = [prepare(arrival, now, self._known) for arrival in arrivals]
         inputs = self._addressed(conn, ready)
         self._failpoint("intake.decoded")
         results: dict[int, Taken] = {}
@@ -109,7 +109,7 @@ class Intake:
             (place, each)
             for place, one in enumerate(ready)
             for each in (
-                [one] if one.listed_key is None else addressed(one, listed.get(one.listed_key, ()), self._modes)
+                [one] if one.listed_key is None else addressed(one, listed.get(one.listed_key, ()), self._known)
             )
         ]
 
@@ -138,7 +138,7 @@ class Intake:
 
     def _know_interfaces(self, conn: Connection, *, fresh: bool) -> None:
         if fresh:
-            self._modes, self._modes_at = modes(conn), time.monotonic()
+            self._known, self._known_at = standings(conn), time.monotonic()
 
     # -- store -------------------------------------------------------------------------------------------------------
 

@@ -85,11 +85,11 @@ class Lanes:
         return summary.breakers.get(self._stage.side, "closed") == "closed"
 
     def live(self, name: str) -> bool:
-        """Whether the interface runs by itself."""
-        return name in self._interfaces and self._interfaces[name].mode == "live"
+        """Whether the stage's flow runs by itself there."""
+        return name in self._interfaces and self._interfaces[name].flows.get(self._stage.flow) == "live"
 
     def running(self) -> list[Lane]:
-        """Lanes of live interfaces that may claim."""
+        """Lanes of live flows that may claim."""
         return [lane for name, lane in self._lanes.items() if self.usable(name) and self.live(name)]
 
     def holding(self) -> bool:

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from shared.errors.problem import Problem
 from shared.events.envelope import Event
 from shared.records.hashes import body_hash, event_hash, event_hash_of
+from shared.records.modes import EVERYWHERE, Standing
 from shared.records.receive import Incoming
 from shared.records.receive_known import UNTARGETED
 from shared.records.rejections import Refusal
@@ -60,27 +61,27 @@ class Ready(NamedTuple):
         return FLOWS[self.event.type](self.event).key
 
 
-def prepare(arrival: Arrival, now: datetime, modes: Mapping[str, str]) -> Ready:
-    """Check one input against its contract and against what is there. modes: of every interface."""
+def prepare(arrival: Arrival, now: datetime, known: Mapping[str, Standing]) -> Ready:
+    """Check one input against its contract and against what is there. known: every interface."""
     decoded = decode(arrival.body, arrival.event, now)
     if isinstance(decoded, Refused):
-        return Ready(arrival, None, _refusal(arrival, decoded, modes))
-    problems = [*arrival.extra, *_circumstances(arrival, decoded, modes)]
+        return Ready(arrival, None, _refusal(arrival, decoded, known))
+    problems = [*arrival.extra, *_circumstances(arrival, decoded, known)]
     if problems:
         refused = Refused(
             tuple(problems), decoded.source, decoded.id, decoded.type, getattr(decoded.data, "interface", None)
         )
-        return Ready(arrival, None, _refusal(arrival, refused, modes))
+        return Ready(arrival, None, _refusal(arrival, refused, known))
     age = (now - decoded.time).total_seconds()
     target = FLOWS[decoded.type](decoded)
     if target.interface is None:
         return Ready(arrival, None, None, age, decoded)
     name = event_hash(decoded.source, decoded.id)
-    incoming = _incoming(arrival, decoded, target, name, target.interface, modes[target.interface])
+    incoming = _incoming(arrival, decoded, target, name, target.interface, known[target.interface])
     return Ready(arrival, incoming, None, age, decoded)
 
 
-def addressed(one: Ready, interfaces: Sequence[str], modes: Mapping[str, str]) -> list[Ready]:
+def addressed(one: Ready, interfaces: Sequence[str], known: Mapping[str, Standing]) -> list[Ready]:
     """An input that names no interface, once for each that it concerns; for none it is kept without a target.
 
     Each has a name of its own, so that it is known again for that interface, whoever lists the key by then.
@@ -90,18 +91,20 @@ def addressed(one: Ready, interfaces: Sequence[str], modes: Mapping[str, str]) -
     target = FLOWS[event.type](event)
     if not interfaces:
         name = event_hash(event.source, event.id)
-        return [one._replace(incoming=_incoming(one.arrival, event, target, name, UNTARGETED, "live"))]
+        return [one._replace(incoming=_incoming(one.arrival, event, target, name, UNTARGETED, EVERYWHERE))]
     return [
         one._replace(
             incoming=_incoming(
-                one.arrival, event, target, event_hash_of(event.source, event.id, slug), slug, modes[slug]
+                one.arrival, event, target, event_hash_of(event.source, event.id, slug), slug, known[slug]
             )
         )
-        for slug in sorted(set(interfaces) & set(modes))
+        for slug in sorted(set(interfaces) & set(known))
     ]
 
 
-def _incoming(arrival: Arrival, decoded: Event[Any], target: Target, name: UUID, interface: str, mode: str) -> Incoming:
+def _incoming(
+    arrival: Arrival, decoded: Event[Any], target: Target, name: UUID, interface: str, standing: Standing
+) -> Incoming:
     canonical = decoded.data.__pydantic_serializer__.to_json(decoded.data, exclude_none=True)
     return Incoming(
         hash=name,
@@ -123,18 +126,18 @@ def _incoming(arrival: Arrival, decoded: Event[Any], target: Target, name: UUID,
         after=target.after,
         code=target.code,
         reason=Jsonb([Problem(target.code).as_json()]) if target.code else None,
-        forced=arrival.forced and mode != "live",
-        test=mode == "test",
+        forced=arrival.forced and standing.by_hand(target.flow),
+        test=standing.mode(target.flow) == "test",
     )
 
 
-def _circumstances(arrival: Arrival, event: Event[Any], modes: Mapping[str, str]) -> list[Problem]:
+def _circumstances(arrival: Arrival, event: Event[Any], known: Mapping[str, Standing]) -> list[Problem]:
     """What the contract cannot know: who is there, and what the routing key says."""
     problems: list[Problem] = []
     interface = getattr(event.data, "interface", None)
     if event.type not in FLOWS:
         problems.append(Problem("no-consumer", "type", {"type": event.type}))
-    if interface is not None and interface not in modes:
+    if interface is not None and interface not in known:
         problems.append(Problem("interface-unknown", "data.interface", {"interface": interface}))
     key = arrival.routing_key
     if key and key != arrival.event and interface is not None and key != f"{event.type}.{interface}":
@@ -144,15 +147,15 @@ def _circumstances(arrival: Arrival, event: Event[Any], modes: Mapping[str, str]
     return problems
 
 
-def _refusal(arrival: Arrival, refused: Refused, modes: Mapping[str, str]) -> Refusal:
+def _refusal(arrival: Arrival, refused: Refused, known: Mapping[str, Standing]) -> Refusal:
     slug = (refused.type or "").rpartition(".")[0]
-    known = refused.interface in modes
+    there = refused.interface in known
     problems = (*(p for p in arrival.extra if p not in refused.problems), *refused.problems)
     return Refusal(
         queue=arrival.queue,
         origin=arrival.origin,
         event=arrival.event or (slug if f"{slug}.v1" in FLOWS else "unknown"),
-        interface=refused.interface if known and refused.interface else UNKNOWN_INTERFACE,
+        interface=refused.interface if there and refused.interface else UNKNOWN_INTERFACE,
         source=refused.source,
         event_id=refused.event_id,
         raw=arrival.body,

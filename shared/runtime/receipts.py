@@ -18,6 +18,7 @@ from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.records.actions import run_again
 from shared.records.change import Outcome
+from shared.records.drafted import Drafted, store_drafted
 from shared.records.interfaces import Interface
 from shared.runtime.bell import Bell
 from shared.runtime.intake import Intake, Taken
@@ -29,11 +30,11 @@ AT_ONCE = 50
 MOST_TRIES = 8
 
 _CLAIM = """
-WITH d AS (SELECT n.receipt, n.no, r.created_by FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
+WITH d AS (SELECT n.receipt, n.no, r.created_by, r.dry_run FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
            WHERE n.due_at <= now() AND r.verb = %s ORDER BY n.due_at LIMIT %s FOR UPDATE OF n SKIP LOCKED)
 UPDATE receipt_numbers n SET due_at = now() + make_interval(secs => %s), tries = tries + 1
 FROM d WHERE n.receipt = d.receipt AND n.no = d.no
-RETURNING n.receipt, n.no, n.number, n.interface, n.tries, d.created_by
+RETURNING n.receipt, n.no, n.number, n.interface, n.tries, d.created_by, d.dry_run
 """
 
 
@@ -46,6 +47,7 @@ class Wanted(NamedTuple):
     interface: str
     tries: int
     actor: str
+    dry_run: bool
 
 
 Found = Mapping[str, Sequence[Arrival]]
@@ -53,6 +55,9 @@ Found = Mapping[str, Sequence[Arrival]]
 
 Look = Callable[[Connection, Interface, Sequence[str]], Found]
 """Read these numbers of an interface now. Raises RemoteError, and ValueError where settings do not fit."""
+
+Preview = Callable[[Connection, Interface, Sequence[str]], Mapping[str, Drafted]]
+"""By number, what a dry run shows: only reads, stores nothing. Raises as `Look` does."""
 
 
 class Receipts:
@@ -68,9 +73,13 @@ class Receipts:
         bell: Bell,
         failpoint: Callable[[str], None],
         insist: Callable[[Connection, int], None] | None = None,
+        preview: Preview | None = None,
     ) -> None:
-        """insist: what is found runs again even if nothing changed; called with the record, before it is set due."""
-        self._verb, self._look, self._insist = verb, look, insist
+        """insist: what is found runs again even if nothing changed; called with the record, before it is set due.
+
+        preview: answers those receipts that only want to see what would be sent.
+        """
+        self._verb, self._look, self._insist, self._preview = verb, look, insist, preview
         self._connect, self._read = connect, read
         self._bell, self._failpoint = bell, failpoint
         self._log = structlog.get_logger().bind(verb=verb)
@@ -92,8 +101,8 @@ class Receipts:
     def answer(self, conn: Connection) -> bool:
         """Answer what is due; False when nothing was."""
         rows = [Wanted(*row) for row in conn.execute(_CLAIM, (self._verb, AT_ONCE, LEASE_SECONDS))]
-        for slug in sorted({row.interface for row in rows}):
-            self._safely(conn, slug, [row for row in rows if row.interface == slug])
+        for slug, dry in sorted({(row.interface, row.dry_run) for row in rows}):
+            self._safely(conn, slug, [row for row in rows if (row.interface, row.dry_run) == (slug, dry)])
         return bool(rows)
 
     def _safely(self, conn: Connection, slug: str, rows: Sequence[Wanted]) -> None:
@@ -117,8 +126,13 @@ class Receipts:
         if interface is None:
             _answer(conn, rows, "failed", code="interface-unknown")
             return
+        numbers = [row.number for row in rows]
         try:
-            found = self._look(conn, interface, [row.number for row in rows])
+            if rows[0].dry_run:
+                drafted = self._preview(conn, interface, numbers) if self._preview else {}
+                _show(conn, rows, drafted)
+                return
+            found = self._look(conn, interface, numbers)
         except ValueError:
             _answer(conn, rows, "failed", code="setting-missing")
             return
@@ -165,6 +179,15 @@ class Receipts:
                     " WHERE receipt = %s AND no = %s AND result = 'queued'",
                     (code, 2.0**row.tries, row.receipt, row.no),
                 )
+
+
+def _show(conn: Connection, rows: Sequence[Wanted], drafted: Mapping[str, Drafted]) -> None:
+    for row in rows:
+        one = drafted.get(row.number)
+        if one is None:
+            _answer(conn, [row], "not-found")
+        else:
+            store_drafted(conn, row.receipt, row.no, one)
 
 
 def _answer(

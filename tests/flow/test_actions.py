@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt, request, retry
+from shared.records.actions import request, retry
 from shared.records.claim import Kind
+from shared.records.receipt import read_receipt
 from shared.records.settle import settle
 from shared.records.states import State
 from tests.support.spine import (

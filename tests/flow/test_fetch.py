@@ -15,10 +15,11 @@ from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Planted
 from shared.metrics import Metrics
-from shared.records.actions import read_receipt, request, request_selected
+from shared.records.actions import request, request_selected
 from shared.records.claim import Kind
 from shared.records.filter import parse
 from shared.records.interfaces import Interface, read
+from shared.records.receipt import read_receipt
 from shared.runtime.bell import Bell
 from shared.runtime.receipts import MOST_TRIES, Receipts
 from shared.runtime.remotes import Remotes

@@ -13,9 +13,10 @@ from services.stock.listing import refresh
 from services.stock.look import Look
 from shared.connectors.open import open_stock_source
 from shared.db.connect import Connection, connect
-from shared.records.actions import read_receipt, request
+from shared.records.actions import request
 from shared.records.articles import insist
 from shared.records.listings import save_filter
+from shared.records.receipt import read_receipt
 from shared.runtime.receipts import Receipts
 from tests.support.creating import add
 from tests.support.sandbox import Stand

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -15,10 +15,10 @@ from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.people.audit import audit
-from shared.records.actions import read_receipt
 from shared.records.bulk import read_run
 from shared.records.errands import ErrandVerb, ask_errand, read_errand
 from shared.records.interfaces import modes
+from shared.records.receipt import read_receipt
 
 
 def routes(journal: Journal) -> APIRouter:
@@ -27,10 +27,12 @@ def routes(journal: Journal) -> APIRouter:
 
     @router.get("/receipts/{id}")
     @needs("viewer")
-    def get_receipt(id: UUID) -> dict[str, Any]:
-        """A receipt, number by number."""
+    def get_receipt(request: Request, id: UUID, language: Literal["de", "en"] = "en") -> dict[str, Any]:
+        """A receipt, number by number; of a dry run with its documents, which may name buyers, for those who may see
+        them."""
+        reveal = actor_of(request).at_least("operator")
         with journal.database() as conn:
-            return there(read_receipt(conn, id), "receipt")
+            return there(read_receipt(conn, id, reveal=reveal, language=language), "receipt")
 
     @router.get("/bulk/{id}")
     @needs("viewer")

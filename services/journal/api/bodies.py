@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from starlette.requests import Request
@@ -41,6 +41,7 @@ class RequestRecords(Selection):
     numbers: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
         None, min_length=1, max_length=MOST_NUMBERS
     )
+    dry_run: bool = False
 
     @model_validator(mode="after")
     def _one_of_three(self) -> Self:
@@ -67,6 +68,24 @@ class NewErrand(Body):
     """For which interface."""
 
     interface: Short
+
+
+Flow = Literal["order-import", "order-export", "stock"]
+
+
+class OfFlow(Body):
+    """One flow of an interface; without it all of them."""
+
+    flow: Flow | None = None
+
+
+class GoLive(OfFlow):
+    """from: orders placed before it are left alone. anyway: why it goes live although the rehearsal is not done."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: Short | None = Field(None, alias="from")
+    anyway: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)] | None = None
 
 
 class DoneByHand(Body):

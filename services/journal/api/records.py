@@ -10,17 +10,19 @@ from starlette.responses import Response
 
 from services.journal.api.bodies import RequestRecords, RetryRecords
 from services.journal.asking import there, understood
+from services.journal.filled import filled
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.records.actions import read_receipt, request, request_selected
+from shared.records.actions import request, request_selected
 from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
 from shared.records.listing import list_records
+from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
 
 ASKED = {
@@ -66,22 +68,29 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
 
     @router.post(f"/{verb}", status_code=202, summary=f"{verb.title()} {name}", description=ASKED[verb])
     @needs("operator")
-    def ask(http: Request, response: Response, body: RequestRecords) -> dict[str, Any]:
-        """The answer is a receipt that fills."""
+    def ask(
+        http: Request, response: Response, body: RequestRecords, language: Literal["de", "en"] = "en"
+    ) -> dict[str, Any]:
+        """The answer is a receipt that fills. With dry_run it shows what would be sent, and nothing is changed."""
         actor = actor_of(http).name
         with journal.database() as conn, understood():
             if body.numbers is not None:
                 if body.interface not in modes(conn):
                     raise ApiProblem(404, "interface-unknown", f"There is no interface “{body.interface}”.")
-                receipt = request(conn, verb, body.interface, body.numbers, actor)
+                receipt = request(conn, verb, body.interface, body.numbers, actor, dry_run=body.dry_run)
             else:
+                wanted = scope(conn, body.filter)
                 receipt = request_selected(
-                    conn, verb, actor, ids=body.ids, filter=scope(conn, body.filter), excepted=body.excepted
+                    conn, verb, actor, ids=body.ids, filter=wanted, excepted=body.excepted, dry_run=body.dry_run
                 )
-            audit(conn, actor, f"{name}.{verb}", {"interface": body.interface, "receipt": str(receipt)})
-            found = read_receipt(conn, receipt)
+            target = {"interface": body.interface, "receipt": str(receipt)}
+            audit(conn, actor, f"{name}.{verb}", target | ({"dry_run": True} if body.dry_run else {}))
+            found = there(read_receipt(conn, receipt, language=language), "receipt")
+        if body.dry_run:
+            found = filled(journal, receipt, found, language)
+            response.status_code = 200 if found["complete"] else 202
         response.headers["Location"] = f"/api/v1/receipts/{receipt}"
-        return there(found, "receipt")
+        return found
 
     @router.post("/retry", summary=f"Retry {name}")
     @needs("operator")

@@ -16,10 +16,10 @@ from services.journal.pages.scope import scope, see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.people.audit import audit
-from shared.records.actions import read_receipt
 from shared.records.errands import ErrandVerb, ask_errand, read_errand
 from shared.records.interfaces import modes
 from shared.records.listing import list_records
+from shared.records.receipt import read_receipt
 from shared.records.resources import ARTICLES, OF_VERB
 from shared.records.wording import remark
 
@@ -38,12 +38,14 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         """What became of each number."""
         reader = speaker(request)
         with journal.database() as conn:
-            receipt = read_receipt(conn, id)
+            reveal = actor_of(request).at_least("operator")
+            receipt = read_receipt(conn, id, reveal=reveal, language=reader.language)
             if receipt is None:
                 return pages.error(request, reader, 404)
             resource = OF_VERB[receipt["verb"]]
             values = frame(conn, resource.name) | spoken(resource, reader) | {"receipt": receipt}
             values["moving"] = not receipt["complete"] or any(one["state"] in MOVING for one in receipt["numbers"])
+            values["hidden"] = not reveal
         return pages.show(request, reader, "receipt.html", values)
 
     @router.post("/articles/listing")

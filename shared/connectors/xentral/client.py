@@ -50,13 +50,11 @@ class XentralOrders(XentralCalls):
 
     def create_order(self, draft: Draft) -> RemoteOrder:
         """Import the order. Not idempotent. Unknown SKUs are named by a RemoteError(INVALID)."""
-        ids = self._product_ids(draft.skus)
-        document = {**draft.document, "positions": list(_positions(draft, ids))}
         answer = self._call(
             "create-order",
             "POST",
             "/api/v1/salesOrders/actions/import",
-            json=document,
+            json=self.completed(draft),
             expect=(201,),
             explain=lambda _status, body: self._refusal(body, draft),
         )
@@ -65,6 +63,10 @@ class XentralOrders(XentralCalls):
         if not order_id:
             raise RemoteError(Reason.BROKEN_ANSWER, "create-order: the answer names no order", status=answer.status)
         return RemoteOrder(order_id, draft.number, draft.marketplace_id, False, self._url(order_id))
+
+    def completed(self, draft: Draft) -> dict[str, Any]:
+        """The body of the import: with product ids in place of SKUs."""
+        return {**draft.document, "positions": list(_positions(draft, self._product_ids(draft.skus)))}
 
     def cancel_order(self, order_id: str) -> None:
         """Cancel it; harmless when it is cancelled already."""
