@@ -12,6 +12,9 @@ from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, Validatio
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.networks import Networks
+from shared.seal import KEY_LETTERS, ring
+
 PREFIX = "CONNECT_"
 Service = Literal["importer", "exporter", "stock", "alerts", "journal"]
 PORTS: dict[str, int] = {"importer": 9401, "exporter": 9402, "stock": 9403, "alerts": 9404, "journal": 9405}
@@ -26,6 +29,18 @@ def _zone(value: str) -> str:
         ZoneInfo(value)
     except Exception:
         raise ValueError("is not the name of a time zone, e.g. Europe/Berlin") from None
+    return value
+
+
+def _ring(value: SecretStr) -> SecretStr:
+    keys = ring(value.get_secret_value())
+    if not keys or min(map(len, keys)) < KEY_LETTERS:
+        raise ValueError(f"each key, one a line, must have at least {KEY_LETTERS} characters")
+    return value
+
+
+def _networks(value: str) -> str:
+    Networks.parse(value)
     return value
 
 
@@ -57,8 +72,11 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "Europe/Berlin", description="of days and dates in filters"
     )
-    secret_key: SecretStr | None = Field(
-        None, min_length=16, description="seals credentials in the database; at least 16 characters"
+    secret_key: Annotated[SecretStr, AfterValidator(_ring)] | None = Field(
+        None, description="seals credentials in the database; one key a line, the newest first, 16 characters or more"
+    )
+    allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
+        "", description="private networks and hosts that interfaces may call, e.g. 10.1.0.0/16, erp.local; unset: none"
     )
     log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal")
     data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
@@ -93,6 +111,10 @@ class Settings(BaseSettings):
                 "CONNECT_SECRET_KEY is not set: set it (or CONNECT_SECRET_KEY_FILE) to a random text of 32 characters"
             )
         return self.secret_key.get_secret_value()
+
+    def networks(self) -> Networks:
+        """Which private addresses interfaces may call."""
+        return Networks.parse(self.allowed_networks)
 
     def port_of(self, service: str) -> int:
         """The port for /metrics, /livez and /readyz of a service."""

@@ -160,7 +160,7 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
         interface = read(conn, seal, slug)
         if interface is None:
             continue
-        for side, answer in ping(interface, session.language).items():
+        for side, answer in ping(interface, session.settings.networks(), session.language).items():
             if answer["ok"]:
                 yield Finding(slug, "ok", f"{side} ({answer['system']}) answers")
             else:

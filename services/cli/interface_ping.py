@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,13 +32,23 @@ def tell(session: Session, slug: str, as_json: bool) -> None:
         session.known_interface(conn, slug)
         found = read(conn, session.seal, slug)
     assert found is not None
-    sides = ping_sides(found, session.language)
+    sides = ping_sides(found, session.settings.networks(), session.language)
     printer = Printer()
     if as_json:
         printer.json({"slug": slug, "mode": found.mode, "sides": sides})
     else:
         for name, side in sides.items():
-            said = ("answers", "ok") if side["ok"] else (f"{side['problem']} {side['fix']}", "wrong")
-            printer.line(f"  {name} ({side['system']}): ", said)
+            printer.line(f"  {name} ({side['system']})" + ("" if side["checks"] else f": {side['problem']}"))
+            for check in side["checks"]:
+                print_check(printer, check, side["ok"])
     if not all(side["ok"] for side in sides.values()):
         raise typer.Exit(1)
+
+
+def print_check(printer: Printer, check: dict[str, Any], side_well: bool) -> None:
+    """One line for what goes through, else what is wrong and how to fix it. side_well: the rest of its side works."""
+    if check["ok"]:
+        printer.line("    ", (check["name"], "faint"), "  ", ("goes through", "ok"))
+        return
+    printer.line("    ", (check["name"], "faint"), "  ", (check["problem"], "remark" if side_well else "wrong"))
+    printer.line(f"        → {check['fix']}")

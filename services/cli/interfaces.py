@@ -96,7 +96,7 @@ def webhook(
         assert found is not None
         url = webhook_address(journal or str(session.settings.base_url), slug)
         try:
-            register(found, url)
+            register(found, url, session.settings.networks())
         except ValueError as error:
             raise Trouble(f"The ERP of {slug} cannot be told: {error}.") from None
         except RemoteError as error:

@@ -1,65 +1,31 @@
-"""Asks both remote systems of an interface whether they answer and accept us. Called by `doctor` and `interfaces`."""
+"""Tests the connections of both sides of an interface. Called by `doctor` and `interfaces`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from shared.connectors.contract import RemoteError
-from shared.connectors.open import open_sink, open_source
+from shared.connectors.connection import examine
 from shared.connectors.registry import discover
-from shared.errors.catalogue import explain
 from shared.errors.entry import Language
-from shared.errors.problem import Problem
+from shared.networks import Networks
 from shared.records.interfaces import Interface
 
-DEADLINE = 10.0
+ABSENT: dict[Language, tuple[str, str]] = {
+    "de": ("Diese Seite ist nicht eingerichtet.", "Richten Sie die Schnittstelle mit beiden Seiten ein."),
+    "en": ("This side is not set up.", "Set the interface up with both sides."),
+}
 
 
-class NoContext:
-    """A `CallContext` for one call by hand: no rate limit, no metrics."""
-
-    def before_call(self, operation: str) -> None:
-        """Nothing is waited for."""
-
-    def before_send(self) -> None:
-        """Nothing is kept back."""
-
-    def after_call(self, operation: str, code: str, seconds: float) -> None:
-        """Nothing is counted."""
+def ping(interface: Interface, networks: Networks, language: Language = "en") -> dict[str, dict[str, Any]]:
+    """Per side what `connection.examine` answers; never raises for a remote system or wrong settings."""
+    return {side: _ping(interface, side, networks, language) for side in ("marketplace", "erp")}
 
 
-def ping(interface: Interface, language: Language = "en") -> dict[str, dict[str, Any]]:
-    """Per side: {"system", "ok", "problem", "fix"}; never raises for a remote system or wrong settings."""
-    return {side: _ping(interface, side, language) for side in ("marketplace", "erp")}
-
-
-def _ping(interface: Interface, name: str, language: Language) -> dict[str, Any]:
+def _ping(interface: Interface, name: str, networks: Networks, language: Language) -> dict[str, Any]:
     key = interface.marketplace if name == "marketplace" else interface.erp
     connector = discover().get(key)
-    answer: dict[str, Any] = {
-        "system": connector.title if connector else key,
-        "ok": False,
-        "problem": None,
-        "fix": None,
-    }
     if connector is None or name not in interface.sides:
-        return {
-            **answer,
-            "problem": f"The {name} side is not set up.",
-            "fix": "Add the interface anew, with both sides.",
-        }
+        problem, fix = ABSENT[language]
+        return {"system": key, "ok": False, "code": None, "problem": problem, "fix": fix, "checks": []}
     side = interface.sides[name]
-    settings = {**side.settings, **side.secrets}
-    try:
-        opened, http = (open_source if name == "marketplace" else open_sink)(connector, settings, NoContext(), DEADLINE)
-        try:
-            opened.ping()
-        finally:
-            http.close()
-    except RemoteError as error:
-        said = explain(Problem(str(error.reason), values={"system": connector.title, "detail": error.detail}), language)
-        return {**answer, "problem": f"{said.title} {said.cause}", "fix": " ".join(said.steps)}
-    except ValueError as error:
-        first = str(error).splitlines()[0]
-        return {**answer, "problem": f"Its settings do not fit: {first}", "fix": "Correct them and add it again."}
-    return {**answer, "ok": True}
+    return examine(connector, name, {**side.settings, **side.secrets}, networks, language)

@@ -58,7 +58,12 @@ class Session:
         """The settings, completed by a running `connect up` where no database is named."""
         if self.own.database_url is not None or self.running is None:
             return self.own
-        names = {"DATABASE_URL": "database_url", "AMQP_URL": "amqp_url", "BASE_URL": "journal"}
+        names = {
+            "DATABASE_URL": "database_url",
+            "AMQP_URL": "amqp_url",
+            "BASE_URL": "journal",
+            "ALLOWED_NETWORKS": "allowed_networks",
+        }
         found = {name: self.running.get(field) for name, field in names.items()}
         secret = Path(self.running["folder"]) / SECRET_FILE
         if secret.is_file() and self.own.secret_key is None:

@@ -60,7 +60,7 @@ def run(settings: Settings) -> int:
     failpoint = Failpoints(settings.fault)
     pool = open_pool(database, "connect-importer-calls", 8)
     timing = Timing(settings.lease_seconds, settings.call_seconds)
-    remotes = Remotes(discover(), pool, metrics, timing.call)
+    remotes = Remotes(discover(), pool, metrics, timing.call, settings.networks())
     bell = Bell()
     publisher = open_publisher(broker, name="connect-importer-wake")
 

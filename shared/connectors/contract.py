@@ -49,6 +49,7 @@ class Reason(StrEnum):
     """What a remote system did, in words that do not depend on the vendor. Each is also a code of the catalogue."""
 
     UNREACHABLE = "remote-unreachable"  # nothing was sent: name, connect or TLS failed
+    ADDRESS_REFUSED = "remote-address-refused"  # nothing was sent: a private address that the operator did not allow
     TIMEOUT = "remote-timeout"  # sent, no complete answer in time: outcome unknown
     BROKEN_ANSWER = "remote-broken-answer"  # reset, truncated, HTML instead of JSON: outcome unknown
     UNAVAILABLE = "remote-unavailable"  # 5xx: outcome unknown
@@ -67,7 +68,11 @@ class Reason(StrEnum):
 
 
 class RemoteError(Exception):
-    """A call did not succeed. `detail` is safe to show: no secret, no personal data, at most 500 characters."""
+    """A call did not succeed. `detail` is safe to show: no secret, no personal data, at most 500 characters.
+
+    cause: why, where `http` could tell, a `cause.Cause`; clues: what its explanation names (host, scope, …), and as
+    `clock` by how many seconds the remote system's clock is ahead of ours.
+    """
 
     def __init__(
         self,
@@ -77,6 +82,8 @@ class RemoteError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         problems: Sequence[Problem] = (),
+        cause: str | None = None,
+        clues: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
@@ -84,6 +91,8 @@ class RemoteError(Exception):
         self.status = status
         self.retry_after = retry_after  # seconds, from Retry-After
         self.problems = tuple(problems)  # what the remote system complained about, field by field
+        self.cause = cause
+        self.clues = dict(clues or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +219,24 @@ class CallContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MappingNeed:
+    """What an interface must map before this system can do its part; `connect interfaces show` names what is missing.
+
+    kind:   payment, shipping, tax, carrier, setting; `return-numbers` stands for the pool of return numbers
+    source: the one word that must be mapped, e.g. `customer`; empty: at least one of this kind
+    about:  what it is for, as a phrase: "customer number that orders are booked on"
+    always: False where only some orders or settings need it; `about` says which
+    unless: the setting of the side that makes it needless when it has a value
+    """
+
+    kind: str
+    source: str
+    about: str
+    always: bool = True
+    unless: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """The manifest of a remote system: one module constant `CONNECTOR` in its folder's `__init__`.
 
@@ -221,6 +248,9 @@ class Connector:
     stock_source, status_source, webhooks: the ERP tells quantities; changes of orders; calls us
     webhook_setup: the ERP is told by a call where to call us
     sandbox:      builds the ASGI stand-in, with its state in the given folder
+    mappings:     what an interface must map for this system
+    permissions:  what the credentials must allow, in the vendor's words, by what it is for: orders, stock, shipments of
+                  a marketplace; orders, articles, changes of an ERP
     """
 
     key: str
@@ -238,3 +268,5 @@ class Connector:
     webhooks: Callable[[Any], Webhooks] | None = None
     webhook_setup: Callable[[Any, Http], WebhookSetup] | None = None
     sandbox: Callable[[Path], Any] | None = None
+    mappings: tuple[MappingNeed, ...] = ()
+    permissions: Mapping[str, str] = field(default_factory=dict)

@@ -1,19 +1,23 @@
-"""One deadline for a whole HTTP call, however many reads and writes it takes.
+"""Sockets of HTTP calls: one deadline for a whole call, however many reads and writes it takes, and allowed addresses only.
 
 The client's own timeouts start anew with each read, so an answer that trickles in could hold a worker for ever. This
-network backend cuts every socket operation of the calling thread to the time its call has left. `http.py` uses it.
+network backend cuts every socket operation of the calling thread to the time its call has left. It resolves a name itself
+and connects to the very address that was checked. `http.py` uses it.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import httpcore2
+
+from shared.networks import Networks
 
 
 class CallClock(threading.local):
@@ -42,11 +46,21 @@ class CallClock(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-class DeadlineBackend(httpcore2.NetworkBackend):
-    """Sockets that know their call's deadline."""
+class AddressRefused(httpcore2.ConnectError):
+    """A name leads to addresses that nobody allowed; nothing was connected."""
 
-    def __init__(self, clock: CallClock) -> None:
+    def __init__(self, host: str, addresses: Sequence[str]) -> None:
+        super().__init__(f"{host} is {', '.join(addresses)}")
+        self.host = host
+        self.addresses = tuple(addresses)
+
+
+class DeadlineBackend(httpcore2.NetworkBackend):
+    """Sockets that know their call's deadline and where they may lead."""
+
+    def __init__(self, clock: CallClock, networks: Networks) -> None:
         self._clock = clock
+        self._networks = networks
         self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -57,16 +71,46 @@ class DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect. Name resolution cannot be cut short; but nothing is sent once the deadline is over."""
+        """Connect to an allowed address. Name resolution cannot be cut short; but nothing is sent after the deadline."""
         self._clock.connected = True
-        left = self._clock.left(timeout, httpcore2.ConnectTimeout)
-        stream = self._sockets.connect_tcp(host, port, left, local_address, socket_options)
+        stream = self._first_that_answers(self._allowed(host, port), port, timeout, local_address, socket_options)
         try:
             self._clock.left(timeout, httpcore2.ConnectTimeout)
         except httpcore2.ConnectTimeout:
             stream.close()
             raise
         return DeadlineStream(stream, self._clock)
+
+    def _allowed(self, host: str, port: int) -> list[str]:
+        """The addresses of a name that may be called. Raises AddressRefused when it has others only."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        allowed = [address for address in addresses if self._networks.permits(host, address)]
+        if not allowed:
+            raise AddressRefused(host, addresses)
+        return allowed
+
+    def _first_that_answers(
+        self,
+        addresses: Sequence[str],
+        port: int,
+        timeout: float | None,
+        local_address: str | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> httpcore2.NetworkStream:
+        """Try one address after the other in the time that is left. Raises the last one's error."""
+        options = None if socket_options is None else list(socket_options)
+        for number, address in enumerate(addresses, 1):
+            left = self._clock.left(timeout, httpcore2.ConnectTimeout)
+            try:
+                return self._sockets.connect_tcp(address, port, left, local_address, options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if number == len(addresses):
+                    raise
+        raise AssertionError("a name without any address is refused before")
 
 
 class DeadlineStream(httpcore2.NetworkStream):

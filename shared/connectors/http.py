@@ -23,9 +23,11 @@ import httpx2
 import orjson
 from pydantic import AfterValidator
 
+from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
 from shared.connectors.contract import CallContext, Reason, RemoteError
 from shared.connectors.deadline import CallClock, DeadlineBackend
 from shared.errors.problem import Problem
+from shared.networks import Networks
 
 CONNECT_SECONDS = 5.0
 DEADLINE_SECONDS = 20.0
@@ -34,6 +36,9 @@ LONGEST_RETRY_AFTER = 3600.0
 
 # Many servers close a kept connection after five idle seconds. Leaving first avoids most broken ones.
 KEEP_IDLE_SECONDS = 4.0
+
+PUBLIC_ONLY = Networks()
+"""What may be called where nobody says more."""
 
 Explain = Callable[[int, Any], Sequence[Problem]]
 """Reads a refusal's body (status, parsed JSON or None) and names what the remote system complained about."""
@@ -118,8 +123,12 @@ class Http:
         context: CallContext,
         deadline: float = DEADLINE_SECONDS,
         headers: Mapping[str, str] | None = None,
+        networks: Networks | None = None,
     ) -> Self:
-        """Prepare calls to `base_url`; nothing is connected yet. `deadline` is seconds for one whole call."""
+        """Prepare calls to `base_url`; nothing is connected yet. `deadline` is seconds for one whole call.
+
+        networks: the private addresses that may be called; without them public ones only.
+        """
         clock = CallClock()
         base_url = _checked_url(base_url)
         client = httpx2.Client(
@@ -134,7 +143,7 @@ class Http:
             timeout=httpx2.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
             follow_redirects=False,
             trust_env=False,
-            transport=_transport(clock, base_url),
+            transport=_transport(clock, base_url, networks or PUBLIC_ONLY),
         )
         return cls(base_url, context, deadline, client, clock)
 
@@ -216,13 +225,13 @@ class Http:
                 if attempt == 1 and dead and request.method == "GET" and not self._clock.connected:
                     continue
                 # `from None`: the exception holds the request with its credentials.
-                raise _failure(operation, error) from None
+                raise _failure(operation, error, request.url.host) from None
             return _judge(operation, response, body, expect, explain)
         raise AssertionError("unreachable")
 
 
-def _transport(clock: CallClock, base_url: str) -> httpx2.HTTPTransport:
-    """The client's transport on sockets that know the deadline. It offers no parameter for the backend."""
+def _transport(clock: CallClock, base_url: str, networks: Networks) -> httpx2.HTTPTransport:
+    """The client's transport on sockets that know deadline and allowed addresses. It offers no parameter for the backend."""
     if base_url.startswith("https:"):
         context = httpx2.create_ssl_context(trust_env=False)
     else:
@@ -234,7 +243,7 @@ def _transport(clock: CallClock, base_url: str) -> httpx2.HTTPTransport:
         max_connections=200,
         max_keepalive_connections=50,
         keepalive_expiry=KEEP_IDLE_SECONDS,
-        network_backend=DeadlineBackend(clock),
+        network_backend=DeadlineBackend(clock, networks),
     )
     return transport
 
@@ -255,21 +264,42 @@ def _judge(
     """The only place where a status becomes a reason."""
     status = response.status_code
     parsed, readable = _parse(body)
-    if status in expect:
-        if not readable:
-            raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer is not JSON", status=status)
+    if status in expect and readable:
         return Answer(status, {name.lower(): value for name, value in response.headers.items()}, parsed)
     problems = tuple(explain(status, parsed)) if explain and 400 <= status < 500 else ()
     detail = f"{operation}: HTTP {status}"
-    if 300 <= status < 400:
-        detail += ", a redirect; the address in the settings may be wrong"
+    cause, clues = _seen(response, readable)
+    if cause is not None:
+        detail += f", {WORDS[cause].format_map(clues)}"
+    elif status in expect:
+        detail = f"{operation}: the answer is not JSON"
     raise RemoteError(
-        reason_of(status),
+        Reason.BROKEN_ANSWER if status in expect else reason_of(status),
         detail,
         status=status,
         retry_after=retry_after(response.headers.get("Retry-After")) if status in (429, 503) else None,
         problems=problems,
+        cause=cause,
+        clues=clues,
     )
+
+
+def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict[str, str]]:
+    """What an unexpected answer tells about its cause: where it points, what it is, what it asks for, its clock."""
+    headers = response.headers
+    clues = {"host": response.request.url.host}
+    if scope := scope_of(headers.get("WWW-Authenticate")):
+        clues["scope"] = scope
+    if (ahead := clock_difference(headers.get("Date"))) is not None:
+        clues["clock"] = f"{ahead:.0f}"
+    if 300 <= response.status_code < 400:
+        # Of the target only what stands before the query: it may carry a token.
+        target = urlsplit(headers.get("Location", ""))
+        clues["location"] = f"{target.scheme}://{target.hostname}{target.path}"[:200] if target.hostname else target.path
+        return Cause.REDIRECT, clues
+    if not readable and "html" in headers.get("Content-Type", "").lower():
+        return Cause.HTML, clues
+    return None, clues
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:
@@ -282,14 +312,19 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
-def _failure(operation: str, error: Exception) -> RemoteError:
+def _failure(operation: str, error: Exception, host: str) -> RemoteError:
     """The only place where an exception of the client becomes a reason."""
     detail = f"{operation}: {type(error).__name__}"
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)):
-        return RemoteError(Reason.UNREACHABLE, detail)
+        cause = Cause.CONNECT_TIMEOUT if isinstance(error, httpx2.ConnectTimeout) else cause_of(error)
+        clues = {"host": host, "address": refused_addresses(error)}
+        if cause is not None:
+            detail = f"{operation}: {WORDS[cause].format_map(clues)}"
+        reason = Reason.ADDRESS_REFUSED if cause is Cause.ADDRESS_REFUSED else Reason.UNREACHABLE
+        return RemoteError(reason, detail, cause=cause, clues=clues)
     if isinstance(error, httpx2.TimeoutException):
-        return RemoteError(Reason.TIMEOUT, detail)
-    return RemoteError(Reason.BROKEN_ANSWER, detail)
+        return RemoteError(Reason.TIMEOUT, detail, clues={"host": host})
+    return RemoteError(Reason.BROKEN_ANSWER, detail, clues={"host": host})
 
 
 def _code(status: int | None) -> str:

@@ -1,6 +1,7 @@
 """Opens one capability of an interface's side: settings checked, HTTP client, capability.
 
-Every function raises ValueError when the settings do not fit or the system cannot do it.
+Every function raises ValueError when the settings do not fit or the system cannot do it. networks: the private addresses
+that may be called; without them public ones only.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from shared.connectors.contract import (
     WebhookSetup,
 )
 from shared.connectors.http import Http
+from shared.networks import Networks
 
 Capability = TypeVar("Capability")
 Opened = tuple[Capability, Http]
@@ -46,68 +48,97 @@ def _open(
     values: Mapping[str, Any],
     context: CallContext,
     deadline: float,
+    networks: Networks | None,
 ) -> Opened[Capability]:
     settings = _settings(connector, values)
     if build is None:
         raise ValueError(f"{connector.title} is not {lacks}")
-    http = Http.open(settings.base_url, context, deadline)
+    http = Http.open(settings.base_url, context, deadline, networks=networks)
     return build(settings, http), http
 
 
 def open_source(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[OrderSource]:
     """The marketplace side that orders come from."""
     lacks = "a marketplace that orders come from"
-    return _open(connector, connector.source, lacks, values, context, deadline)
+    return _open(connector, connector.source, lacks, values, context, deadline, networks)
 
 
 def open_sink(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[OrderSink]:
     """The ERP side that orders are created in."""
     lacks = "an ERP that orders can be created in"
-    return _open(connector, connector.sink, lacks, values, context, deadline)
+    return _open(connector, connector.sink, lacks, values, context, deadline, networks)
 
 
 def open_stock_sink(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[StockSink]:
     """The marketplace side that quantities are sent to."""
     lacks = "a marketplace that stock can be sent to"
-    return _open(connector, connector.stock_sink, lacks, values, context, deadline)
+    return _open(connector, connector.stock_sink, lacks, values, context, deadline, networks)
 
 
 def open_status_sink(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[StatusSink]:
     """The marketplace side that shipments and cancellations are sent to."""
     lacks = "a marketplace that shipments can be sent to"
-    return _open(connector, connector.status_sink, lacks, values, context, deadline)
+    return _open(connector, connector.status_sink, lacks, values, context, deadline, networks)
 
 
 def open_stock_source(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[StockSource]:
     """The ERP side that articles and quantities are read from."""
     lacks = "an ERP that stock can be read from"
-    return _open(connector, connector.stock_source, lacks, values, context, deadline)
+    return _open(connector, connector.stock_source, lacks, values, context, deadline, networks)
 
 
 def open_status_source(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[StatusSource]:
     """The ERP side that changes of orders are read from."""
     lacks = "an ERP that the status of orders can be read from"
-    return _open(connector, connector.status_source, lacks, values, context, deadline)
+    return _open(connector, connector.status_source, lacks, values, context, deadline, networks)
 
 
 def open_webhook_setup(
-    connector: Connector, values: Mapping[str, Any], context: CallContext, deadline: float
+    connector: Connector,
+    values: Mapping[str, Any],
+    context: CallContext,
+    deadline: float,
+    networks: Networks | None = None,
 ) -> Opened[WebhookSetup]:
     """The ERP side that is told where to call us."""
     lacks = "an ERP at which webhooks can be registered by a call"
-    return _open(connector, connector.webhook_setup, lacks, values, context, deadline)
+    return _open(connector, connector.webhook_setup, lacks, values, context, deadline, networks)
 
 
 def open_webhooks(connector: Connector, values: Mapping[str, Any]) -> Webhooks:

@@ -15,6 +15,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.records import credentials
 from shared.seal import Seal
 
 MODES = ("test", "live", "paused")
@@ -92,19 +93,12 @@ def save_side(conn: Connection, seal: Seal, slug: str, side: str, new: NewSide) 
 
     with conn.transaction():
         conn.execute(
-            "INSERT INTO sides(interface, side, settings, sealed, calls_per_second, calls_at_once)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (interface, side) DO UPDATE SET settings = excluded.settings,"
-            " sealed = excluded.sealed, calls_per_second = excluded.calls_per_second,"
-            " calls_at_once = excluded.calls_at_once",
-            (
-                slug,
-                side,
-                Jsonb(dict(new.settings)),
-                seal.seal(f"{slug}/{side}", dict(new.secrets)),
-                new.calls_per_second,
-                new.calls_at_once,
-            ),
+            "INSERT INTO sides(interface, side, settings, calls_per_second, calls_at_once)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (interface, side) DO UPDATE SET settings = excluded.settings,"
+            " calls_per_second = excluded.calls_per_second, calls_at_once = excluded.calls_at_once",
+            (slug, side, Jsonb(dict(new.settings)), new.calls_per_second, new.calls_at_once),
         )
+        credentials.save(conn, seal, slug, side, new.secrets)
         conn.execute("INSERT INTO side_states(interface, side) VALUES (%s, %s) ON CONFLICT DO NOTHING", (slug, side))
         touch(conn, slug)
         waited = "SELECT DISTINCT key FROM blocks WHERE interface = %s AND starts_with(key, 'setting:') ORDER BY key"
@@ -162,7 +156,9 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
     row = conn.execute(
         "SELECT slug, title, marketplace, erp, mode, from_date, poll_seconds, reread_seconds, revision, cancels,"
         " (SELECT jsonb_agg(jsonb_build_object('side', side, 'settings', settings, 'sealed', encode(sealed, 'hex'),"
-        "   'rate', calls_per_second, 'at_once', calls_at_once)) FROM sides WHERE interface = slug),"
+        "   'rate', calls_per_second, 'at_once', calls_at_once, 'secrets', (SELECT coalesce(jsonb_object_agg(name,"
+        "   encode(c.sealed, 'hex')), '{}') FROM credentials c WHERE c.interface = slug AND c.side = s.side)))"
+        "   FROM sides s WHERE interface = slug),"
         " (SELECT jsonb_agg(jsonb_build_array(kind, source, target)) FROM mappings WHERE interface = slug)"
         " FROM interfaces WHERE slug = %s",
         (slug,),
@@ -173,7 +169,13 @@ def read(conn: Connection, seal: Seal, slug: str) -> Interface | None:
     opened = {
         side["side"]: Side(
             side["settings"],
-            seal.open(f"{slug}/{side['side']}", bytes.fromhex(side["sealed"])) if side["sealed"] else {},
+            credentials.opened(
+                seal,
+                slug,
+                side["side"],
+                bytes.fromhex(side["sealed"]) if side["sealed"] else None,
+                {name: bytes.fromhex(text) for name, text in side["secrets"].items()},
+            ),
             side["rate"],
             side["at_once"],
         )

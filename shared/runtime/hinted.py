@@ -37,6 +37,7 @@ SETTINGS_AGAIN = 60.0
 OF_ALL = frozenset(
     {
         Reason.UNREACHABLE,
+        Reason.ADDRESS_REFUSED,
         Reason.TIMEOUT,
         Reason.UNAVAILABLE,
         Reason.RATE_LIMITED,

@@ -18,6 +18,7 @@ from shared.runtime.retry import next_after
 CONNECTION: frozenset[Reason] = frozenset(
     {
         Reason.UNREACHABLE,
+        Reason.ADDRESS_REFUSED,
         Reason.TIMEOUT,
         Reason.BROKEN_ANSWER,
         Reason.UNAVAILABLE,

@@ -17,26 +17,36 @@ from shared.connectors.contract import (
 from shared.connectors.open import Opened, open_sink, open_source, open_status_source
 from shared.db.connect import Connection
 from shared.metrics import Metrics
+from shared.networks import Networks
 from shared.records.interfaces import Interface
 from shared.runtime.allowance import Allowance
 from shared.runtime.calls import Calls
 
 Close = Callable[[], None]
 Capability = TypeVar("Capability")
-Open = Callable[[Connector, Mapping[str, Any], CallContext, float], Opened[Capability]]
+Open = Callable[[Connector, Mapping[str, Any], CallContext, float, Networks | None], Opened[Capability]]
 """One of `connectors.open`."""
 
 
 class Remotes:
-    """One per process. deadline: seconds for one call. Raises ValueError where an interface's settings do not fit."""
+    """One per process. Raises ValueError where an interface's settings do not fit.
+
+    deadline: seconds for one call; networks: the private addresses that may be called, without them public ones only.
+    """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], pool: ConnectionPool[Connection], metrics: Metrics, deadline: float
+        self,
+        connectors: Mapping[str, Connector],
+        pool: ConnectionPool[Connection],
+        metrics: Metrics,
+        deadline: float,
+        networks: Networks | None = None,
     ) -> None:
         self._connectors = connectors
         self._pool = pool
         self._metrics = metrics
         self._deadline = deadline
+        self._networks = networks
 
     def connector(self, interface: Interface, side: str) -> Connector:
         """The connector of one side."""
@@ -63,6 +73,7 @@ class Remotes:
             {**account.settings, **account.secrets},
             calls or self.calls(interface, side),
             self._deadline,
+            self._networks,
         )
         return opened, http.close
 

@@ -30,6 +30,7 @@ from shared.connectors.contract import RemoteError
 from shared.connectors.registry import discover
 from shared.db.connect import connect
 from shared.db.migrate import MigrationError, migrate
+from shared.networks import Networks
 from shared.records.interfaces import read
 from shared.seal import Seal
 from shared.settings import Settings, environment
@@ -95,6 +96,10 @@ class _Running:
         self._sandbox: SandboxLaunch | None = None
         self._services: dict[str, Service] = {}
         self._secret = ""
+        # The stand-ins of the demo are on this machine.
+        named = self.settings.allowed_networks
+        self._allowed = self.settings.networks().with_loopback() if self.demo else named
+        self._networks = Networks.parse(self._allowed)
 
     def start(self) -> None:
         """All steps, in order. Raises with a plain sentence where one fails."""
@@ -121,6 +126,7 @@ class _Running:
             "amqp_url": amqp_url,
             "database_url": database_url,
             "sandbox": addresses,
+            "allowed_networks": self._allowed,
         }
         self._start_services(database_url, amqp_url)
         if self.demo:
@@ -170,13 +176,14 @@ class _Running:
 
     def _start_services(self, database_url: str, amqp_url: str) -> None:
         given = environment()
-        for name in ("CONNECT_DATABASE_URL", "CONNECT_AMQP_URL", "CONNECT_SECRET_KEY"):
-            given.pop(f"{name}_FILE", None)
+        for name in ("DATABASE_URL", "AMQP_URL", "SECRET_KEY", "ALLOWED_NETWORKS"):
+            given.pop(f"CONNECT_{name}_FILE", None)
         settings = {
             "CONNECT_DATABASE_URL": database_url,
             "CONNECT_AMQP_URL": amqp_url,
             "CONNECT_SECRET_KEY": self._secret,
             "CONNECT_DATA_DIR": str(self.folder.path),
+            "CONNECT_ALLOWED_NETWORKS": self._allowed,
         }
         if not given.get("CONNECT_BASE_URL"):
             settings["CONNECT_BASE_URL"] = str(self.state["journal"])
@@ -194,7 +201,7 @@ class _Running:
             interface = read(conn, Seal(self._secret), slug)
             assert interface is not None
             try:
-                register(interface, address(str(self.state["journal"]), slug))
+                register(interface, address(str(self.state["journal"]), slug), self._networks)
             except (RemoteError, ValueError) as error:
                 self.progress.say(f"The ERP could not be told where to call: {error}. Changes there come in late.")
 
