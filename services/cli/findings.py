@@ -154,9 +154,8 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
     seal = session.seal
     for slug, mode in sorted(known.items()):
         if mode != "live":
-            yield Finding(
-                slug, "remark", f"is in {mode}, nothing goes on by itself.", f"connect interfaces live {slug}"
-            )
+            said = "is in test" if mode == "test" else "is paused"
+            yield Finding(slug, "remark", f"{said}, nothing goes on by itself.", f"connect interfaces live {slug}")
         interface = read(conn, seal, slug)
         if interface is None:
             continue
@@ -170,8 +169,9 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
 
 def _work(session: Session, conn: Connection) -> Iterator[Finding]:
     rows = conn.execute(
-        "SELECT r.interface, count(*), min(r.due_at) FROM records r JOIN interfaces i ON i.slug = r.interface"
-        " WHERE r.due_at < now() - make_interval(mins => %s) AND i.mode = 'live'"
+        "SELECT r.interface, count(*), min(r.due_at) FROM records r"
+        " JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow AND m.mode = 'live'"
+        " WHERE r.due_at < now() - make_interval(mins => %s)"
         " AND NOT EXISTS (SELECT FROM side_states s WHERE s.interface = r.interface AND s.breaker <> 'closed')"
         " GROUP BY r.interface ORDER BY r.interface",
         (OVERDUE_MINUTES,),
@@ -181,10 +181,13 @@ def _work(session: Session, conn: Connection) -> Iterator[Finding]:
             "work", "wrong", f"{count} records of {interface}, due since {session.moment(since)}, are not taken.",
             "Does the importer run? `connect serve importer`",
         )  # fmt: skip
-    failed = conn.execute("SELECT count(*) FROM records WHERE state = 'failed'").fetchone()
+    failed = conn.execute("SELECT count(*) FROM records WHERE state = 'failed' AND NOT test").fetchone()
     if failed and failed[0]:
         yield Finding(
-            "work", "remark", f"{failed[0]} records need a person.", "connect orders list --filter state:failed"
+            "work",
+            "remark",
+            f"{failed[0]} records need a person.",
+            "connect orders list --filter 'state:failed test:no'",
         )
     if refused := rejections_open(conn):
         yield Finding("work", "remark", f"{refused} inputs were refused.", "connect rejections list")

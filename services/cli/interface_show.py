@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.interface_modes import MODE_SAYS
+from services.cli.interface_modes import FLOW_SAYS, MODE_SAYS, standing
 from services.cli.printing import Printer
 from services.cli.session import Session
 from shared.records.interfaces import read
@@ -26,6 +26,7 @@ def show(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
     with session.database() as conn:
         session.known_interface(conn, slug)
         found = read(conn, session.seal, slug)
+        flows = standing(conn, slug)["flows"]
     assert found is not None
     sides: dict[str, dict[str, Any]] = {
         name: {
@@ -40,12 +41,17 @@ def show(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
         "cancels",
     )  # fmt: skip
     data = {name: getattr(found, name) for name in names}
-    data |= {"sides": sides, "mappings": {kind: dict(pairs) for kind, pairs in found.mappings.items()}}
+    data |= {"flows": flows, "sides": sides, "mappings": {kind: dict(pairs) for kind, pairs in found.mappings.items()}}
     printer = Printer()
     if as_json_:
         printer.json(data)
         return
     printer.line((f"{found.slug}", "head"), f"  {found.title}  {MODE_SAYS[found.mode]}")
+    for flow, mode in sorted(flows.items()):
+        if mode != found.mode:
+            printer.line(f"  {flow} is {FLOW_SAYS[mode]}")
+    if found.from_date is not None:
+        printer.line(f"  orders placed before {session.moment(found.from_date)} are skipped")
     for name, side in sides.items():
         printer.line(f"  {name}: {getattr(found, name)}, {side['calls_per_second']:g} calls a second")
         for setting, value in side["settings"].items():

@@ -12,9 +12,11 @@ from services.cli import (
     interface_mappings,
     interface_modes,
     interface_ping,
+    interface_rehearsal,
     interface_settings,
     interface_show,
 )
+from services.cli.interface_modes import flows_apart
 from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.sides import described
@@ -37,6 +39,7 @@ for part in (
     interface_mappings,
     interface_ping,
     interface_modes,
+    interface_rehearsal,
     interface_flows,
 ):
     part.add_to(app)
@@ -62,7 +65,9 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
             closed = [side for side, state in one["sides"].items() if state["breaker"] != "closed"]
             calls = f"{', '.join(closed)} does not answer" if closed else "go through"
             polled = session.moment(one["polled_at"])
-            rows.append((one["slug"], one["mode"], one["marketplace"], one["erp"], polled, calls))
+            apart = flows_apart(one["mode"], one["flows"])
+            mode = f"{one['mode']} ({apart})" if apart else one["mode"]
+            rows.append((one["slug"], mode, one["marketplace"], one["erp"], polled, calls))
         printer.table(("interface", "mode", "marketplace", "ERP", "last poll", "calls"), rows)
 
 

@@ -74,8 +74,9 @@ def print_list(printer: Printer, session: Session, resource: Resource, items: It
         printer.line(NONE[resource.name][session.language])
 
 
-def _state(session: Session, state: str) -> Cell:
-    return state_word(state, session.language), state
+def _state(session: Session, state: str, test: bool = False) -> Cell:
+    """The word for a state; that of a test says so."""
+    return state_word(state, session.language) + (" (Test)" if test else ""), state
 
 
 def _reason(item: dict[str, Any]) -> str:
@@ -86,7 +87,7 @@ def _of_order(session: Session, item: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         item["key"],
         item["interface"],
-        _state(session, item["state"]),
+        _state(session, item["state"], item["test"]),
         session.moment(item["ordered_at"]),
         session.moment(item["updated_at"]),
         item["erp_number"] or "",
@@ -99,7 +100,7 @@ def _of_export(session: Session, item: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         item["key"],
         item["interface"],
-        _state(session, item["state"]),
+        _state(session, item["state"], item["test"]),
         *(_state(session, part["state"]) for part in item["parts"].values()),
         session.moment(item["ordered_at"]),
         session.moment(item["updated_at"]),
@@ -112,7 +113,7 @@ def _of_article(session: Session, item: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         item["key"],
         item["interface"],
-        _state(session, item["state"]),
+        _state(session, item["state"], item["test"]),
         item["name"] or "",
         item["type"],
         *("–" if item[name] is None else str(item[name]) for name in ("erp_quantity", "sent", "shown")),

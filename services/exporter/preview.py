@@ -5,7 +5,7 @@ The handler of the stage *marketplace* itself, with a marketplace and a ledger t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from psycopg_pool import ConnectionPool
 
@@ -61,7 +61,7 @@ class NotingMarketplace:
         units: Sequence[Unit],
         mappings: Mappings,
         *,
-        taken: Sequence[str] = (),
+        taken: Collection[str] = (),
         spare: ReturnKey | None = None,
     ) -> ShipmentDraft | list[Problem]:
         """As the real one: it makes no call."""
@@ -147,9 +147,7 @@ def changes_to_tell(open_source: OpenSource, remotes: Remotes, pool: ConnectionP
     return preview
 
 
-def _handler(
-    interface: Interface, remotes: Remotes, pool: ConnectionPool[Connection], notes: Notes
-) -> OrderExport:
+def _handler(interface: Interface, remotes: Remotes, pool: ConnectionPool[Connection], notes: Notes) -> OrderExport:
     calls, nothing = remotes.calls(interface, "marketplace"), Failpoints("")
     real, close_sink = remotes.open(interface, "marketplace", open_status_sink, calls)
     source, close_source = remotes.marketplace(interface)

@@ -68,7 +68,12 @@ def orders_to_create(remotes: Remotes) -> Preview:
             sink, close_sink = remotes.erp(interface, calls)
             title, notes = remotes.title(interface, "erp"), Notes()
             tools = Tools(
-                0.0, remotes.title(interface, "marketplace"), calls.guarded, Failpoints(""), lambda *_: False, close_sink
+                0.0,
+                remotes.title(interface, "marketplace"),
+                calls.guarded,
+                Failpoints(""),
+                lambda *_: False,
+                close_sink,
             )
             handler = OrderCreation(interface, title, NotingErp(sink, title, notes), source, tools)
             try:

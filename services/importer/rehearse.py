@@ -1,4 +1,4 @@
-"""Runs rehearsals that a person asked for: each interface on a thread of its own. What is looked at: `runtime.rehearse`."""
+"""Runs rehearsals that a person asked for, each on a thread of its own. What is looked at: `runtime.rehearse`."""
 
 from __future__ import annotations
 

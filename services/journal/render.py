@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -53,6 +54,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())

@@ -21,7 +21,7 @@ OpenSource = Callable[[Interface], tuple[StockSource, Callable[[], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the ERP said. at: when the reading began; parent_of: by SKU; below: the variants of each parent asked for."""
+    """What the ERP said. at: when reading began; parent_of: by SKU; below: the variants of each parent asked for."""
 
     at: datetime
     read: Mapping[str, int]

@@ -18,7 +18,7 @@ class Begin(NamedTuple):
 
 
 def erps_to_poll(conn: Connection, every: float, again: float) -> list[str]:
-    """Interfaces that export by themselves whose ERP was polled `every` seconds ago, or `again` seconds ago without success."""
+    """Interfaces whose exports are live and whose ERP was polled `every` seconds ago, `again` after a failure."""
     rows = conn.execute(
         "SELECT i.slug FROM interfaces i JOIN side_states s ON s.interface = i.slug AND s.side = 'erp'"
         " JOIN flow_modes m ON m.interface = i.slug AND m.flow = 'order-export'"

@@ -32,6 +32,7 @@ COLUMNS = {
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
     "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
+    "test": "CASE WHEN r.test THEN 'yes' ELSE 'no' END",
     "group": "r.code",
 }
 

@@ -28,7 +28,7 @@ def interfaces(conn: Connection) -> list[dict[str, Any]]:
 
 
 def backlog(conn: Connection) -> list[dict[str, Any]]:
-    """Unfinished records by flow, interface, stage and state, and since when the oldest of them is there. No tests."""
+    """Unfinished records by flow, interface, stage and state, and since when the oldest is there. No tests."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT flow, interface, stage, state, count(*) AS count, min(received_at) AS oldest FROM records"

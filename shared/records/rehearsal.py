@@ -114,7 +114,9 @@ def checklist(conn: Connection, slug: str, language: Language = "en") -> list[It
             "SELECT item, ok, at, detail FROM rehearsal_proofs WHERE interface = %s", (slug,)
         ).fetchall()
     }
-    items = [_connection(conn, slug, side, proofs.get(f"connection:{side}"), language) for side in ("marketplace", "erp")]
+    items = [
+        _connection(conn, slug, side, proofs.get(f"connection:{side}"), language) for side in ("marketplace", "erp")
+    ]
     items += _history(slug, proofs.get("history"), language)
     if (history := proofs.get("history")) is not None and history.ok:
         items += _samples(conn, slug, history, language)
@@ -193,7 +195,9 @@ def _proved(conn: Connection, slug: str) -> dict[tuple[str, str], tuple[int, str
 
 def _mappings(conn: Connection, slug: str, history: Proof, language: Language) -> Item:
     """What the orders that were read lacked then, less what was mapped since."""
-    there = set(conn.execute("SELECT kind, source FROM mappings WHERE interface = %s AND target <> ''", (slug,)).fetchall())
+    there = set(
+        conn.execute("SELECT kind, source FROM mappings WHERE interface = %s AND target <> ''", (slug,)).fetchall()
+    )
     there |= {(kind, rate(source)) for kind, source in there if kind == "tax"}
     gaps = [
         (kind, source)
@@ -201,10 +205,11 @@ def _mappings(conn: Connection, slug: str, history: Proof, language: Language) -
         if (kind, source) not in there and (kind, rate(source)) not in there
     ]
     title = word(TITLES, "mappings", language)
-    shown = {"at": history.at, "missing": [f"{kind}:{source}" for kind, source in gaps]}
+    missing = [f"{kind}:{source}" for kind, source in gaps]
+    shown = {"at": history.at, "missing": missing}
     if not gaps:
         return Item("mappings", "done", title, word(SAYS, "mapped", language), proof=shown)
-    says = word(SAYS, "gaps", language, gaps=", ".join(shown["missing"]))
+    says = word(SAYS, "gaps", language, gaps=", ".join(missing))
     commands = "; ".join(f"connect interfaces map {slug} {kind} {quote(source)} …" for kind, source in gaps)
     return Item("mappings", "open", title, says, word(FIXES, "map", language, commands=commands), shown)
 

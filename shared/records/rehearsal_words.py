@@ -7,7 +7,10 @@ from shared.errors.entry import Language
 TITLES: dict[str, tuple[str, str]] = {
     "connection": ("{system} antwortet und nimmt die Zugangsdaten an", "{system} answers and accepts the credentials"),
     "history": ("Bisherige Aufträge des Shops gelesen", "The shop's recent orders are read"),
-    "payment": ("Ein Auftrag mit der Zahlungsart {value} ist übertragen", "An order paid by {value} has been transferred"),
+    "payment": (
+        "Ein Auftrag mit der Zahlungsart {value} ist übertragen",
+        "An order paid by {value} has been transferred",
+    ),
     "shipping": (
         "Ein Auftrag mit der Versandart {value} ist übertragen",
         "An order shipped by {value} has been transferred",

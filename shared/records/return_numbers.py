@@ -48,7 +48,9 @@ def next_for(conn: Connection, interface: str, record_id: int, shipment: str) ->
     return None if row is None else ReturnNumber(*row)
 
 
-def peek(conn: Connection, interface: str, record_id: int, shipment: str, without: Sequence[int]) -> ReturnNumber | None:
+def peek(
+    conn: Connection, interface: str, record_id: int, shipment: str, without: Sequence[int]
+) -> ReturnNumber | None:
     """The number that `next_for` would return, for a dry run: nothing is locked. without: numbers shown already."""
     row = conn.execute(
         "SELECT no, carrier, number FROM return_numbers WHERE (record_id, shipment) = (%s, %s)"

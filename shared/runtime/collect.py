@@ -115,7 +115,8 @@ class Collect:
         every = [one for together in taken for one in together.all]
         for (event, outcome), count in Counter((one.event, str(one.outcome)) for one in every).items():
             m.consumed.labels(event, outcome).inc(count)
-        applied = Counter((one.flow, one.interface, one.stage) for one in every if one.outcome is Outcome.APPLIED)
+        taken_in = [one for one in every if one.outcome is Outcome.APPLIED]
+        applied = Counter((one.flow, one.interface, one.stage) for one in taken_in if not one.test)
         for (flow, interface, stage), count in applied.items():
             for shown in stages_shown(stage or ""):
                 m.transitions.labels(flow, interface, shown, str(State.PENDING)).inc(count)
@@ -123,7 +124,7 @@ class Collect:
         for one in taken:
             if one.age is not None:
                 age.observe(max(0.0, one.age))
-        if len(applied) and sum(applied.values()) == len(taken):
+        if taken_in and len(taken_in) == len(taken):
             return
         for delivery, one in zip(deliveries, taken, strict=True):
             if one.outcome is Outcome.REJECTED:

@@ -41,7 +41,8 @@ MODES_SECONDS = 1.0  # as long as a poll of the work loop, which looks at the mo
 
 
 class Taken(NamedTuple):
-    """What became of one input. due: a worker of the stage should claim it now; age: of the event, in seconds.
+    """What became of one input. due: a worker of the stage should claim it now; age: of the event, in seconds; test: it
+    is counted in no metric of records.
 
     more: the same input at the other interfaces that it concerned.
     """
@@ -58,6 +59,7 @@ class Taken(NamedTuple):
     flow: str | None = None
     stage: str | None = None
     due: bool = False
+    test: bool = False
     more: tuple[Taken, ...] = ()
 
     @property
@@ -249,6 +251,7 @@ def _taken(one: Ready, incoming: Incoming, result: Received) -> Taken:
         flow=incoming.flow,
         stage=incoming.stage,
         due=result.outcome is Outcome.APPLIED and incoming.after == 0 and result.claim is None,
+        test=incoming.test,
     )
 
 

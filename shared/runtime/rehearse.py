@@ -88,7 +88,9 @@ class Rehearsal:
         store_proof(self._conn, self._interface.slug, "history", True, self._found(orders, sink, since, complete))
         return len(orders)
 
-    def _found(self, orders: Sequence[SourceOrder], sink: OrderSink, since: datetime, complete: bool) -> Mapping[str, Any]:
+    def _found(
+        self, orders: Sequence[SourceOrder], sink: OrderSink, since: datetime, complete: bool
+    ) -> Mapping[str, Any]:
         mappings = Mappings(self._interface.mappings)
         kinds: dict[str, dict[str, dict[str, Any]]] = {}
         gaps: dict[str, dict[str, Any]] = {}

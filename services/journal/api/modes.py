@@ -86,7 +86,7 @@ def routes(journal: Journal) -> APIRouter:
         """Pause all of it, or one flow: events are still taken in, nothing is sent."""
         with journal.database() as conn:
             known(conn, slug)
-            pause(conn, slug, actor_of(request).name, body and body.flow)
+            pause(conn, slug, actor_of(request).name, body.flow if body else None)
             return shown(conn, slug)
 
     @router.post("/{slug}/test")
@@ -95,7 +95,7 @@ def routes(journal: Journal) -> APIRouter:
         """Back to test: nothing goes on by itself, and going live has to be rehearsed again."""
         with journal.database() as conn:
             known(conn, slug)
-            back_to_test(conn, slug, actor_of(request).name, body and body.flow)
+            back_to_test(conn, slug, actor_of(request).name, body.flow if body else None)
             return shown(conn, slug)
 
     def moment(text: str | None) -> Any:

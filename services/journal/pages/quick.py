@@ -1,4 +1,4 @@
-"""Terms that one click adds to the filter or takes away: the tracking of exports; kind and drift of articles."""
+"""Terms that one click adds to the filter or takes away: tracking of exports, kind and drift of articles, tests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from shared.records.filter import Filter, Term, parse
 from shared.records.resources import Resource
 
 OFFERED = {
-    "orders": (),
-    "exports": ("tracking:exported", "tracking:open", "tracking:failed"),
-    "articles": ("type:variant", "-type:variant", "drift:yes"),
+    "orders": ("test:yes",),
+    "exports": ("tracking:exported", "tracking:open", "tracking:failed", "test:yes"),
+    "articles": ("type:variant", "-type:variant", "drift:yes", "test:yes"),
 }
 
 

@@ -24,7 +24,7 @@ from shared.people.audit import audit
 from shared.records.bulk import preview, read_run, retry_ids, retry_matching
 from shared.records.filter import FilterError, Term, parse
 from shared.records.interfaces import modes
-from shared.records.listing import ListingError, counts_by_state, list_records
+from shared.records.listing import ListingError, count_tests, counts_by_state, list_records
 from shared.records.resources import Resource
 from shared.records.selected import TooMany
 from shared.records.states import WORST_FIRST
@@ -76,7 +76,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 values |= {"problem": str(error), "items": [], "next": None, "count": 0, "capped": False, "counts": {}}
                 said = error if isinstance(error, FilterError) else None
                 values |= {"term": said and said.term, "detail": said and said.message, "base": "", "chosen": None}
-                values |= {"suggestion": said and said.suggestion, "quick": []}
+                values |= {"suggestion": said and said.suggestion, "quick": [], "tests": 0}
                 status = 400
         values |= {"paged": cursor is not None, "here": place(resource, slug)}
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
@@ -160,6 +160,7 @@ def _found(
         "base": other.text,
         "chosen": chosen if about else "all",
         "quick": quick(resource, written),
+        "tests": count_tests(conn, resource.flow, stateless),
     }
 
 

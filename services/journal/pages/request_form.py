@@ -77,6 +77,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
         id: Annotated[list[Id] | None, Form()] = None,
         filter: Annotated[str, Form()] = "",
         slug: Annotated[str, Form()] = "",
+        dry_run: Annotated[bool, Form()] = False,
     ) -> Response:
         """Ask by number, for some records (`id`) or for all that match, and show the receipt."""
         actor = actor_of(request).name
@@ -84,14 +85,15 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             if id or filter:
                 try:
                     wanted = None if id else scope(conn, journal, slug or None, filter)
-                    receipt = request_selected(conn, verb, actor, ids=id, filter=wanted)
+                    receipt = request_selected(conn, verb, actor, ids=id, filter=wanted, dry_run=dry_run)
                 except (FilterError, TooMany):
                     return pages.error(request, speaker(request), 400)
                 return answered(conn, request, receipt, actor, slug or None)
             listed = [number for number in between.split(numbers.strip()) if number]
             known = modes(conn)
             if interface in known and 0 < len(listed) <= MOST_NUMBERS and "\0" not in numbers:
-                return answered(conn, request, ask(conn, verb, interface, listed, actor), actor, interface)
+                receipt = ask(conn, verb, interface, listed, actor, dry_run=dry_run)
+                return answered(conn, request, receipt, actor, interface)
         problem = "request.no-interface" if interface not in known else "request.numbers-problem"
         return form(request, 422, problem=problem, interface=interface, numbers=numbers.replace("\0", ""))
 

@@ -39,3 +39,6 @@ ALTER TABLE receipt_numbers ADD answer jsonb;
 ALTER TABLE receipt_numbers DROP CONSTRAINT receipt_numbers_result_check;
 ALTER TABLE receipt_numbers ADD CONSTRAINT receipt_numbers_result_check
     CHECK (result IN ('queued', 'exists', 'not-found', 'malformed', 'failed', 'taken-in', 'drafted'));
+
+-- Tests are few, and counted apart.
+CREATE INDEX records_tests ON records (flow, interface, state) WHERE test;
