@@ -59,8 +59,8 @@ def everywhere(mode: str, **other: str) -> dict[str, str]:
 
 def held(conn: Connection, key: str) -> tuple[str | None, str | None]:
     """What the list says of a record: the code of what holds it, and of its reason."""
-    page = list_records(conn, "order-import", parse(key, ZoneInfo("UTC")))
-    (item,) = page.items
+    page = list_records(conn, "order-import", parse("", ZoneInfo("UTC")))
+    (item,) = [one for one in page.items if one["key"] == key]
     reason = item["reason"]["problems"][0]["code"] if item["reason"] else None
     assert "forced" not in item
     return item["held"] and item["held"]["code"], reason
