@@ -50,7 +50,9 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
         return
     rows = []
     for one in keys:
-        state = "seals" if one["seals"] else "opens only" if one["held"] else "not held" if one["held"] is False else "?"
+        state = (
+            "seals" if one["seals"] else "opens only" if one["held"] else "not held" if one["held"] is False else "?"
+        )
         rows.append((one["key"], (state, "wrong" if one["held"] is False else "ok"), str(one["secrets"])))
     printer.table(("key", "state", "secrets"), rows)
     if any(one["secrets"] for one in keys if not one["seals"]):

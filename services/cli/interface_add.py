@@ -36,7 +36,8 @@ def add(
     ctx: typer.Context,
     slug: Slug,
     file: Annotated[
-        Path | None, typer.Option("--file", help="TOML: title, [marketplace] and [erp] (see below); without, it is asked")
+        Path | None,
+        typer.Option("--file", help="TOML: title, [marketplace] and [erp] (see below); without, it is asked"),
     ] = None,
     as_json_: Json = False,
 ) -> None:

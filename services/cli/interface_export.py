@@ -60,7 +60,9 @@ def import_(
     file: Annotated[Path, typer.Argument(help="TOML, as `connect interfaces export` writes it")],
     secrets: Annotated[list[str] | None, typer.Argument(help="a secret from a file: erp.token=@FILE")] = None,
     name: Annotated[str | None, typer.Option("--as", help="another name than the file's `slug`")] = None,
-    secrets_file: Annotated[Path | None, typer.Option("--secrets-file", help="lines NAME=VALUE, e.g. ERP_TOKEN=…")] = None,
+    secrets_file: Annotated[
+        Path | None, typer.Option("--secrets-file", help="lines NAME=VALUE, e.g. ERP_TOKEN=…")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would change")] = False,
     as_json_: Json = False,
 ) -> None:
@@ -97,7 +99,12 @@ def import_(
 def _tell(slug: str, new: bool, found: list[Change], missing: list[str], dry_run: bool, as_json: bool) -> None:
     printer = Printer()
     if as_json:
-        data: dict[str, Any] = {"slug": slug, "new": new, "dry_run": dry_run, "changes": [one.as_json() for one in found]}
+        data: dict[str, Any] = {
+            "slug": slug,
+            "new": new,
+            "dry_run": dry_run,
+            "changes": [one.as_json() for one in found],
+        }
         printer.json({**data, "missing_secrets": missing})
         return
     for one in found:

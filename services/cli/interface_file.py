@@ -48,7 +48,10 @@ def written(interface: Masked, connectors: Mapping[str, Connector]) -> str:
         lines += ["", f"[mappings.{_key(kind)}]", *_pairs(pairs)]
     lines += ["", "[listing]", *_pairs(interface.listing)]
     if interface.return_numbers:
-        lines += ["", "# Return numbers are not in here: each is given once. `connect interfaces return-numbers` adds some."]
+        lines += [
+            "",
+            "# Return numbers are not in here: each is given once. `connect interfaces return-numbers` adds some.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -27,7 +27,9 @@ def given_secrets(arguments: Iterable[str], file: Path | None, known: Collection
     for text in arguments:
         name, equals, value = text.partition("=")
         if not equals or not value.startswith("@"):
-            raise Trouble(f"Give the secret {name} as {name}=@FILE, so that nobody sees it in the list of processes.", USAGE)
+            raise Trouble(
+                f"Give the secret {name} as {name}=@FILE, so that nobody sees it in the list of processes.", USAGE
+            )
         found[_full(name, known)] = Path(value[1:]).read_text(encoding="utf-8").strip()
     if empty := [name for name, value in found.items() if not value]:
         raise Trouble(f"{', '.join(empty)} has no value.", USAGE)

@@ -295,7 +295,9 @@ def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict
     if 300 <= response.status_code < 400:
         # Of the target only what stands before the query: it may carry a token.
         target = urlsplit(headers.get("Location", ""))
-        clues["location"] = f"{target.scheme}://{target.hostname}{target.path}"[:200] if target.hostname else target.path
+        clues["location"] = (
+            f"{target.scheme}://{target.hostname}{target.path}"[:200] if target.hostname else target.path
+        )
         return Cause.REDIRECT, clues
     if not readable and "html" in headers.get("Content-Type", "").lower():
         return Cause.HTML, clues

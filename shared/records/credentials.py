@@ -32,9 +32,7 @@ def save(conn: Connection, seal: Seal, slug: str, side: str, secrets: Mapping[st
     conn.execute("UPDATE sides SET sealed = NULL WHERE interface = %s AND side = %s", (slug, side))
 
 
-def opened(
-    seal: Seal, slug: str, side: str, whole: bytes | None, single: Mapping[str, bytes]
-) -> dict[str, Any]:
+def opened(seal: Seal, slug: str, side: str, whole: bytes | None, single: Mapping[str, bytes]) -> dict[str, Any]:
     """The secrets of a side out of its sealed values. Raises SealError."""
     found = seal.open_side(place(slug, side), whole) if whole else {}
     return found | {name: seal.open(place(slug, side, name), value) for name, value in single.items()}

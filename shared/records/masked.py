@@ -79,7 +79,9 @@ def read_masked(conn: Connection, slug: str) -> Masked | None:
     for one in stored(conn, slug):
         secrets.setdefault(one.side, []).append(one.name or TOGETHER)
     sides = {
-        side: MaskedSide(row[2] if side == "marketplace" else row[3], settings, tuple(secrets.get(side, ())), rate, many)
+        side: MaskedSide(
+            row[2] if side == "marketplace" else row[3], settings, tuple(secrets.get(side, ())), rate, many
+        )
         for side, settings, rate, many in conn.execute(
             "SELECT side, settings, calls_per_second, calls_at_once FROM sides WHERE interface = %s ORDER BY side DESC",
             (slug,),

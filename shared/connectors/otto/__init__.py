@@ -33,7 +33,9 @@ CONNECTOR = Connector(
     status_sink=OttoStatus,
     sandbox=_sandbox,
     mappings=(
-        MappingNeed("settings", "ship_from_city", "city that parcels leave from; OTTO wants it with each shipment", False),
+        MappingNeed(
+            "settings", "ship_from_city", "city that parcels leave from; OTTO wants it with each shipment", False
+        ),
         MappingNeed("settings", "ship_from_zip", "zip code that parcels leave from", False),
         MappingNeed(
             "return-numbers", "", "numbers of return labels, one for each parcel, where the ERP names none", False
