@@ -66,8 +66,8 @@ def add(
     printer, connectors = Printer(), discover()
     if file is None and (as_json_ or not sys.stdin.isatty()):
         raise Trouble(
-            "There is no terminal to ask on: give --file. `connect interfaces export` writes one of an interface that is"
-            " there, `connect interfaces systems` lists the settings by system.",
+            "There is no terminal to ask on: give --file. `connect interfaces export` writes one of an interface that"
+            " is there, `connect interfaces systems` lists the settings by system.",
             USAGE,
         )
     with session.database() as conn:

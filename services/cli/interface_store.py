@@ -110,7 +110,8 @@ def _top(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in kinds.items():
         if name in given:
             value = given[name]
-            if type(value) is not kind or (kind is int and not 0 < value < 2**31) or value == "":
+            small = kind is int and isinstance(value, int) and not 0 < value < 2**31
+            if type(value) is not kind or small or value == "":
                 wanted = {str: "a text", int: "a whole number above 0", bool: "true or false"}[kind]
                 raise Trouble(f"{name} must be {wanted}.", USAGE)
             found[name] = value

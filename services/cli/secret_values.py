@@ -1,5 +1,6 @@
-"""Where a command takes secrets from: NAME=@FILE, a file of NAME=VALUE lines, or a prompt without echo. Never from its own
-arguments, which every process of the machine can read. For `interfaces add` and `interfaces import`.
+"""Where a command takes secrets from: NAME=@FILE, a file of NAME=VALUE lines, or a prompt without echo.
+
+Never from its own arguments, which every process of the machine can read. For `interfaces import`.
 """
 
 from __future__ import annotations

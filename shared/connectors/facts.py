@@ -1,6 +1,6 @@
 """What people must know about each setting of a connector: name, what it is for, default, whether it is a secret.
 
-Out of the settings model: the field's description, else its line in the model's docstring. For the command line and forms.
+Out of the settings model: the field's description, else its line in the model's docstring. For the command line.
 """
 
 from __future__ import annotations

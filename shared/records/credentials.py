@@ -1,7 +1,7 @@
 """The secrets of an interface's sides at rest: one row each, sealed for its place; stored, opened, sealed anew.
 
-`interfaces.save_side` and `interfaces.read` use it, and `connect secrets`. What an earlier release sealed for a whole side
-lies in `sides.sealed` and is turned into rows when the side is saved, or by `reseal`.
+`interfaces.save_side` and `interfaces.read` use it, and `connect secrets`. What an earlier release sealed for a whole
+side lies in `sides.sealed` and is turned into rows when the side is saved, or by `reseal`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An interface as people may see it: its settings, its mappings, and of secrets the names only. Nothing is opened here."""
+"""An interface as people may see it: settings, mappings, and of secrets the names only. Nothing is opened here."""
 
 from __future__ import annotations
 
@@ -92,4 +92,8 @@ def read_masked(conn: Connection, slug: str) -> Masked | None:
         "SELECT kind, source, target FROM mappings WHERE interface = %s ORDER BY kind, source", (slug,)
     ).fetchall():
         mappings.setdefault(kind, {})[source] = target
-    return Masked(*row, sides, mappings, read_filter(conn, slug), pool(conn, slug))
+    title, marketplace, erp, mode, from_date, poll, reread, revision, cancels = row[1:]
+    return Masked(
+        slug, title, marketplace, erp, mode, from_date, poll, reread, revision, cancels, sides, mappings,
+        read_filter(conn, slug), pool(conn, slug),
+    )  # fmt: skip

@@ -94,7 +94,7 @@ def _there(interface: Masked, side: str, need: MappingNeed) -> bool:
 
 
 def _means(need: MappingNeed, kind: str, source: str) -> bool:
-    """Whether records that wait for `kind:source` wait for this. Keys of the pool and of settings begin with `setting`."""
+    """Whether records that wait for `kind:source` wait for this; the keys of pool and settings are `setting:…`."""
     if need.kind == POOL:
         return (kind, source) == ("setting", POOL)
     if need.kind == SETTINGS:
