@@ -24,6 +24,7 @@ from services.cli.local.child import Child
 from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
 from shared.db.connect import Connection
+from shared.networks import LOOPBACK
 from shared.records.articles import Listed, count_rows, store_listed
 from shared.records.interfaces import NewSide, add_interface
 from shared.seal import Seal
@@ -118,6 +119,7 @@ def service(place: Place) -> list[str]:
     """The command of the stock service as it is delivered."""
     settings = {
         "CONNECT_DATABASE_URL": place.database, "CONNECT_AMQP_URL": place.broker, "CONNECT_SECRET_KEY": SECRET,
+        "CONNECT_ALLOWED_NETWORKS": LOOPBACK,
         "CONNECT_METRICS_PORT": "0", "CONNECT_LOG_FORMAT": "json",
     }  # fmt: skip
     return [

@@ -11,6 +11,7 @@ from benchmarks.stock_ground import MARKETPLACE
 from shared.broker.open import open_consumer
 from shared.connectors.open import open_stock_sink
 from shared.connectors.registry import discover
+from shared.networks import LOOPBACK, Networks
 from shared.settings import load
 
 AT_ONCE = 8
@@ -32,7 +33,7 @@ class Nothing:
 def main() -> None:
     """Run until a signal."""
     settings = {"base_url": sys.argv[1], "client_id": "demo", "client_secret": "demo"}
-    sink, _ = open_stock_sink(discover()[MARKETPLACE], settings, Nothing(), 20.0)
+    sink, _ = open_stock_sink(discover()[MARKETPLACE], settings, Nothing(), 20.0, Networks.parse(LOOPBACK))
     consumer = open_consumer(load().broker(), ("stock-changed",), name="bench-single")
 
     def send(body: bytes) -> None:

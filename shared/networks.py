@@ -1,8 +1,8 @@
 """Which addresses the base URL of an interface may lead to: public ones, and the private ones that the operator named.
 
 Without this, whoever may edit an interface could make Connect call what only its own network can reach: databases, a
-cloud's metadata, other machines. Checked at the socket by `connectors.deadline`, on the address that is really connected
-to, since a name may answer differently each time it is asked. Read from CONNECT_ALLOWED_NETWORKS.
+cloud's metadata, other machines. Checked at the socket by `connectors.deadline`, on the address that is really
+connected to, since a name may answer differently each time. Read from CONNECT_ALLOWED_NETWORKS.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Networks:
 
     @classmethod
     def parse(cls, text: str) -> Networks:
-        """Networks, addresses and host names, separated by commas or blanks. Raises ValueError that names a wrong one."""
+        """Networks, addresses and host names, between commas or blanks. Raises ValueError that names a wrong one."""
         networks: list[IPv4Network | IPv6Network] = []
         hosts: set[str] = set()
         for word in re.split(r"[,\s]+", text.strip()):

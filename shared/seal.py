@@ -1,9 +1,9 @@
 """Seals credentials before they are stored: AES-256-GCM, each secret by itself, bound to the place it belongs to.
 
-What was sealed for one interface, side and name does not open for another, so a row copied in the database is worthless.
-CONNECT_SECRET_KEY holds a ring of keys, one a line, the newest first: the newest seals, all of them open. A sealed value
-begins with the id of its key, so that it is known which keys are still needed. Ids cost an attacker as much per guess as
-the values themselves: both come out of scrypt.
+What was sealed for one interface, side and name does not open for another: a row copied in the database is worthless.
+CONNECT_SECRET_KEY holds a ring of keys, one a line, the newest first: the newest seals, all of them open. A sealed
+value begins with the id of its key, so that it is known which keys are still needed. A guess at an id costs an attacker
+as much as one at a value: both come out of scrypt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 WHOLE_SIDE = 1
-"""The first form: every secret of a side in one, bound to `otto-de/erp`, without a key id. Still opened, never written."""
+"""The first form: every secret of a side in one, bound to `otto-de/erp`, without a key id. Opened, never written."""
 
 ONE_SECRET = 2
 NONCE_BYTES = 12
@@ -32,7 +32,7 @@ UNNAMED = "without an id"
 
 
 class SealError(ValueError):
-    """A sealed value cannot be opened: its key is missing, or it was copied here. The text says which, and what to do."""
+    """A sealed value cannot be opened: its key is missing, or it was copied here. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Seal:
             except (InvalidTag, ValueError):
                 continue
         raise SealError(
-            f"The credentials of {place} cannot be opened: CONNECT_SECRET_KEY does not hold the key that sealed them, or"
-            " the row was copied from elsewhere. Add the former key as a further line, or enter the secrets again."
+            f"The credentials of {place} cannot be opened: CONNECT_SECRET_KEY does not hold the key that sealed them,"
+            " or the row was copied from elsewhere. Add the former key as a further line, or enter the secrets again."
         )
 
     def _all(self) -> list[_Key]:

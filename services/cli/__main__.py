@@ -18,6 +18,7 @@ from services.cli import (
     accounting,
     articles,
     config,
+    credentials,
     doctor,
     events,
     exports,
@@ -79,6 +80,7 @@ def build() -> typer.Typer:
         ("topology", topology.app),
         ("users", users.app),
         ("tokens", tokens.app),
+        ("secrets", credentials.app),
         ("config", config.app),
     ):
         app.add_typer(group, name=name, no_args_is_help=True)

@@ -13,17 +13,23 @@ from typing import Any, Literal
 
 import httpx2
 
+from services.cli.credentials import use_of_keys
 from services.cli.pings import ping
 from services.cli.session import Session
 from services.cli.trouble import say
 from services.cli.up.launches import runnable
 from shared.broker.apply import check as check_topology
+from shared.connectors.registry import discover
 from shared.db.connect import Connection
 from shared.db.migrate import pending
 from shared.records.books import accounting
+from shared.records.credentials import stored
 from shared.records.interfaces import modes, read
+from shared.records.masked import read_masked
 from shared.records.overview import rejections_open
 from shared.records.overview import services as connected
+from shared.runtime.gaps import gaps
+from shared.seal import UNNAMED, SealError
 from shared.settings import unknown
 
 CLOCK_SECONDS = 2.0
@@ -51,7 +57,12 @@ def examine(session: Session) -> Iterator[Finding]:
     database = yield from _tried("database", lambda: _database(session))
     yield from _tried("broker", lambda: _broker(session))
     if database:
-        for name, look in (("services", _services), ("interfaces", _interfaces), ("work", _work)):
+        for name, look in (
+            ("services", _services),
+            ("secrets", _secrets),
+            ("interfaces", _interfaces),
+            ("work", _work),
+        ):
             yield from _tried(name, partial(_with_database, session, look))
 
 
@@ -146,6 +157,27 @@ def _services(session: Session, conn: Connection) -> Iterator[Finding]:
             yield Finding(name, "ok", "runs and is ready")
 
 
+def _secrets(session: Session, conn: Connection) -> Iterator[Finding]:
+    if session.settings.secret_key is None:
+        return
+    for one in use_of_keys(session.seal, stored(conn)):
+        key = f"the key {one['key']}" if one["key"] != UNNAMED else "a key of an earlier release"
+        said = f"{key} seals {one['secrets']} secrets"
+        if one["held"] is False:
+            yield Finding(
+                "secrets", "wrong", f"{said}, and CONNECT_SECRET_KEY does not hold it.",
+                "Add it as a further line there, or enter these secrets again with `connect interfaces set`.",
+            )  # fmt: skip
+        elif one["seals"]:
+            yield Finding("secrets", "ok", said)
+        elif one["secrets"]:
+            yield Finding("secrets", "remark", f"{said} and is not the newest.", "connect secrets rotate")
+        else:
+            yield Finding(
+                "secrets", "remark", f"{key} seals nothing any more.", "Take its line out of CONNECT_SECRET_KEY."
+            )
+
+
 def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
     known = modes(conn)
     if not known:
@@ -156,9 +188,17 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
         if mode != "live":
             said = "is in test" if mode == "test" else "is paused"
             yield Finding(slug, "remark", f"{said}, nothing goes on by itself.", f"connect interfaces live {slug}")
-        interface = read(conn, seal, slug)
-        if interface is None:
+        try:
+            interface = read(conn, seal, slug)
+        except SealError as error:
+            yield Finding(slug, "wrong", str(error), f"connect secrets list, then connect interfaces set {slug} …")
             continue
+        masked = read_masked(conn, slug)
+        if interface is None or masked is None:
+            continue
+        if missing := [gap for gap in gaps(conn, masked, discover()) if gap.always]:
+            named = ", ".join(f"{gap.kind} {gap.source}".strip() for gap in missing[:5])
+            yield Finding(slug, "remark", f"lacks {len(missing)}: {named}", f"connect interfaces show {slug}")
         for side, answer in ping(interface, session.settings.networks(), session.language).items():
             if answer["ok"]:
                 yield Finding(slug, "ok", f"{side} ({answer['system']}) answers")

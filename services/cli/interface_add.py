@@ -1,23 +1,27 @@
-"""`connect interfaces add`: a new interface out of a TOML file. Added by `interfaces`."""
+"""`connect interfaces add`: a new interface, asked for on the terminal or out of a TOML file. Added by `interfaces`."""
 
 from __future__ import annotations
 
-import tomllib
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from psycopg.errors import UniqueViolation
 
+from services.cli.guide import guided, on_terminal
 from services.cli.interface_modes import MODE_SAYS
+from services.cli.interface_ping import print_sides
+from services.cli.interface_show import print_missing
+from services.cli.interface_store import checked, read_file, store
+from services.cli.pings import ping
 from services.cli.printing import Printer
 from services.cli.session import Session
-from services.cli.sides import new_side
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
-from shared.people.audit import audit
 from shared.records.filter import SLUG
-from shared.records.interfaces import add_interface, save_mapping
+from shared.records.interfaces import modes, read
+from shared.records.masked import read_masked
+from shared.runtime.gaps import gaps
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Slug = Annotated[str, typer.Argument(help="the interface's name, e.g. otto-de")]
@@ -31,10 +35,16 @@ def add_to(app: typer.Typer) -> None:
 def add(
     ctx: typer.Context,
     slug: Slug,
-    file: Annotated[Path, typer.Option("--file", help="TOML: title, [marketplace] and [erp] (see below)")],
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="TOML: title, [marketplace] and [erp] (see below); without, it is asked"),
+    ] = None,
     as_json_: Json = False,
 ) -> None:
-    """Add an interface from a TOML file; it begins in test. `connect interfaces systems` lists settings by system.
+    """Add an interface, asked for system by system, or from a TOML file; it begins in test.
+
+    On a terminal it asks and explains, and tests the connections at the end. `connect interfaces systems` lists all
+    settings by system.
 
     \b
     title = "Shirts in Germany"
@@ -53,32 +63,38 @@ def add(
     session: Session = ctx.obj
     if not SLUG.fullmatch(slug):
         raise Trouble(f"“{slug}” cannot be a name: use small letters, digits and -, e.g. otto-de.", USAGE)
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Trouble(f"{file} is not TOML: {error}.", USAGE) from None
-    connectors = discover()
-    sides = {name: new_side(name, given.get(name), connectors) for name in ("marketplace", "erp")}
-    with session.database() as conn, conn.transaction():
-        try:
-            add_interface(
-                conn,
-                session.seal,
-                slug=slug,
-                title=str(given.get("title") or slug),
-                marketplace=given["marketplace"]["connector"],
-                erp=given["erp"]["connector"],
-                marketplace_side=sides["marketplace"],
-                erp_side=sides["erp"],
-                poll_seconds=int(given.get("poll_seconds", 900)),
-            )
-        except UniqueViolation:
-            raise Trouble(f"There is an interface “{slug}” already: choose another name.") from None
-        for kind, pairs in (given.get("mappings") or {}).items():
-            for source, target in pairs.items():
-                save_mapping(conn, slug, str(kind), str(source), str(target), session.actor)
-        audit(conn, session.actor, "interfaces.add", {"interface": slug})
+    printer, connectors = Printer(), discover()
+    if file is None and (as_json_ or not sys.stdin.isatty()):
+        raise Trouble(
+            "There is no terminal to ask on: give --file. `connect interfaces export` writes one of an interface that"
+            " is there, `connect interfaces systems` lists the settings by system.",
+            USAGE,
+        )
+    with session.database() as conn:
+        if slug in modes(conn):
+            raise Trouble(f"There is an interface “{slug}” already: choose another name.")
+    seal = session.seal  # before anybody types much
+    document = guided(slug, connectors, on_terminal, printer) if file is None else read_file(file)
+    wanted = checked(document, None, connectors)
+    whole = wanted.with_secrets(wanted.secrets)
+    with session.database() as conn:
+        store(conn, seal, slug, whole, None, session.actor)
     if as_json_:
-        Printer().json({"slug": slug, "mode": "test"})
-    else:
-        Printer().line(f"{slug} is added, {MODE_SAYS['test']}. Next: `connect interfaces ping {slug}`.")
+        printer.json({"slug": slug, "mode": "test"})
+        return
+    printer.line(f"{slug} is added, {MODE_SAYS['test']}.")
+    if file is None:
+        _look(session, slug, printer)
+    printer.line(f"Next: `connect interfaces ping {slug}`, `connect interfaces show {slug}`.")
+
+
+def _look(session: Session, slug: str, printer: Printer) -> None:
+    """Test the connections, and say what is missing."""
+    with session.database() as conn:
+        found, masked = read(conn, session.seal, slug), read_masked(conn, slug)
+        assert found is not None
+        assert masked is not None
+        missing = gaps(conn, masked, discover())
+    printer.line("Testing the connections:")
+    print_sides(printer, ping(found, session.settings.networks(), session.language))
+    print_missing(printer, missing)

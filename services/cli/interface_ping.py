@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -37,15 +38,20 @@ def tell(session: Session, slug: str, as_json: bool) -> None:
     if as_json:
         printer.json({"slug": slug, "mode": found.mode, "sides": sides})
     else:
-        for name, side in sides.items():
-            printer.line(f"  {name} ({side['system']})" + ("" if side["checks"] else f": {side['problem']}"))
-            for check in side["checks"]:
-                print_check(printer, check, side["ok"])
+        print_sides(printer, sides)
     if not all(side["ok"] for side in sides.values()):
         raise typer.Exit(1)
 
 
-def print_check(printer: Printer, check: dict[str, Any], side_well: bool) -> None:
+def print_sides(printer: Printer, sides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Every check of both sides, as `pings.ping` answers them."""
+    for name, side in sides.items():
+        printer.line(f"  {name} ({side['system']})" + ("" if side["checks"] else f": {side['problem']} {side['fix']}"))
+        for check in side["checks"]:
+            _print_check(printer, check, side["ok"])
+
+
+def _print_check(printer: Printer, check: dict[str, Any], side_well: bool) -> None:
     """One line for what goes through, else what is wrong and how to fix it. side_well: the rest of its side works."""
     if check["ok"]:
         printer.line("    ", (check["name"], "faint"), "  ", ("goes through", "ok"))

@@ -51,18 +51,12 @@ def set_(
             **given,
         }
         new = new_side(side, table, discover())
-        if unknown := sorted(set(given) & set(new.settings) - _known(table["connector"])):
-            raise Trouble(f"There is no setting {', '.join(unknown)}: see `connect interfaces systems`.", USAGE)
         save_side(conn, session.seal, slug, side, new)
         audit(conn, session.actor, "interfaces.set", {"interface": slug, "side": side, "names": sorted(given)})
     if as_json_:
         Printer().json({"interface": slug, "side": side, "changed": sorted(given)})
     else:
         Printer().line(f"{', '.join(sorted(given))} changed. Next: `connect interfaces ping {slug}`.")
-
-
-def _known(connector: str) -> set[str]:
-    return set(discover()[connector].settings.model_fields)
 
 
 def _pair(text: str) -> tuple[str, Any]:

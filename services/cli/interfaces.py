@@ -8,6 +8,7 @@ import typer
 
 from services.cli import (
     interface_add,
+    interface_export,
     interface_flows,
     interface_mappings,
     interface_modes,
@@ -35,6 +36,7 @@ app = typer.Typer(help="Interfaces: one marketplace account and one ERP account 
 for part in (
     interface_show,
     interface_add,
+    interface_export,
     interface_settings,
     interface_mappings,
     interface_ping,
@@ -83,7 +85,12 @@ def systems(as_json_: Json = False) -> None:
         printer.line((one["connector"], "head"), f"  {one['title']}, {' and '.join(one['sides'])}")
         for setting in one["settings"]:
             what = [word for word in ("required", "secret") if setting[word]]
-            printer.line(f"    {setting['name']}" + (f" ({', '.join(what)})" if what else ""))
+            what += [f"default {setting['default']}"] if setting["default"] else []
+            printer.line(
+                f"    {setting['name']}", (f" ({', '.join(what)})" if what else "", "faint"), f"  {setting['about']}"
+            )
+        for need in one["mappings"]:
+            printer.line(f"    mapping {need['kind']} {need['source']}".rstrip(), f"  {need['about']}")
 
 
 @app.command()

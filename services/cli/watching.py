@@ -27,7 +27,7 @@ def watch(
 ) -> dict[str, Any]:
     """Look until it is finished or the patience (seconds) is over; returns what was seen last."""
     until = time.monotonic() + patience
-    with _bar(text) as show:
+    with bar(text) as show:
         while True:
             found = look()
             mark = measure(found)
@@ -38,8 +38,8 @@ def watch(
 
 
 @contextmanager
-def _bar(text: str) -> Iterator[Callable[[Mark], None]]:
-    """Nothing where nobody looks."""
+def bar(text: str) -> Iterator[Callable[[Mark], None]]:
+    """A bar that moves with the marks it is given; nothing where nobody looks."""
     if not sys.stderr.isatty():
         yield lambda _mark: None
         return

@@ -60,6 +60,7 @@ def main() -> int:
         secure=given.base_url.scheme == "https",
         connectors=connectors,
         seal=seal,
+        networks=given.networks(),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 

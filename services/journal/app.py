@@ -5,7 +5,18 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
-from services.journal.api import answers, by_hand, events, modes, overview, people, records, rejections, webhooks
+from services.journal.api import (
+    answers,
+    by_hand,
+    events,
+    interfaces,
+    modes,
+    overview,
+    people,
+    records,
+    rejections,
+    webhooks,
+)
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
@@ -31,7 +42,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (events, answers, by_hand, rejections, people, overview, modes, webhooks):
+    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])

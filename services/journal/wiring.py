@@ -14,6 +14,7 @@ from shared.connectors.contract import Connector
 from shared.db.connect import Connection
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.networks import Networks
 from shared.seal import Seal
 
 PATIENCE = 3.0
@@ -27,7 +28,8 @@ class Journal:
     """What every handler may use.
 
     zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only;
-    connectors, seal: for webhooks, which are verified with the settings of an interface.
+    connectors, seal: for webhooks, which are verified with the settings of an interface, and for tests of connections;
+    networks: the private addresses that those may call.
     """
 
     pool: ConnectionPool[Connection]
@@ -39,6 +41,7 @@ class Journal:
     patience: float = PATIENCE
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     seal: Seal | None = None
+    networks: Networks | None = None
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
 
     @contextmanager

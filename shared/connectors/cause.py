@@ -1,5 +1,6 @@
-"""Why a call did not get through, finer than `contract.Reason`: for the test of a connection, and in a few words for the
-Journal. `http.py` asks; pure but for the types it knows.
+"""Why a call did not get through, finer than `contract.Reason`.
+
+For the test of a connection (`connection.py`), and in a few words for the Journal. `http.py` asks.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def cause_of(error: BaseException) -> Cause | None:
             case ssl.SSLCertVerificationError():
                 return _CERTIFICATE.get(each.verify_code, Cause.TLS_FAILED)
             case ssl.SSLError():
-                return Cause.TLS_NONE if each.reason in _NO_TLS else Cause.TLS_FAILED
+                return Cause.TLS_NONE if getattr(each, "reason", "") in _NO_TLS else Cause.TLS_FAILED
             case ConnectionRefusedError():
                 return Cause.REFUSED
             case TimeoutError():

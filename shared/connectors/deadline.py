@@ -1,8 +1,8 @@
-"""Sockets of HTTP calls: one deadline for a whole call, however many reads and writes it takes, and allowed addresses only.
+"""Sockets of HTTP calls: one deadline for a whole call, and allowed addresses only.
 
 The client's own timeouts start anew with each read, so an answer that trickles in could hold a worker for ever. This
-network backend cuts every socket operation of the calling thread to the time its call has left. It resolves a name itself
-and connects to the very address that was checked. `http.py` uses it.
+network backend cuts every socket operation of the calling thread to the time its call has left. It resolves a name
+itself and connects to the very address that was checked. `http.py` uses it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to an allowed address. Name resolution cannot be cut short; but nothing is sent after the deadline."""
+        """Connect to an allowed address. Name resolution cannot be cut short; nothing is sent after the deadline."""
         self._clock.connected = True
         stream = self._first_that_answers(self._allowed(host, port), port, timeout, local_address, socket_options)
         try:

@@ -231,7 +231,7 @@ class Http:
 
 
 def _transport(clock: CallClock, base_url: str, networks: Networks) -> httpx2.HTTPTransport:
-    """The client's transport on sockets that know deadline and allowed addresses. It offers no parameter for the backend."""
+    """The client's transport on our sockets. It offers no parameter for the backend."""
     if base_url.startswith("https:"):
         context = httpx2.create_ssl_context(trust_env=False)
     else:
@@ -295,7 +295,8 @@ def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict
     if 300 <= response.status_code < 400:
         # Of the target only what stands before the query: it may carry a token.
         target = urlsplit(headers.get("Location", ""))
-        clues["location"] = f"{target.scheme}://{target.hostname}{target.path}"[:200] if target.hostname else target.path
+        origin = f"{target.scheme}://{target.hostname}" if target.hostname else ""
+        clues["location"] = f"{origin}{target.path}"[:200]
         return Cause.REDIRECT, clues
     if not readable and "html" in headers.get("Content-Type", "").lower():
         return Cause.HTML, clues

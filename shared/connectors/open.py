@@ -1,7 +1,7 @@
 """Opens one capability of an interface's side: settings checked, HTTP client, capability.
 
-Every function raises ValueError when the settings do not fit or the system cannot do it. networks: the private addresses
-that may be called; without them public ones only.
+Every function raises ValueError when the settings do not fit or the system cannot do it.
+networks: the private addresses that may be called; without them public ones only.
 """
 
 from __future__ import annotations

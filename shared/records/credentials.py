@@ -1,7 +1,7 @@
 """The secrets of an interface's sides at rest: one row each, sealed for its place; stored, opened, sealed anew.
 
-`interfaces.save_side` and `interfaces.read` use it, and `connect secrets`. What an earlier release sealed for a whole side
-lies in `sides.sealed` and is turned into rows when the side is saved, or by `reseal`.
+`interfaces.save_side` and `interfaces.read` use it, and `connect secrets`. What an earlier release sealed for a whole
+side lies in `sides.sealed` and is turned into rows when the side is saved, or by `reseal`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def save(conn: Connection, seal: Seal, slug: str, side: str, secrets: Mapping[st
     conn.execute("UPDATE sides SET sealed = NULL WHERE interface = %s AND side = %s", (slug, side))
 
 
-def opened(
-    seal: Seal, slug: str, side: str, whole: bytes | None, single: Mapping[str, bytes]
-) -> dict[str, Any]:
+def opened(seal: Seal, slug: str, side: str, whole: bytes | None, single: Mapping[str, bytes]) -> dict[str, Any]:
     """The secrets of a side out of its sealed values. Raises SealError."""
     found = seal.open_side(place(slug, side), whole) if whole else {}
     return found | {name: seal.open(place(slug, side, name), value) for name, value in single.items()}

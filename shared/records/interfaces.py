@@ -122,6 +122,15 @@ def set_mode(conn: Connection, slug: str, mode: str) -> bool:
     return row is not None
 
 
+def save_frame(conn: Connection, slug: str, *, title: str, poll_seconds: int, reread_seconds: int) -> None:
+    """What an interface says besides its sides and mappings; its mode has a way of its own."""
+    conn.execute(
+        "UPDATE interfaces SET title = %s, poll_seconds = %s, reread_seconds = %s WHERE slug = %s",
+        (title, poll_seconds, reread_seconds, slug),
+    )
+    touch(conn, slug)
+
+
 def set_cancels(conn: Connection, slug: str, cancels: bool) -> None:
     """Whether what the ERP cancels is cancelled at the marketplace."""
     conn.execute("UPDATE interfaces SET cancels = %s WHERE slug = %s", (cancels, slug))
@@ -208,6 +217,17 @@ def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: st
         touch(conn, slug)
         for spelling in _spellings(conn, slug, kind, source):
             raise_key(conn, slug, f"{kind}:{spelling}")
+
+
+def remove_mapping(conn: Connection, slug: str, kind: str, source: str) -> bool:
+    """Remove one mapping; what is mapped by it already stays as it is. False where there was none."""
+    with conn.transaction():
+        gone = conn.execute(
+            "DELETE FROM mappings WHERE interface = %s AND kind = %s AND source = %s", (slug, kind, source)
+        ).rowcount
+        if gone:
+            touch(conn, slug)
+    return bool(gone)
 
 
 def _spellings(conn: Connection, slug: str, kind: str, source: str) -> list[str]:

@@ -16,8 +16,10 @@ from shared.connectors.contract import Draft, Mappings, OrderSink, OrderSource, 
 from shared.connectors.open import open_stock_sink, open_stock_source
 from shared.db.connect import Connection
 from shared.records.interfaces import Interface
+from shared.records.masked import read_masked
 from shared.records.rehearsal import kinds_of, rate, side_mark, store_proof
 from shared.runtime.clock import DatabaseClock
+from shared.runtime.gaps import gaps as gaps_of
 from shared.runtime.remotes import Remotes
 
 LOOK_BACK = timedelta(days=30)
@@ -94,6 +96,10 @@ class Rehearsal:
         mappings = Mappings(self._interface.mappings)
         kinds: dict[str, dict[str, dict[str, Any]]] = {}
         gaps: dict[str, dict[str, Any]] = {}
+        masked = read_masked(self._conn, self._interface.slug)
+        for gap in () if masked is None else gaps_of(self._conn, masked, self._remotes.connectors):
+            if gap.always and gap.kind in self._mapped and gap.source:
+                gaps[f"{gap.kind}:{gap.source}"] = {"code": "", "example": None}
         for found in orders:
             order = found.order
             self._skus |= dict.fromkeys(line.sku for line in order.lines)

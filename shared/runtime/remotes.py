@@ -48,6 +48,11 @@ class Remotes:
         self._deadline = deadline
         self._networks = networks
 
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        """Every connector there is."""
+        return self._connectors
+
     def connector(self, interface: Interface, side: str) -> Connector:
         """The connector of one side."""
         key = self._key(interface, side)

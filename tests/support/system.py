@@ -24,6 +24,7 @@ from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
 from shared.db.connect import connect
 from shared.db.migrate import migrate
+from shared.networks import LOOPBACK
 from shared.records.actions import request
 from shared.records.books import accounting
 from shared.records.interfaces import NewSide, add_interface, save_mapping
@@ -121,6 +122,7 @@ class System:
             "CONNECT_DATABASE_URL": self.database_url,
             "CONNECT_AMQP_URL": self.broker_url,
             "CONNECT_SECRET_KEY": SECRET,
+            "CONNECT_ALLOWED_NETWORKS": LOOPBACK,
             "CONNECT_METRICS_PORT": "0",
             "CONNECT_PORT": "0",
             "CONNECT_LOG_FORMAT": "json",

@@ -79,7 +79,7 @@ def test_an_admin_may_go_live_anyway_with_a_reason_that_is_kept(in_test: Site) -
 
 
 def test_flows_are_paused_and_resumed_alone_by_those_who_may(site: Site) -> None:
-    for verb in ("pause", "live", "test", "rehearsal"):
+    for verb in ("pause", "live", "test-mode", "rehearsal"):
         assert site.api("viewer").post(f"{API}/{verb}", json={}).status_code == 403
         assert site.api("operator").post(f"/api/v1/interfaces/nobody/{verb}", json={}).status_code == 404
     api = site.api("operator")
@@ -89,7 +89,7 @@ def test_flows_are_paused_and_resumed_alone_by_those_who_may(site: Site) -> None
     assert api.post(f"{API}/live", json={"flow": "stock"}).json()["flows"]["stock"] == "live"
     assert api.post(f"{API}/pause").json()["mode"] == "paused"
     assert api.post(f"{API}/live", json={}).json()["mode"] == "live", "after a pause nothing is asked"
-    assert api.post(f"{API}/test").json()["mode"] == "test"
+    assert api.post(f"{API}/test-mode").json()["mode"] == "test"
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "/api/v1/tokens/{name}/revoke"): RULES,
     ("GET", "/api/v1/interfaces"): READS,
     ("GET", "/api/v1/interfaces/{slug}"): READS,
+    ("POST", "/api/v1/interfaces/{slug}/test"): ACTS,
     ("GET", "/api/v1/accounting"): READS,
     ("GET", "/api/v1/status"): READS,
     ("GET", "/api/v1/openapi.json"): ALL,

@@ -89,7 +89,7 @@ def routes(journal: Journal) -> APIRouter:
             pause(conn, slug, actor_of(request).name, body.flow if body else None)
             return shown(conn, slug)
 
-    @router.post("/{slug}/test")
+    @router.post("/{slug}/test-mode")
     @needs("operator")
     def post_test(request: Request, slug: str, body: OfFlow | None = None) -> dict[str, Any]:
         """Back to test: nothing goes on by itself, and going live has to be rehearsed again."""

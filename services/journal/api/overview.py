@@ -1,4 +1,4 @@
-"""What the whole installation does: interfaces, the books of a day, its services and what is still to be done."""
+"""What the whole installation does: the books of a day, its services and what is still to be done."""
 
 from __future__ import annotations
 
@@ -20,23 +20,6 @@ from shared.records.overview import backlog, interfaces, services
 def routes(journal: Journal) -> APIRouter:
     """The calls of these resources."""
     router = guarded_router(journal, "/api/v1")
-
-    @router.get("/interfaces")
-    @needs("viewer")
-    def get_interfaces() -> dict[str, Any]:
-        """Every interface with its mode and how its two sides are doing."""
-        with journal.database() as conn:
-            return {"items": interfaces(conn)}
-
-    @router.get("/interfaces/{slug}")
-    @needs("viewer")
-    def get_interface(slug: str) -> dict[str, Any]:
-        """One interface."""
-        with journal.database() as conn:
-            for found in interfaces(conn):
-                if found["slug"] == slug:
-                    return found
-        raise ApiProblem(404, "interface-unknown", "There is no such interface.")
 
     @router.get("/accounting")
     @needs("viewer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared.connectors.contract import Connector
+from shared.connectors.contract import Connector, MappingNeed
 from shared.connectors.otto.client import OttoOrders
 from shared.connectors.otto.settings import OttoSettings
 from shared.connectors.otto.status import OttoStatus
@@ -32,4 +32,14 @@ CONNECTOR = Connector(
     stock_sink=OttoStock,
     status_sink=OttoStatus,
     sandbox=_sandbox,
+    mappings=(
+        MappingNeed(
+            "settings", "ship_from_city", "city that parcels leave from; OTTO wants it with each shipment", False
+        ),
+        MappingNeed("settings", "ship_from_zip", "zip code that parcels leave from", False),
+        MappingNeed(
+            "return-numbers", "", "numbers of return labels, one for each parcel, where the ERP names none", False
+        ),
+    ),
+    permissions={"orders": "orders", "stock": "availability", "shipments": "shipments"},
 )

@@ -23,8 +23,8 @@ class OttoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: BaseUrl = "https://api.otto.market"
-    client_id: str = Field(min_length=1, max_length=200)
-    client_secret: SecretStr = Field(min_length=1, max_length=500)
+    client_id: str = Field(min_length=1, max_length=200, description="of the app or API access in OTTO Partner Connect")
+    client_secret: SecretStr = Field(min_length=1, max_length=500, description="shown there once, when it is made")
     scope: str = "orders"
     token_path: str = Field(default="/v1/token", pattern=r"^/\S*$")
     free_shipping_method: str = "DELIVERY_FEE_STANDARD"

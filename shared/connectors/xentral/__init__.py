@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared.connectors.contract import Connector
+from shared.connectors.contract import Connector, MappingNeed
 from shared.connectors.xentral.client import XentralOrders
 from shared.connectors.xentral.settings import XentralSettings
 from shared.connectors.xentral.status import XentralStatus
@@ -36,4 +36,19 @@ CONNECTOR = Connector(
     webhooks=XentralWebhooks,
     webhook_setup=XentralWebhookSetup,
     sandbox=_sandbox,
+    mappings=(
+        MappingNeed("payment", "", "each payment method of the marketplace → id of the payment method in Xentral"),
+        MappingNeed("shipping", "", "each shipping method of the marketplace → id of the shipping method in Xentral"),
+        MappingNeed("tax", "", "each tax rate, e.g. 19 → normal, reduced or exempt"),
+        MappingNeed("setting", "customer", "id of the customer that orders are booked on"),
+        MappingNeed("setting", "project", "id of the project that orders belong to"),
+        MappingNeed("setting", "channel", "id of the sales channel that orders belong to", unless="channel"),
+        MappingNeed("setting", "shipping-article", "id of the article that shipping costs are booked on"),
+        MappingNeed("setting", "discount-article", "id of the article that discounts are booked on", always=False),
+    ),
+    permissions={
+        "orders": "read, import and cancel sales orders; read products",
+        "articles": "read products and stocks",
+        "changes": "read sales orders and delivery notes",
+    },
 )

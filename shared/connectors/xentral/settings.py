@@ -39,7 +39,9 @@ class XentralSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: BaseUrl
-    token: SecretStr = Field(min_length=1, max_length=500)
+    token: SecretStr = Field(
+        min_length=1, max_length=500, description="personal access token, shown once when it is made"
+    )
     max_difference: Decimal = Field(default=Decimal("0.05"), ge=0, decimal_places=2)
     channel: str = Field(default="", pattern=r"^[0-9]*$")
     warehouses: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
