@@ -32,7 +32,8 @@ def backlog(conn: Connection) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT flow, interface, stage, state, count(*) AS count, min(received_at) AS oldest FROM records"
-            " WHERE state = ANY(%s) AND NOT test GROUP BY flow, interface, stage, state ORDER BY flow, interface, stage, state",
+            " WHERE state = ANY(%s) AND NOT test GROUP BY flow, interface, stage, state"
+            " ORDER BY flow, interface, stage, state",
             (list(UNFINISHED),),
         ).fetchall()
 

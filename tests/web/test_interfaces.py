@@ -192,7 +192,10 @@ DRAFTED = Drafted(
 )
 
 
-def test_a_dry_run_answers_at_once_with_the_document_and_keeps_it_from_viewers(site: Site, database_url: str) -> None:
+def test_a_dry_run_answers_at_once_with_the_document_and_keeps_it_from_viewers(
+    site: Site, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.journal.filled.PATIENCE_SECONDS", 60.0)
     asked = {"interface": "otto-de", "numbers": ["4711"], "dry_run": True}
     assert site.api("viewer").post("/api/v1/orders/import", json=asked).status_code == 403
     with answering(site, DRAFTED, database_url):

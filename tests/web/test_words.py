@@ -29,8 +29,9 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "app.role_", "article.type_", "errand.title_", "error.", "export.status", "export.tracking", "owner.", "quick.",
-    "receipt.", "rejections.state_", "says.", "state.", "status.mode_",
+    "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status", "export.tracking", "held.",
+    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "owner.", "quick.", "receipt.", "rejections.state_",
+    "says.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
 
@@ -129,6 +130,7 @@ def test_a_row_says_what_happens_next() -> None:
         "due_at": NOW + timedelta(minutes=5),
     }
     assert said(**waits) == "Xentral antwortet nicht. Neuer Versuch in 5 Min"
+    assert said(**waits, held={"sentence": "Wartet: angehalten."}) == "Xentral antwortet nicht. Wartet: angehalten."
 
 
 def test_an_article_says_what_the_marketplace_accepted_and_shows() -> None:

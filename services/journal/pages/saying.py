@@ -47,7 +47,7 @@ def sentence(item: Mapping[str, Any], target: str, reader: Speaker, now: datetim
     """The reason where there is one, with the next attempt; else what the state means for this record."""
     reason = (item["reason"] or {}).get("sentence") or ""
     state, due = item["state"], item["due_at"]
-    if item["held"]:
+    if item.get("held"):
         holds = item["held"]["sentence"]
         return str(holds) if reason in ("", holds) else f"{reason} {holds}"
     if state == "waiting" and due is not None:
