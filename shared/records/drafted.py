@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
@@ -46,7 +46,7 @@ def store_drafted(conn: Connection, receipt: UUID, no: int, drafted: Drafted) ->
     conn.execute(
         "UPDATE receipt_numbers SET result = 'drafted', answer = %s, code = %s, due_at = NULL"
         " WHERE receipt = %s AND no = %s",
-        (Jsonb(answer), drafted.problems[0].code if drafted.problems else None, receipt, no),
+        (Json(answer), drafted.problems[0].code if drafted.problems else None, receipt, no),
     )
 
 

@@ -79,6 +79,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             if errand is None:
                 return pages.error(request, reader, 404)
             slug = errand["interface"]
+            if errand["verb"] == "rehearsal":
+                return see(request, f"/interfaces/{slug}")
             values = frame(conn, ARTICLES.name, slug) | spoken(ARTICLES, reader) | {"errand": errand, "differs": None}
             if errand["verb"] == "drift" and errand["finished_at"] is not None:
                 wanted = scope(conn, journal, slug, DIFFERS)

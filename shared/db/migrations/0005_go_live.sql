@@ -35,7 +35,7 @@ ALTER TABLE errands ADD CONSTRAINT errands_verb_check CHECK (verb IN ('listing',
 
 -- A receipt that only shows what would be sent. `answer` holds the document, for an hour: it may name a buyer.
 ALTER TABLE receipts ADD dry_run boolean NOT NULL DEFAULT false;
-ALTER TABLE receipt_numbers ADD answer jsonb;
+ALTER TABLE receipt_numbers ADD answer json;  -- and not jsonb: the document is shown as it would be sent
 ALTER TABLE receipt_numbers DROP CONSTRAINT receipt_numbers_result_check;
 ALTER TABLE receipt_numbers ADD CONSTRAINT receipt_numbers_result_check
     CHECK (result IN ('queued', 'exists', 'not-found', 'malformed', 'failed', 'taken-in', 'drafted'));
