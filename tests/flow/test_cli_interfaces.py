@@ -184,6 +184,7 @@ def test_what_is_missing_is_named_with_what_waits_for_it(run: Run, conn: Connect
     for source, target in (("project", "1"), ("channel", "4"), ("shipping-article", "9")):
         assert run("interfaces", "map", "otto-de", "setting", source, target)[0] == 0
     said = run("interfaces", "show", "otto-de")[1]
+    assert "BILL …" not in said, "it is mapped, whether or not the records have gone on yet"
     assert "setting channel" not in said
     assert "connect interfaces return-numbers otto-de" in said
     code, _, err = run("interfaces", "map", "otto-de", "paymnet", "BILL", "9")
