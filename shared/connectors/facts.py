@@ -13,7 +13,16 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-OF_EVERY_SYSTEM: Mapping[str, str] = {"base_url": "address of the system, e.g. https://api.example.org"}
+OF_EVERY_SYSTEM: Mapping[str, str] = {
+    "base_url": "address of the system, e.g. https://api.example.org",
+    "user": "name of the user that Connect logs in as",
+    "password": "of that user",
+    "token": "access token, shown once when it is made",
+    "api_key": "key of the API, shown once when it is made",
+    "api_version": "version of the API that is called",
+    "database": "name of the database there",
+}
+"""For settings that say nothing of themselves because every system has them."""
 
 _LINE = re.compile(r"^    (?P<names>\w+…?(?:, \w+…?)*):(?P<text>\s.*|)$")
 

@@ -62,6 +62,10 @@ def gaps(conn: Connection, interface: Masked, connectors: Mapping[str, Connector
     found: list[Gap] = []
     for (kind, source), count in waiting.items():
         side, need = next(((side, need) for side, need in needs if _means(need, kind, source)), ("", None))
+        if _mapped(interface, kind, source) or (
+            need and need.kind in (POOL, SETTINGS) and _there(interface, side, need)
+        ):
+            continue  # they are about to go on
         kind, source = (need.kind, need.source) if need and need.kind in (POOL, SETTINGS) else (kind, source)
         command = _command(interface.slug, side, kind, source, known=kind != "setting" or need is not None)
         found.append(Gap(kind, source, "records", need.about if need else "", True, count, command))
@@ -91,6 +95,11 @@ def _there(interface: Masked, side: str, need: MappingNeed) -> bool:
         return any(one["free"] for one in interface.return_numbers)
     targets = {source: target for source, target in interface.mappings.get(need.kind, {}).items() if target.strip()}
     return need.source in targets if need.source else bool(targets)
+
+
+def _mapped(interface: Masked, kind: str, source: str) -> bool:
+    pairs = interface.mappings.get(kind, {})
+    return any(target.strip() and (_spelt(one) if kind == "tax" else one) == source for one, target in pairs.items())
 
 
 def _means(need: MappingNeed, kind: str, source: str) -> bool:
