@@ -10,8 +10,9 @@ import pytest
 from services.exporter.asked import changes_by_number
 from shared.connectors.open import open_status_source
 from shared.db.connect import Connection, connect
-from shared.records.actions import request
+from shared.records.actions import request, retry
 from shared.records.by_hand import mark_done_by_hand
+from shared.records.go_live import go_live
 from shared.records.keys import raise_told
 from shared.records.states import State
 from shared.runtime.receipts import Receipts
@@ -101,6 +102,21 @@ def test_an_order_that_only_the_marketplace_knows_fails_after_five_days(work: Ex
     work.until(order, "failed", "order-unknown")
     work.imports(order)
     raise_told(work.conn, [(SLUG, f"order:{order}")])
+    work.bell.ring(SLUG)
+    work.until(order, "done")
+    assert work.shipped(order) == [number]
+
+
+def test_an_order_from_before_the_go_live_is_told_only_if_a_person_wants_it(work: Exporting, number: str) -> None:
+    go_live(work.conn, SLUG, "erika", from_date=START)
+    order = work.order(imported="skipped")
+    work.conn.execute(
+        "UPDATE records SET code = 'older-than-go-live' WHERE flow = 'order-import' AND key = %s", (order,)
+    )
+    work.change(order, "shipped", parcel(number))
+    work.until(order, "skipped", "older-than-go-live")
+    assert work.shipped(order) == []
+    retry(work.conn, [work.record(order)["id"]], "erika")
     work.bell.ring(SLUG)
     work.until(order, "done")
     assert work.shipped(order) == [number]
