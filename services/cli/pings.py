@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.connectors.contract import RemoteError
+from shared.connectors.contract import OwnTokens, RemoteError
 from shared.connectors.open import open_sink, open_source
 from shared.connectors.registry import discover
 from shared.errors.catalogue import explain
@@ -16,7 +16,10 @@ DEADLINE = 10.0
 
 
 class NoContext:
-    """A `CallContext` for one call by hand: no rate limit, no metrics."""
+    """A `CallContext` for one call by hand: no rate limit, no metrics, a token of its own."""
+
+    def __init__(self) -> None:
+        self.tokens = OwnTokens()
 
     def before_call(self, operation: str) -> None:
         """Nothing is waited for."""

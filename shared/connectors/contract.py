@@ -38,6 +38,9 @@ from shared.connectors.marketplace import StatusSink as StatusSink
 from shared.connectors.marketplace import StockSink as StockSink
 from shared.connectors.marketplace import Unit as Unit
 from shared.connectors.marketplace import UnitState as UnitState
+from shared.connectors.tokens import OwnTokens as OwnTokens
+from shared.connectors.tokens import Token as Token
+from shared.connectors.tokens import Tokens as Tokens
 from shared.errors.problem import Problem
 from shared.events.orders import Order
 
@@ -187,6 +190,11 @@ class OrderSink(Protocol):
 class CallContext(Protocol):
     """What the runtime gives an opened connector; the connector itself keeps no clock and no counters."""
 
+    @property
+    def tokens(self) -> Tokens:
+        """Access tokens that all workers share; a connector reaches them as `Http.tokens`."""
+        ...
+
     def before_call(self, operation: str) -> None:
         """Take one call from the shared rate limit; waits, at most until the deadline, then RATE_LIMITED."""
         ...
@@ -196,7 +204,7 @@ class CallContext(Protocol):
         ...
 
     def after_call(self, operation: str, code: str, seconds: float) -> None:
-        """Report a finished call for the metrics; `code` is 2xx, 4xx, 429, 5xx, timeout or error."""
+        """Once for each `before_call` that returned; `code` is 2xx, 4xx, 429, 5xx, timeout, error, or unsent."""
         ...
 
 
@@ -206,6 +214,7 @@ class Connector:
 
     settings:     pydantic model of what an interface must say about this side: base_url, credentials (SecretStr), …
     rate_limit:   the vendor's calls per second, the default of the interface's setting
+    rate_window:  seconds over which the vendor counts them
     lookup_lag:   seconds until what was created is found by a look-up
     source/sink:  open the capability, None where the system has none; so for the others:
     stock_sink, status_sink:               the marketplace takes quantities; shipments and cancellations
@@ -229,3 +238,4 @@ class Connector:
     webhooks: Callable[[Any], Webhooks] | None = None
     webhook_setup: Callable[[Any, Http], WebhookSetup] | None = None
     sandbox: Callable[[Path], Any] | None = None
+    rate_window: float = 1.0

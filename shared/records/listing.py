@@ -18,6 +18,7 @@ from psycopg import sql
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
+from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
@@ -172,7 +173,7 @@ def _open_cursor(cursor: str, sort: str, kind: str) -> list[Any]:
 
 
 def _items(conn: Connection, rows: Sequence[tuple[Any, ...]], reveal: bool, language: Language) -> list[dict[str, Any]]:
-    items = [dict(zip(COLUMNS, row, strict=False)) for row in rows]
+    items = with_away(conn, [dict(zip(COLUMNS, row, strict=False)) for row in rows])
     copies = staged(conn, [(item["id"], item["payload_no"]) for item in items])
     more = columns(conn, items, copies, reveal, language)
     return [_item(item, language) | more[item["id"]] for item in items]
@@ -200,7 +201,7 @@ def _item(row: dict[str, Any], language: Language) -> dict[str, Any]:
     shown = {name: row[name] for name in COLUMNS if name not in ("remote", "changed_at", "payload_no", *_OF_AN_ORDER)}
     if row["flow"] != "stock":
         shown |= {name: row[name] for name in _OF_AN_ORDER}
-    return shown | {"reason": reason(row["reason"], language)}
+    return shown | {"reason": reason(row["reason"], language), "away_since": row["away_since"]}
 
 
 _OF_AN_ORDER = ("marketplace_id", "ordered_at", "ship_by")

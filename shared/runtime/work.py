@@ -257,6 +257,7 @@ class Work:
                     report.started_at,
                     self._stage.side,
                     repeatable=not self._stage.intends,
+                    patience=self._w.timing.patience,
                 ),
             )
             for report in batch
@@ -296,14 +297,16 @@ class Work:
         for report, settlement in judged:
             lane = report.lane
             ours = f"{self._stage.side}:{lane.interface.slug}" in settlement.keys  # not the other side's trouble
+            lane.ramp.note(away=ours)
             if not ours or settlement.code not in AWAY:
                 lane.failures = 0
                 continue
             lane.failures += 1
             if lane.failures == OPEN_AFTER:
                 lane.failures = 0
-                if open_breaker(conn, lane.interface.slug, self._stage.side, str(settlement.code)):
-                    self._log.warning("breaker.opened", interface=lane.interface.slug, code=settlement.code)
+                slug, code = lane.interface.slug, str(settlement.code)
+                if open_breaker(conn, slug, self._stage.side, code, self._w.timing.looks):
+                    self._log.warning("breaker.opened", interface=slug, code=code)
                 self._lanes.look(conn)
 
     # -- stop --------------------------------------------------------------------------------------------------------

@@ -40,6 +40,10 @@ class Stand:
         """Calls per operation."""
         return dict(self._call("GET", key, "calls"))
 
+    def arrivals(self, key: str) -> list[float]:
+        """When each call came, in seconds since 1970; of one process."""
+        return [at for _, at in self._call("GET", key, "arrivals")["arrivals"]]
+
     def sent_quantities(self) -> list[dict[str, Any]]:
         """Every quantity that the marketplace took since its start, in the order of arrival."""
         return list(self._call("GET", "otto", "quantities")["sent"])

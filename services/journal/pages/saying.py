@@ -47,6 +47,8 @@ def sentence(item: Mapping[str, Any], target: str, reader: Speaker, now: datetim
     """The reason where there is one, with the next attempt; else what the state means for this record."""
     reason = (item["reason"] or {}).get("sentence") or ""
     state, due = item["state"], item["due_at"]
+    if item["away_since"] is not None:
+        return reader.say("says.away", target=target, since=lasting(item["away_since"], now, reader.language))
     if state == "waiting" and due is not None:
         after = reader.say("says.next", when=relative(due, now, reader.language))
         return f"{reason} {after}".strip()
