@@ -38,6 +38,7 @@ from shared.connectors.marketplace import StatusSink as StatusSink
 from shared.connectors.marketplace import StockSink as StockSink
 from shared.connectors.marketplace import Unit as Unit
 from shared.connectors.marketplace import UnitState as UnitState
+from shared.connectors.tokens import FetchToken as FetchToken
 from shared.connectors.tokens import OwnTokens as OwnTokens
 from shared.connectors.tokens import Token as Token
 from shared.connectors.tokens import Tokens as Tokens
@@ -214,7 +215,6 @@ class Connector:
 
     settings:     pydantic model of what an interface must say about this side: base_url, credentials (SecretStr), …
     rate_limit:   the vendor's calls per second, the default of the interface's setting
-    rate_window:  seconds over which the vendor counts them
     lookup_lag:   seconds until what was created is found by a look-up
     source/sink:  open the capability, None where the system has none; so for the others:
     stock_sink, status_sink:               the marketplace takes quantities; shipments and cancellations
@@ -238,4 +238,3 @@ class Connector:
     webhooks: Callable[[Any], Webhooks] | None = None
     webhook_setup: Callable[[Any, Http], WebhookSetup] | None = None
     sandbox: Callable[[Path], Any] | None = None
-    rate_window: float = 1.0

@@ -26,22 +26,17 @@ class Token:
     @property
     def kept(self) -> float:
         """Seconds for which it is used; a short-lived one is used for half of its life."""
-        return kept(self.seconds)
+        return max(self.seconds - RENEW_BEFORE, self.seconds / 2)
 
 
-def kept(seconds: float) -> float:
-    """For how long a token that holds for so many seconds is used."""
-    return max(seconds - RENEW_BEFORE, seconds / 2)
-
-
-Fetch = Callable[[], Token]
+FetchToken = Callable[[], Token]
 """Makes the call that gets a new token. Raises RemoteError."""
 
 
 class Tokens(Protocol):
     """The tokens of one side of an interface. Safe for many threads."""
 
-    def get(self, name: str, fetch: Fetch) -> tuple[str, bool]:
+    def get(self, name: str, fetch: FetchToken) -> tuple[str, bool]:
         """The token of that name, and whether this very call fetched it. Raises what fetch raises, or RemoteError."""
         ...
 
@@ -57,7 +52,7 @@ class OwnTokens:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[str, float]] = {}
 
-    def get(self, name: str, fetch: Fetch) -> tuple[str, bool]:
+    def get(self, name: str, fetch: FetchToken) -> tuple[str, bool]:
         """The token, fetched by one thread while the others wait for it."""
         with self._lock:
             value, ends = self._held.get(name, ("", 0.0))

@@ -4,7 +4,7 @@ Each call has its own turn, as far from the next one as the limit says. A proces
 come thick and fast, so that a call costs a statement only now and then. A turn that nobody used in time is lost: what
 was not used is no credit, or whoever was idle would double the vendor's rate in the next second.
 
-Of any span as long as the vendor's window at most 1 + SPARE + LATE / window of its calls can begin: less than 5 % more.
+In any span of t seconds at most rate * (t + LATE_SECONDS) + 1 calls begin, whatever the processes do.
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ from shared.db.connect import Connection
 
 AHEAD_SECONDS = 0.1  # worth of turns taken at once, at most
 LATE_SECONDS = 0.025  # after which a turn is lost
-SPARE = 0.02  # of the vendor's window may be caught up after a pause
 MOST_WAIT_SECONDS = 15.0
 
 _TAKE = """
 WITH o AS (
-  SELECT t.interface, t.side, s.calls_per_second AS rate, clock_timestamp() AS now,
-         greatest(t.next_call_at, clock_timestamp() - make_interval(secs => %(spare)s)) AS first
+  SELECT t.interface, t.side, t.next_call_at AS next, clock_timestamp() AS now, s.calls_per_second AS rate
   FROM side_states t JOIN sides s USING (interface, side)
   WHERE t.interface = %(interface)s AND t.side = %(side)s FOR UPDATE OF t),
+f AS (SELECT o.*, greatest(next, now) AS first FROM o),
 u AS (
-  UPDATE side_states t SET next_call_at = o.first + make_interval(secs => %(wanted)s / o.rate) FROM o
-  WHERE t.interface = o.interface AND t.side = o.side AND o.first <= o.now + make_interval(secs => %(patience)s)
+  UPDATE side_states t SET next_call_at = f.first + make_interval(secs => %(wanted)s / f.rate) FROM f
+  WHERE t.interface = f.interface AND t.side = f.side AND f.first <= f.now + make_interval(secs => %(patience)s)
   RETURNING 1)
-SELECT extract(epoch FROM first - now)::float8, 1 / rate, (SELECT count(*) FROM u) FROM o
+SELECT extract(epoch FROM first - now)::float8, 1 / rate, (SELECT count(*) FROM u) FROM f
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What the row gave. wait: seconds until the first one, below 0 where it may be caught up; apart: between two;
-    granted: False where the first one lies beyond the patience, then none was taken."""
+    """What the row gave. wait: seconds until the first one; apart: between two; granted: False where the first one lies
+    beyond the patience, then none was taken."""
 
     wait: float
     apart: float
@@ -54,17 +53,11 @@ Take = Callable[[int, float], Turns]
 """Takes so many turns for whoever waits at most so many seconds. Raises RemoteError."""
 
 
-def shared_turns(pool: ConnectionPool[Connection], interface: str, side: str, window: float) -> Take:
-    """The turns of one side, for all processes. window: seconds over which the vendor counts."""
+def shared_turns(pool: ConnectionPool[Connection], interface: str, side: str) -> Take:
+    """The turns of one side, for all processes."""
 
     def take(wanted: int, patience: float) -> Turns:
-        values = {
-            "interface": interface,
-            "side": side,
-            "wanted": wanted,
-            "patience": patience,
-            "spare": SPARE * window,
-        }
+        values = {"interface": interface, "side": side, "wanted": wanted, "patience": patience}
         with pool.connection() as conn:
             row = conn.execute(_TAKE, values).fetchone()
         if row is None:
@@ -116,6 +109,6 @@ class Allowance:
         if not given.granted:
             wait = max(given.wait, 0.01)
             raise RemoteError(Reason.RATE_LIMITED, "our own limit of calls is used up", retry_after=wait)
-        self._turns.extend(max(now, now + given.wait + n * given.apart) for n in range(self._ahead))
+        self._turns.extend(now + max(0.0, given.wait) + n * given.apart for n in range(self._ahead))
         self._until, self._lost = self._turns[-1], False
         self._ahead = min(self._ahead, max(1, int(AHEAD_SECONDS / given.apart / 2)))

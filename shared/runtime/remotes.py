@@ -66,10 +66,9 @@ class Remotes:
 
     def calls(self, interface: Interface, side: str) -> Calls:
         """The context for calls of one side."""
-        window = self.connector(interface, side).rate_window
         return Calls(
             self._key(interface, side),
-            Allowance(shared_turns(self._pool, interface.slug, side, window)),
+            Allowance(shared_turns(self._pool, interface.slug, side)),
             self._metrics,
             self._tokens(interface, side),
             interface.sides[side].calls_at_once,
@@ -82,9 +81,7 @@ class Remotes:
         # A token belongs to the credentials and rights it was made from: other settings want another one.
         made_from = json.dumps([account.settings, account.secrets], sort_keys=True, default=str)
         owner = hashlib.sha256(made_from.encode()).hexdigest()
-        return SharedTokens(
-            self._pool, self._seal, interface.slug, side, owner=owner, patience=self._deadline
-        )
+        return SharedTokens(self._pool, self._seal, interface.slug, side, owner=owner, patience=self._deadline)
 
     def open(
         self, interface: Interface, side: str, capability: Open[Capability], calls: CallContext | None = None

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from psycopg_pool import ConnectionPool
 
-from shared.connectors.contract import Reason, RemoteError, Token
-from shared.connectors.tokens import Fetch, kept
+from shared.connectors.contract import FetchToken, Reason, RemoteError, Token
 from shared.db.connect import Connection
 from shared.seal import Seal, SealError
 
@@ -83,7 +82,7 @@ class SharedTokens:
     def __repr__(self) -> str:
         return f"SharedTokens({'/'.join(self._place)})"
 
-    def get(self, name: str, fetch: Fetch) -> tuple[str, bool]:
+    def get(self, name: str, fetch: FetchToken) -> tuple[str, bool]:
         """The token, and whether this call fetched it. RemoteError of the fetch, or UNREACHABLE after the patience."""
         end = time.monotonic() + self._patience
         held = self._held.get(name)
@@ -109,7 +108,7 @@ class SharedTokens:
         with self._pool.connection() as conn:
             conn.execute(_DROP, (*self._place, name, held.no))
 
-    def _from_row(self, name: str, fetch: Fetch, end: float) -> tuple[str, bool]:
+    def _from_row(self, name: str, fetch: FetchToken, end: float) -> tuple[str, bool]:
         while True:
             found, no, aging = self._read(name)
             if found is not None and not aging:
@@ -137,8 +136,9 @@ class SharedTokens:
             return None, no, True  # sealed with another key: as good as none
         if opened.get("owner") != self._owner:
             return None, no, True
-        left = kept(float(opened["seconds"])) - (float(opened["seconds"]) - seconds)
-        return _Held(str(opened["value"]), no, time.monotonic() + max(left, 0.0)), no, left <= 0
+        token = Token(str(opened["value"]), float(opened["seconds"]))
+        left = token.kept - (token.seconds - seconds)
+        return _Held(token.value, no, time.monotonic() + max(left, 0.0)), no, left <= 0
 
     def _mine(self, name: str, no: int) -> bool:
         """Whether this process is the one that renews it now."""
@@ -147,7 +147,7 @@ class SharedTokens:
         with self._pool.connection() as conn:
             return conn.execute(_RENEW, values | {"seconds": self._patience + RENEWAL_SLACK}).fetchone() is not None
 
-    def _fetched(self, name: str, fetch: Fetch, no: int) -> str:
+    def _fetched(self, name: str, fetch: FetchToken, no: int) -> str:
         try:
             token = fetch()
         except BaseException:

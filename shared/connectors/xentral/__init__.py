@@ -28,7 +28,6 @@ CONNECTOR = Connector(
     title="Xentral",
     settings=XentralSettings,
     rate_limit=100 / 60,
-    rate_window=60.0,
     lookup_lag=5.0,
     folder=FOLDER,
     sink=XentralOrders,
