@@ -100,16 +100,14 @@ class Lane:
         where there is a backlog, so that calls never wait for a look-up; then a whole look-up's worth has to fit.
         """
         self._running = {future for future in self._running if not future.done()}
-        slots = self._size.slots if self.ramp.limit is None else min(self._size.slots, self.ramp.limit)
-        room = slots - len(self.held)
         if self.rest > 0 or len(self._running) >= BATCHES_AT_ONCE:
             return 0
-        if self._size.look_up is None:
+        if self.ramp.limit is not None:
+            return min(self._size.slots, self.ramp.limit) - len(self.held)
+        room, look_up = self._size.slots - len(self.held), self._size.look_up
+        if look_up is None:
             return room
-        if self._running and not self.hungry:
-            return 0
-        worth = min(self._size.look_up, max(1, slots // 2))
-        return worth if room >= worth else 0
+        return look_up if room >= look_up and (self.hungry or not self._running) else 0
 
     @property
     def rest(self) -> float:
