@@ -30,7 +30,13 @@ MAPPINGS = {
     "payment": {"INVOICE_SINGLE": "2"},
     "shipping": {"DELIVERY_FEE_STANDARD": "3"},
     "tax": {"19.0": "normal"},
-    "setting": {"customer": "1", "project": "1", "channel": "4", "shipping-article": "9001", "discount-article": "9002"},
+    "setting": {
+        "customer": "1",
+        "project": "1",
+        "channel": "4",
+        "shipping-article": "9001",
+        "discount-article": "9002",
+    },
 }
 
 

@@ -53,7 +53,13 @@ def _measured(result: Result) -> str:
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
     }
     what = facts.get(plan.job, f"{plan.orders:,} orders a run")
-    what += ", a fifth for peers" if plan.job == "pipeline" else ", less than a third for the peer" if plan.job == "erp" else ""
+    what += (
+        ", a fifth for peers"
+        if plan.job == "pipeline"
+        else ", less than a third for the peer"
+        if plan.job == "erp"
+        else ""
+    )
     return f"{datetime.now(UTC):%Y-%m-%d}, {machine()}. {what[0].upper()}{what[1:]}."
 
 
@@ -78,8 +84,15 @@ def _titles(result: Result) -> list[str]:
             f"at {many:,}",
         ],
         "erp": [
-            "", "orders/s", "calls/s", "of what it allows, %", "calls an order", "cores", "p95 ms at 20 a second",
-            "beside a slow ERP", "ratio to best peer",
+            "",
+            "orders/s",
+            "calls/s",
+            "of what it allows, %",
+            "calls an order",
+            "cores",
+            "p95 ms at 20 a second",
+            "beside a slow ERP",
+            "ratio to best peer",
         ],
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],

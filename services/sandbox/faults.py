@@ -180,6 +180,8 @@ class Sandbox:
     async def _calls(self, request: Request) -> Response:
         if request.method == "DELETE":
             self.calls.clear()
+            self.arrivals.clear()
+            self.most_under_way = self.under_way
         return JSONResponse(dict(self.calls))
 
     async def _arrivals(self, _request: Request) -> Response:

@@ -49,7 +49,10 @@ def with_away(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[
 def _told(row: Mapping[str, Any], away: Away | None) -> dict[str, Any]:
     if away is None or not _waits(row, away):
         return {**row, "away_since": None}
-    reason = [_problem(row["interface"], away), *(Problem(code, values={"detail": "", "status": ""}) for code in _why(row, away))]
+    reason = [
+        _problem(row["interface"], away),
+        *(Problem(code, values={"detail": "", "status": ""}) for code in _why(row, away)),
+    ]
     return {
         **row,
         "away_since": away.since,

@@ -77,9 +77,9 @@ class Allowance:
         self._take, self._clock, self._sleep = take, clock, sleep
         self._lock = threading.Lock()
         self._turns: deque[float] = deque()
-        self._ahead = 1
-        self._until = -math.inf  # the last turn that was taken from the row
-        self._lost = False
+        self._used = 0  # of those that were taken from the row at once
+        self._until = -math.inf  # the last of them
+        self._apart = math.inf
 
     def take(self, patience: float = MOST_WAIT_SECONDS) -> None:
         """Return when the call may be made. Raises RemoteError(RATE_LIMITED) when its turn lies beyond the patience."""
@@ -95,20 +95,20 @@ class Allowance:
         with self._lock:
             while self._turns and self._turns[0] + LATE_SECONDS < self._clock():
                 self._turns.popleft()
-                self._lost = True
             if not self._turns:
                 self._more(end)
+            self._used += 1
             return self._turns.popleft()
 
     def _more(self, end: float) -> None:
-        """Take turns from the row: one, and twice as many each time while all of them are used at once."""
+        """Take turns from the row: one after a pause, later twice as many as were used of the last ones."""
         now = self._clock()
-        self._ahead = 1 if self._lost or now > self._until + AHEAD_SECONDS else 2 * self._ahead
-        given = self._take(self._ahead, max(0.0, end - now))
+        most = max(1, int(AHEAD_SECONDS / self._apart))
+        wanted = min(max(1, 2 * self._used), most) if now <= self._until + AHEAD_SECONDS else 1
+        given = self._take(wanted, max(0.0, end - now))
         now = self._clock()
         if not given.granted:
             wait = max(given.wait, 0.01)
             raise RemoteError(Reason.RATE_LIMITED, "our own limit of calls is used up", retry_after=wait)
-        self._turns.extend(now + max(0.0, given.wait) + n * given.apart for n in range(self._ahead))
-        self._until, self._lost = self._turns[-1], False
-        self._ahead = min(self._ahead, max(1, int(AHEAD_SECONDS / given.apart / 2)))
+        self._turns.extend(now + max(0.0, given.wait) + n * given.apart for n in range(wanted))
+        self._used, self._until, self._apart = 0, self._turns[-1], given.apart

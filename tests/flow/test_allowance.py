@@ -38,9 +38,7 @@ def idle(database_url: str, since: str) -> None:
         conn.execute("UPDATE side_states SET next_call_at = now() - %s::interval", (since,))
 
 
-def test_all_together_keep_to_the_limit_in_every_second(
-    database_url: str, pool: ConnectionPool[Connection]
-) -> None:
+def test_all_together_keep_to_the_limit_in_every_second(database_url: str, pool: ConnectionPool[Connection]) -> None:
     limit(database_url, 100.0)
     idle(database_url, "1 hour")
     sharers, begun = [sharer(pool) for _ in range(4)], list[float]()
@@ -61,7 +59,7 @@ def test_a_second_that_nobody_used_is_no_credit(database_url: str, pool: Connect
     limit(database_url, 2.0)
     idle(database_url, "1 hour")
     allowance = sharer(pool)
-    allowance.take(0.0)
+    allowance.take()
     with pytest.raises(RemoteError) as refused:
         allowance.take(0.0)
     assert refused.value.reason is Reason.RATE_LIMITED
@@ -73,7 +71,7 @@ def test_less_than_one_call_a_second_is_possible(database_url: str, pool: Connec
     limit(database_url, 0.2)
     idle(database_url, "1 hour")
     allowance = sharer(pool)
-    allowance.take(0.0)
+    allowance.take()
     with pytest.raises(RemoteError) as refused:
         allowance.take(1.0)
     assert refused.value.retry_after is not None
@@ -85,8 +83,8 @@ def test_the_sides_of_an_interface_have_limits_of_their_own(
 ) -> None:
     limit(database_url, 1.0)
     idle(database_url, "1 minute")
-    sharer(pool).take(0.0)
-    sharer(pool, "marketplace").take(0.0)
+    sharer(pool).take()
+    sharer(pool, "marketplace").take()
     with pytest.raises(RemoteError):
         sharer(pool).take(0.0)
 

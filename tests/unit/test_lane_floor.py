@@ -41,7 +41,9 @@ def test_what_a_full_scan_finds_below_the_floor_is_claimed_to_its_end_and_not_wi
 
 def test_changes_gather_longer_the_more_there_are_and_a_lone_one_never_waits() -> None:
     anything: Any = SimpleNamespace(slug="otto-de")
-    one = Lane(anything, anything, Size(400), queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None, pause=0.2)
+    one = Lane(
+        anything, anything, Size(400), queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None, pause=0.2
+    )
     assert one.rest == 0
     rests = []
     for count in (60, 60, 60, 60, 60, 60, 60, 2):

@@ -52,7 +52,9 @@ steps = st.tuples(
 
 
 @given(rate=st.sampled_from([100 / 60, 20.0, 160.0, 1000.0]), plan=st.lists(steps, min_size=1, max_size=300))
-def test_no_span_of_time_has_more_calls_than_the_limit_allows(rate: float, plan: list[tuple[int, float, float]]) -> None:
+def test_no_span_of_time_has_more_calls_than_the_limit_allows(
+    rate: float, plan: list[tuple[int, float, float]]
+) -> None:
     row = Row(rate)
     processes = [Process(row) for _ in range(3)]
     begun = sorted(processes[n].call(idle, late) for n, idle, late in plan)
