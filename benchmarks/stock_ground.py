@@ -115,8 +115,8 @@ def add_shop(conn: Connection, stand: Stand, slug: str, skus: Sequence[str]) -> 
     )
 
 
-def service(place: Place) -> list[str]:
-    """The command of the stock service as it is delivered."""
+def service(place: Place, name: str = "stock") -> list[str]:
+    """The command of a service as it is delivered."""
     settings = {
         "CONNECT_DATABASE_URL": place.database, "CONNECT_AMQP_URL": place.broker, "CONNECT_SECRET_KEY": SECRET,
         "CONNECT_ALLOWED_NETWORKS": LOOPBACK,
@@ -128,7 +128,7 @@ def service(place: Place) -> list[str]:
         sys.executable,
         "-P",
         "-m",
-        "services.stock",
+        f"services.{name}",
     ]
 
 

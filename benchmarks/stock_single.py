@@ -9,6 +9,7 @@ import orjson
 
 from benchmarks.stock_ground import MARKETPLACE
 from shared.broker.open import open_consumer
+from shared.connectors.contract import OwnTokens
 from shared.connectors.open import open_stock_sink
 from shared.connectors.registry import discover
 from shared.networks import LOOPBACK, Networks
@@ -19,6 +20,9 @@ AT_ONCE = 8
 
 class Nothing:
     """A call's context that limits nothing and counts nothing."""
+
+    def __init__(self) -> None:
+        self.tokens = OwnTokens()
 
     def before_call(self, operation: str) -> None:
         """Go on."""

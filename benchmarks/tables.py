@@ -47,12 +47,19 @@ def _measured(result: Result) -> str:
     facts = {
         "latency": f"{plan.rate:g} orders a second for {plan.seconds:g} s after a warm-up",
         "memory": f"{plan.orders:,} events",
+        "erp": f"{plan.orders:,} orders a run into an ERP that answers in 200 ms and allows 32 calls at once",
         "stock": f"{plan.orders:,} changes of 5,000 articles (Zipf), published at {plan.stock_rate:,.0f} a second",
         "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
     }
     what = facts.get(plan.job, f"{plan.orders:,} orders a run")
-    what += ", a fifth for peers" if plan.job == "pipeline" else ""
+    what += (
+        ", a fifth for peers"
+        if plan.job == "pipeline"
+        else ", less than a third for the peer"
+        if plan.job == "erp"
+        else ""
+    )
     return f"{datetime.now(UTC):%Y-%m-%d}, {machine()}. {what[0].upper()}{what[1:]}."
 
 
@@ -75,6 +82,17 @@ def _titles(result: Result) -> list[str]:
             f"at {many:,}",
             f"orders/s at {few:,}",
             f"at {many:,}",
+        ],
+        "erp": [
+            "",
+            "orders/s",
+            "calls/s",
+            "of what it allows, %",
+            "calls an order",
+            "cores",
+            "p95 ms at 20 a second",
+            "beside a slow ERP",
+            "ratio to best peer",
         ],
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
@@ -104,6 +122,11 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
             f"{one['calls_to_read']:,.0f}",
             ratio,
         ]
+    elif job == "erp":
+        cells = [f"**{one['value']:.1f}**", f"{one['calls_per_second']:.1f}", f"{100 * one['share_of_allowed']:.1f}"]
+        cells += [f"{one['calls_per_order']:.3f}", f"{one['cores']:.2f}"]
+        cells += [f"{one[key]:,.0f}" if one[key] else "" for key in ("p95_alone", "p95_beside_slow")]
+        cells.append(ratio)
     elif job == "stock-latency":
         cells = [f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}", f"{one['p90']:.1f}", f"{one['max']:.1f}"]
     elif job == "floors":

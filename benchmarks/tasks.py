@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import packages_distributions
 
-from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq
+from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq, erp
 from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
@@ -27,7 +27,7 @@ from benchmarks.stock import late, single, stock
 OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
 PEERS = (celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process)
 CONTENDERS: tuple[Contender, ...] = tuple(module.CONTENDER for module in (*OURS, *PEERS))
-STOCK: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] = {
+BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] = {
     "stock": (
         ("connect", "1 stock service, RabbitMQ quorum queues", False, stock),
         ("single", "a call for each event, 8 at once, nothing stored", True, single),
@@ -35,6 +35,10 @@ STOCK: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] = {
     "stock-latency": (
         ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
+    ),
+    "erp": (
+        ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
+        ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),
     ),
 }
 """name, what, whether it is a peer, and how it is measured."""
@@ -65,10 +69,10 @@ def tasks(plan: Plan, size: Size, only: list[str] | None) -> list[Task]:
             for one in FLOORS
             if not only or one.name in only
         ]
-    if plan.job in STOCK:
+    if plan.job in BY_THEMSELVES:
         return [
             Task(plan, name, what, peer, partial(run, plan=plan))
-            for name, what, peer, run in STOCK[plan.job]
+            for name, what, peer, run in BY_THEMSELVES[plan.job]
             if not only or name in only
         ]
     measures = {"growth": growth, "memory": memory}

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
     lease_seconds: float = Field(30.0, ge=1, le=300, description="how long a worker holds a record before renewing")
     call_seconds: float = Field(20.0, ge=1, le=60, description="deadline of one call of a remote system")
+    patience: float = Field(
+        1.0, gt=0, le=1, description="share of the planned waits after errors that is really waited; below 1 for trials"
+    )
     fault: str = Field("", description="failpoints, for tests only; see shared/failpoint.py")
     port: int = Field(8080, ge=0, le=65535, description="of the Journal's pages and API")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="of /metrics; unset: the service's own")

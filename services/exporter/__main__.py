@@ -60,8 +60,8 @@ def run(settings: Settings) -> int:
     life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
     failpoint = Failpoints(settings.fault)
     pool = open_pool(database, "connect-exporter-calls", 8)
-    timing = Timing(settings.lease_seconds, settings.call_seconds)
-    remotes = Remotes(discover(), pool, metrics, timing.call, settings.networks())
+    timing = Timing(settings.lease_seconds, settings.call_seconds, settings.patience)
+    remotes = Remotes(discover(), pool, metrics, timing.call, settings.networks(), seal)
     bell = Bell()
     publisher = open_publisher(broker, name="connect-exporter-wake")
 
@@ -92,7 +92,14 @@ def run(settings: Settings) -> int:
 
     def probe(beat: Beat) -> None:
         Probe(
-            stage, metrics, connect=link("probe"), read=interface, beat=beat, stopping=life.stopping, pause=life.pause
+            stage,
+            metrics,
+            connect=link("probe"),
+            read=interface,
+            beat=beat,
+            stopping=life.stopping,
+            pause=life.pause,
+            timing=timing,
         ).run()
 
     def receipts(beat: Beat) -> None:

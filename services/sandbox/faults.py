@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 STATUSES = ("400", "401", "403", "404", "409", "413", "422", "429", "429_retry_after", "500", "502", "503")
+MOST_ARRIVALS = 200_000
 NOT_APPLIED = "accepted_not_applied"
 FAULTS = (*STATUSES, "500_after_success", "timeout_after_success", "hang", "reset", "truncated", "html", NOT_APPLIED)
 
@@ -48,8 +50,11 @@ class Sandbox:
         self.faults: list[Fault] = []
         self.not_applied: set[str] = getattr(app.state, "not_applied", set())
         self.calls: Counter[str] = Counter()
+        self.arrivals: deque[tuple[str, float]] = deque(maxlen=MOST_ARRIVALS)
+        self.under_way = self.most_under_way = 0
         # hang_seconds: longer than any caller's deadline. latency: seconds that each call takes at least.
-        self.settings: dict[str, float] = {"hang_seconds": 30.0, "latency": 0.0}
+        # at_once: how many calls may be under way, beyond that 429; 0 is any number.
+        self.settings: dict[str, float] = {"hang_seconds": 30.0, "latency": 0.0, "at_once": 0.0}
         self.operations = [
             route
             for route in app.routes
@@ -60,7 +65,12 @@ class Sandbox:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        control = {"calls": self._calls, "faults": self._faults, "settings": self._settings}
+        control = {
+            "calls": self._calls,
+            "arrivals": self._arrivals,
+            "faults": self._faults,
+            "settings": self._settings,
+        }
         name = scope["path"].removeprefix("/_sandbox/")
         if scope["path"].startswith("/_sandbox/") and name in control:
             response = await control[name](Request(scope, receive))
@@ -71,6 +81,18 @@ class Sandbox:
             await self.app(scope, receive, send)
             return
         self.calls[operation] += 1
+        self.arrivals.append((operation, time.time()))
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self._serve(operation, scope, receive, send)
+        finally:
+            self.under_way -= 1
+
+    async def _serve(self, operation: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if 0 < self.settings["at_once"] < self.under_way:
+            await JSONResponse({"message": "Too Many Requests"}, 429)(scope, receive, send)
+            return
         if self.settings["latency"]:
             await asyncio.sleep(self.settings["latency"])
         fault = self._next(operation)
@@ -158,7 +180,13 @@ class Sandbox:
     async def _calls(self, request: Request) -> Response:
         if request.method == "DELETE":
             self.calls.clear()
+            self.arrivals.clear()
+            self.most_under_way = self.under_way
         return JSONResponse(dict(self.calls))
+
+    async def _arrivals(self, _request: Request) -> Response:
+        """Every call by operation and time in seconds since 1970, and how many were under way at once."""
+        return JSONResponse({"arrivals": list(self.arrivals), "most_at_once": self.most_under_way})
 
     async def _faults(self, request: Request) -> Response:
         if request.method == "DELETE":

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from shared.connectors.cause import Cause
-from shared.connectors.contract import CallContext, Connector, Reason, RemoteError
+from shared.connectors.contract import CallContext, Connector, OwnTokens, Reason, RemoteError
 from shared.connectors.open import (
     Opened,
     open_sink,
@@ -65,7 +65,10 @@ _CLOCK_MATTERS = (Reason.UNAUTHORISED, Reason.FORBIDDEN, Reason.INVALID)
 
 
 class NoContext:
-    """A `CallContext` for calls by hand: no rate limit, no metrics."""
+    """A `CallContext` for calls by hand: no rate limit, no metrics, a token of its own."""
+
+    def __init__(self) -> None:
+        self.tokens = OwnTokens()
 
     def before_call(self, operation: str) -> None:
         """Nothing is waited for."""

@@ -38,6 +38,10 @@ from shared.connectors.marketplace import StatusSink as StatusSink
 from shared.connectors.marketplace import StockSink as StockSink
 from shared.connectors.marketplace import Unit as Unit
 from shared.connectors.marketplace import UnitState as UnitState
+from shared.connectors.tokens import FetchToken as FetchToken
+from shared.connectors.tokens import OwnTokens as OwnTokens
+from shared.connectors.tokens import Token as Token
+from shared.connectors.tokens import Tokens as Tokens
 from shared.errors.problem import Problem
 from shared.events.orders import Order
 
@@ -205,6 +209,11 @@ class ShowsDocument(Protocol):
 class CallContext(Protocol):
     """What the runtime gives an opened connector; the connector itself keeps no clock and no counters."""
 
+    @property
+    def tokens(self) -> Tokens:
+        """Access tokens that all workers share; a connector reaches them as `Http.tokens`."""
+        ...
+
     def before_call(self, operation: str) -> None:
         """Take one call from the shared rate limit; waits, at most until the deadline, then RATE_LIMITED."""
         ...
@@ -214,7 +223,7 @@ class CallContext(Protocol):
         ...
 
     def after_call(self, operation: str, code: str, seconds: float) -> None:
-        """Report a finished call for the metrics; `code` is 2xx, 4xx, 429, 5xx, timeout or error."""
+        """Once for each `before_call` that returned; `code` is 2xx, 4xx, 429, 5xx, timeout, error, or unsent."""
         ...
 
 

@@ -24,7 +24,7 @@ import orjson
 from pydantic import AfterValidator
 
 from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
-from shared.connectors.contract import CallContext, Reason, RemoteError
+from shared.connectors.contract import CallContext, Reason, RemoteError, Tokens
 from shared.connectors.deadline import CallClock, DeadlineBackend
 from shared.errors.problem import Problem
 from shared.networks import Networks
@@ -156,6 +156,11 @@ class Http:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
 
+    @property
+    def tokens(self) -> Tokens:
+        """Access tokens of this side, shared with all workers."""
+        return self._context.tokens
+
     def close(self) -> None:
         """Close the kept connections."""
         self._client.close()
@@ -182,23 +187,25 @@ class Http:
         explain:   turns the body of a 4xx into problems, field by field
         """
         ends = time.monotonic() + self.deadline
-        self._context.before_call(operation)
-        if ends - time.monotonic() < self.deadline / 2:
-            # What is left would be too short for an answer, and the outcome would be unknown for no reason.
-            raise RemoteError(Reason.RATE_LIMITED, f"{operation}: waited too long for its turn", retry_after=1.0)
         content = None if json is None else orjson.dumps(json)
         kind = {} if json is None else {"Content-Type": "application/json"}
         request = self._client.build_request(
             method, path, params=list(params) or None, content=content, data=data, headers={**kind, **(headers or {})}
         )
+        self._context.before_call(operation)
         started = time.monotonic()
         code = "error"
         try:
+            if ends - started < self.deadline / 2:
+                # What is left would be too short for an answer, and the outcome would be unknown for no reason.
+                code = "unsent"
+                raise RemoteError(Reason.RATE_LIMITED, f"{operation}: waited too long for its turn", retry_after=1.0)
             answer = self._exchange(operation, request, ends, expect, explain)
             code = _code(answer.status)
             return answer
         except RemoteError as error:
-            code = "timeout" if error.reason is Reason.TIMEOUT else _code(error.status)
+            if code != "unsent":
+                code = "timeout" if error.reason is Reason.TIMEOUT else _code(error.status)
             raise
         finally:
             self._context.after_call(operation, code, time.monotonic() - started)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 Language = Literal["de", "en"]
 Kind = Literal["mapping", "data", "missing", "connection", "rate limit", "auth", "remote bug", "duplicate", "internal"]
@@ -25,7 +25,8 @@ GIVE_UP_AFTER = timedelta(days=5)
 """After this long a record that is tried again and again becomes `failed` with `gave-up`."""
 
 SCHEDULE = (10, 30, 60, 120, 300, 900, 1800, 3600, 7200, 14400)
-"""Seconds before the 1st, 2nd … repetition; from then on every `LAST_DELAY` until `GIVE_UP_AFTER`."""
+"""Seconds before the 1st, 2nd … repetition; from then on every `LAST_DELAY` until `GIVE_UP_AFTER`. An entry may have a
+schedule of its own, whose last delay is repeated."""
 
 LAST_DELAY = 6 * 3600
 
@@ -50,7 +51,8 @@ class Entry(BaseModel):
     """One error of the catalogue.
 
     stage:      where it is found; `intake` makes a rejection
-    retry:      whether trying again helps: `backoff` follows `SCHEDULE`, up to five days
+    retry:      whether trying again helps: `backoff` follows the schedule, up to five days
+    schedule, give_up_hours: of its own, where the usual ones do not fit
     key:        template of what has to come true, e.g. `payment:{payment}`; the runtime scopes it by interface
     cleared_by: what makes the key come true: a saved mapping or setting, an article the ERP now knows, …
     owner:      whose turn it is; `nobody` heals by itself
@@ -62,6 +64,8 @@ class Entry(BaseModel):
     kind: Kind = Field(alias="class")
     stage: Stage
     retry: Retry
+    schedule: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    give_up_hours: PositiveFloat | None = None
     key: str | None = None
     cleared_by: Clearer | None = None
     owner: Owner
@@ -76,6 +80,8 @@ class Entry(BaseModel):
             raise ValueError(f"{self.code}: key and cleared_by belong together")
         if self.retry == "when the key clears" and self.key is None:
             raise ValueError(f"{self.code}: waits for a key but has none")
+        if self.retry != "backoff" and (self.schedule or self.give_up_hours):
+            raise ValueError(f"{self.code}: is not tried again by itself, so it has no schedule")
         return self
 
     def texts(self, language: Language) -> Texts:
@@ -88,13 +94,19 @@ class Entry(BaseModel):
             return None
         return VARIABLE.sub(lambda match: values[match[1]], self.key)
 
+    @property
+    def give_up_after(self) -> float:
+        """Seconds of trying after which a person has to look."""
+        return GIVE_UP_AFTER.total_seconds() if self.give_up_hours is None else self.give_up_hours * 3600
+
     def delay(self, tries: int) -> float | None:
         """Seconds to wait before repetition number `tries` (from 1); None where repeating by itself is not the policy.
 
-        Pure and without jitter, which the caller adds. When to give up is a matter of age (`GIVE_UP_AFTER`).
+        Pure and without jitter, which the caller adds. When to give up is a matter of age (`give_up_after`).
         """
         if self.retry == "now":
-            return 0.0 if tries <= 1 else float(SCHEDULE[min(tries - 2, len(SCHEDULE) - 1)])
+            return 0.0
         if self.retry != "backoff":
             return None
-        return float(SCHEDULE[tries - 1] if 1 <= tries <= len(SCHEDULE) else LAST_DELAY if tries > 0 else SCHEDULE[0])
+        schedule = self.schedule or (*SCHEDULE, LAST_DELAY)
+        return float(schedule[min(max(tries, 1), len(schedule)) - 1])

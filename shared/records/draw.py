@@ -22,6 +22,7 @@ WHAT: dict[Verb, str] = {
     Verb.SETTLE: "the worker that holds it says how it went",
     Verb.RELEASE: "the worker that holds it stops before it began",
     Verb.LOSE: "five leases were lost",
+    Verb.GIVE_UP: "it was tried for five days, and the remote system is still away",
     Verb.RAISE: "a key that blocked it came true",
     Verb.RETRY: "a person wants another try",
     Verb.BY_HAND: "a person did it in the remote system, and says under which number",

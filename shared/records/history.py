@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
+from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.held import held, said
 from shared.records.modes import standings
@@ -75,6 +76,7 @@ def read_record(
         row = cursor.execute(_RECORD, (record_id,)).fetchone()
     if row is None:
         return None
+    (row,) = with_away(conn, [row])
     payload = _payload(row.pop("body"))
     copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
     why, holds = said(reason(row["reason"], language), held(row, standings(conn)), language)

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
+from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
@@ -188,7 +189,7 @@ def _open_cursor(cursor: str, sort: str, kind: str) -> list[Any]:
 
 
 def _items(conn: Connection, rows: Sequence[tuple[Any, ...]], reveal: bool, language: Language) -> list[dict[str, Any]]:
-    items = [dict(zip(COLUMNS, row, strict=False)) for row in rows]
+    items = with_away(conn, [dict(zip(COLUMNS, row, strict=False)) for row in rows])
     copies = staged(conn, [(item["id"], item["payload_no"]) for item in items])
     more, known = columns(conn, items, copies, reveal, language), standings(conn)
     return [_item(item, known, language) | more[item["id"]] for item in items]
@@ -217,7 +218,7 @@ def _item(row: dict[str, Any], known: Mapping[str, Standing], language: Language
     if row["flow"] != "stock":
         shown |= {name: row[name] for name in _OF_AN_ORDER}
     why, holds = said(reason(row["reason"], language), held(row, known), language)
-    return shown | {"reason": why, "held": holds}
+    return shown | {"reason": why, "held": holds, "away_since": row["away_since"]}
 
 
 _OURS = ("remote", "changed_at", "payload_no", "forced")

@@ -48,6 +48,7 @@ class Verb(StrEnum):
     SETTLE = "settle"  # the worker that holds it says how it went
     RELEASE = "release"  # the worker that holds it stops before it began
     LOSE = "lose"  # five leases were lost
+    GIVE_UP = "give-up"  # tried for too long, noticed while nobody claims
     RAISE = "raise"  # a key that blocked it came true
     RETRY = "retry"  # a person wants another try, or a first one where the interface does not run
     BY_HAND = "by-hand"  # a person did it in the remote system, and says so
@@ -74,6 +75,7 @@ TRANSITIONS: dict[Verb, Rule] = {
     ),
     Verb.RELEASE: Rule(frozenset({State.RUNNING}), frozenset({State.PENDING})),
     Verb.LOSE: Rule(frozenset({State.RUNNING}), frozenset({State.FAILED})),
+    Verb.GIVE_UP: Rule(frozenset({State.WAITING}), frozenset({State.FAILED})),
     Verb.RAISE: Rule(frozenset({State.WAITING, State.FAILED}), frozenset({State.PENDING})),
     Verb.RETRY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
     Verb.BY_HAND: Rule(frozenset({State.PENDING, State.WAITING, State.FAILED, State.SKIPPED}), frozenset({State.DONE})),

@@ -1,69 +1,114 @@
-"""The shared rate limit of one side of an interface: a bucket of calls in Postgres, for all processes together.
+"""The shared rate limit of one side of an interface: turns, handed out by a row in Postgres to all processes together.
 
-A process takes a handful at a time and spends them within a second, so that a call costs a statement only now and then.
+Each call has its own turn, as far from the next one as the limit says. A process takes some turns ahead once its calls
+come thick and fast, so that a call costs a statement only now and then. A turn that nobody used in time is lost: what
+was not used is no credit, or whoever was idle would double the vendor's rate in the next second.
+
+In any span of t seconds at most rate * (t + LATE_SECONDS) + 1 calls begin, whatever the processes do.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from psycopg_pool import ConnectionPool
 
 from shared.connectors.contract import Reason, RemoteError
 from shared.db.connect import Connection
 
-HANDFUL_SECONDS = 0.1  # worth of calls taken at once
-KEEP_SECONDS = 1.0
+AHEAD_SECONDS = 0.1  # worth of turns taken at once, at most
+LATE_SECONDS = 0.025  # after which a turn is lost
 MOST_WAIT_SECONDS = 15.0
 
 _TAKE = """
 WITH o AS (
-  SELECT t.interface, t.side,
-         least(greatest(s.calls_per_second, 1), t.tokens + s.calls_per_second
-           * greatest(0, extract(epoch FROM clock_timestamp() - t.refilled_at))) AS have, s.calls_per_second AS rate
+  SELECT t.interface, t.side, t.next_call_at AS next, clock_timestamp() AS now, s.calls_per_second AS rate
   FROM side_states t JOIN sides s USING (interface, side)
-  WHERE t.interface = %s AND t.side = %s FOR UPDATE OF t),
-g AS (SELECT o.*, least(floor(have), greatest(1, ceil(rate * %s))) AS granted FROM o)
-UPDATE side_states t SET tokens = g.have - g.granted, refilled_at = clock_timestamp()
-FROM g WHERE t.interface = g.interface AND t.side = g.side
-RETURNING g.granted::int, ((1 - (g.have - g.granted)) / g.rate)::float8
+  WHERE t.interface = %(interface)s AND t.side = %(side)s FOR UPDATE OF t),
+f AS (SELECT o.*, greatest(next, now) AS first FROM o),
+u AS (
+  UPDATE side_states t SET next_call_at = f.first + make_interval(secs => %(wanted)s / f.rate) FROM f
+  WHERE t.interface = f.interface AND t.side = f.side AND f.first <= f.now + make_interval(secs => %(patience)s)
+  RETURNING 1)
+SELECT extract(epoch FROM first - now)::float8, 1 / rate, (SELECT count(*) FROM u) FROM f
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What the row gave. wait: seconds until the first one; apart: between two; granted: False where the first one lies
+    beyond the patience, then none was taken."""
+
+    wait: float
+    apart: float
+    granted: bool
+
+
+Take = Callable[[int, float], Turns]
+"""Takes so many turns for whoever waits at most so many seconds. Raises RemoteError."""
+
+
+def shared_turns(pool: ConnectionPool[Connection], interface: str, side: str) -> Take:
+    """The turns of one side, for all processes."""
+
+    def take(wanted: int, patience: float) -> Turns:
+        values = {"interface": interface, "side": side, "wanted": wanted, "patience": patience}
+        with pool.connection() as conn:
+            row = conn.execute(_TAKE, values).fetchone()
+        if row is None:
+            raise RemoteError(Reason.UNREACHABLE, "the interface was removed")
+        wait, apart, granted = row
+        return Turns(wait, apart, granted > 0)
+
+    return take
 
 
 class Allowance:
     """Calls that this process may make to one side. Thread-safe."""
 
-    def __init__(self, pool: ConnectionPool[Connection], interface: str, side: str) -> None:
-        self._pool = pool
-        self._place = (interface, side)
+    def __init__(
+        self, take: Take, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._take, self._clock, self._sleep = take, clock, sleep
         self._lock = threading.Lock()
-        self._calls = 0
-        self._taken_at = 0.0
+        self._turns: deque[float] = deque()
+        self._used = 0  # of those that were taken from the row at once
+        self._until = -math.inf  # the last of them
+        self._apart = math.inf
 
-    def take(self, deadline: float = MOST_WAIT_SECONDS) -> None:
-        """Take one call, waiting for it if need be. Raises RemoteError(RATE_LIMITED) when the deadline would pass."""
-        end = time.monotonic() + deadline
+    def take(self, patience: float = MOST_WAIT_SECONDS) -> None:
+        """Return when the call may be made. Raises RemoteError(RATE_LIMITED) when its turn lies beyond the patience."""
+        end = self._clock() + patience
         while True:
-            wait = self._try()
-            if wait is None:
+            turn = self._next(end)
+            self._sleep(max(0.0, turn - self._clock()))
+            if self._clock() <= turn + LATE_SECONDS:
                 return
-            if time.monotonic() + wait > end:
-                raise RemoteError(Reason.RATE_LIMITED, "our own limit of calls is used up", retry_after=wait)
-            time.sleep(min(wait, 1.0))
+            # This thread woke up too late: others may have begun their calls since, and this one would be too much.
 
-    def _try(self) -> float | None:
+    def _next(self, end: float) -> float:
         with self._lock:
-            now = time.monotonic()
-            if self._calls > 0 and now - self._taken_at < KEEP_SECONDS:
-                self._calls -= 1
-                return None
-            with self._pool.connection() as conn:
-                row = conn.execute(_TAKE, (*self._place, HANDFUL_SECONDS)).fetchone()
-            if row is None:
-                raise RemoteError(Reason.UNREACHABLE, "the interface was removed")
-            granted, wait = row
-            if granted < 1:
-                return float(max(wait, 0.01))
-            self._calls, self._taken_at = granted - 1, now
-            return None
+            while self._turns and self._turns[0] + LATE_SECONDS < self._clock():
+                self._turns.popleft()
+            if not self._turns:
+                self._more(end)
+            self._used += 1
+            return self._turns.popleft()
+
+    def _more(self, end: float) -> None:
+        """Take turns from the row: one after a pause, later twice as many as were used of the last ones."""
+        now = self._clock()
+        most = max(1, int(AHEAD_SECONDS / self._apart))
+        wanted = min(max(1, 2 * self._used), most) if now <= self._until + AHEAD_SECONDS else 1
+        given = self._take(wanted, max(0.0, end - now))
+        now = self._clock()
+        if not given.granted:
+            wait = max(given.wait, 0.01)
+            raise RemoteError(Reason.RATE_LIMITED, "our own limit of calls is used up", retry_after=wait)
+        self._turns.extend(now + max(0.0, given.wait) + n * given.apart for n in range(wanted))
+        self._used, self._until, self._apart = 0, self._turns[-1], given.apart

@@ -6,22 +6,30 @@ back; when it is, the key `erp:<interface>` is raised and whatever had been trie
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from shared.db.connect import Connection
 from shared.records.keys import raise_key
 
 OPEN_AFTER = 5
-FIRST_LOOK_SECONDS = 5.0
-LAST_LOOK_SECONDS = 60.0
 LOOK_LEASE_SECONDS = 60.0
 
 
-def open_breaker(conn: Connection, interface: str, side: str, code: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Seconds until the first look whether a system is back, and between two looks at most."""
+
+    first: float = 5.0
+    last: float = 60.0
+
+
+def open_breaker(conn: Connection, interface: str, side: str, code: str, looks: Looks) -> bool:
     """Open it; False if it was not closed (another worker was faster)."""
     row = conn.execute(
         "UPDATE side_states SET breaker = 'open', failures = 1, opened_at = now(), code = %s,"
         " retry_at = now() + make_interval(secs => %s) WHERE interface = %s AND side = %s AND breaker = 'closed'"
         " RETURNING 1",
-        (code, FIRST_LOOK_SECONDS, interface, side),
+        (code, looks.first, interface, side),
     ).fetchone()
     return row is not None
 
@@ -47,11 +55,11 @@ def close_breaker(conn: Connection, interface: str, side: str) -> int:
         return 0 if row is None else raise_key(conn, interface, f"{side}:{interface}")
 
 
-def keep_open(conn: Connection, interface: str, side: str, code: str) -> None:
-    """Still away: look again later, each time twice as late, at the latest after a minute."""
+def keep_open(conn: Connection, interface: str, side: str, code: str, looks: Looks) -> None:
+    """Still away: look again later, each time twice as late, but not later than the last look says."""
     conn.execute(
         "UPDATE side_states SET breaker = 'open', failures = failures + 1, code = %s,"
         " retry_at = now() + make_interval(secs => least(%s, %s * 2 ^ least(failures, 10)))"
         " WHERE interface = %s AND side = %s AND breaker = 'half-open'",
-        (code, LAST_LOOK_SECONDS, FIRST_LOOK_SECONDS, interface, side),
+        (code, looks.last, looks.first, interface, side),
     )

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.connectors.contract import CallContext
+from shared.connectors.contract import CallContext, Tokens
 
 
 class Stopped(Exception):
@@ -23,6 +23,11 @@ class Gentle:
         self._stopping, self._pause = stopping, pause
         self._lock = threading.Lock()
         self._next = 0.0
+
+    @property
+    def tokens(self) -> Tokens:
+        """As ever."""
+        return self._calls.tokens
 
     def before_call(self, operation: str) -> None:
         """Wait for the next turn, then for the allowance. Raises Stopped."""

@@ -29,11 +29,13 @@ CONNECTION: frozenset[Reason] = frozenset(
 """What passes by itself, or concerns the whole remote system and not one record."""
 
 
-def judge(claim: Claim, said: Outcome, started_at: datetime, side: str, *, repeatable: bool = False) -> Settlement:
+def judge(
+    claim: Claim, said: Outcome, started_at: datetime, side: str, *, repeatable: bool = False, patience: float = 1.0
+) -> Settlement:
     """The settlement of one claim.
 
     side: whose key (`erp:otto-de`) a connection error waits for besides its schedule: a closing breaker wakes it.
-    repeatable: the stage's call may be made again, see `Settlement`.
+    repeatable: the stage's call may be made again, see `Settlement`; patience: see `Timing`.
     """
 
     def settlement(state: State, outcome: str, **more: object) -> Settlement:
@@ -51,7 +53,7 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str, *, repea
     match said:
         case Parts(status=status, tracking=tracking):
             each = {
-                name: judge(claim, one, started_at, side, repeatable=repeatable)
+                name: judge(claim, one, started_at, side, repeatable=repeatable, patience=patience)
                 for name, one in (("status", status), ("tracking", tracking))
                 if one is not None
             }
@@ -61,7 +63,7 @@ def judge(claim: Claim, said: Outcome, started_at: datetime, side: str, *, repea
         case Warned(problems=problems, remote=remote, sent=sent):
             return settlement(State.WARNING, "warning", problems=problems, remote=remote, sent=sent)
         case Retry(problem=problem, after=least):
-            after = next_after(problem.code, claim.tries, claim.trying_seconds, least)
+            after = next_after(problem.code, claim.tries, claim.trying_seconds, least, patience=patience)
             if after is None:
                 gave_up = Problem("gave-up", values={"code": problem.code})
                 return settlement(State.FAILED, "failed", problems=(gave_up, problem), tries=claim.tries)

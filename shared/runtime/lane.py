@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,7 @@ from shared.records.claim import Claim
 from shared.records.interfaces import Interface
 from shared.runtime.judge import from_remote_error
 from shared.runtime.outcome import Fail, Hold, Outcome, Released
+from shared.runtime.ramp import Ramp
 from shared.runtime.stage import Held, LeaseTooShort, Opened
 
 FLOOR_SLACK = timedelta(seconds=5)
@@ -43,6 +44,18 @@ class Report:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """slots: claims in hand at once; calls: threads for their calls; look_up: claims whose look-up is one call.
+
+    look_up None: a batch is handled by one thread from beginning to end.
+    """
+
+    slots: int
+    calls: int = 1
+    look_up: int | None = None
+
+
 class Lane:
     """Slots for one interface. `dispatch` and the bookkeeping belong to the work loop."""
 
@@ -50,7 +63,7 @@ class Lane:
         self,
         interface: Interface,
         opened: Opened,
-        slots: int,
+        size: Size,
         reports: queue.SimpleQueue[Report],
         ring: Callable[[], None],
         *,
@@ -61,13 +74,14 @@ class Lane:
         """pause: seconds in which changes gather after a claim that did not fill the slots; more of them in a crowd."""
         self.interface = interface
         self.opened = opened
-        self.slots = slots
         self.held: dict[int, Held] = {}
         self.hungry = True
         self.failures = 0
+        self.ramp = Ramp(size.calls)
         self.floor: datetime | None = None
         self.scanned_at = 0.0
         self.stopping = False
+        self._size = size
         self._pause = self._gathers = pause
         self._rests_until = 0.0
         self._overfull = False
@@ -76,16 +90,24 @@ class Lane:
         self._fatal = fatal
         self._running: set[Future[None]] = set()
         self._batches = None if inline else ThreadPoolExecutor(BATCHES_AT_ONCE, f"{interface.slug}-batch")
-        self._threads = (
-            None if inline else ThreadPoolExecutor(max(1, slots // BATCHES_AT_ONCE), f"{interface.slug}-call")
-        )
+        self._threads = None if inline else ThreadPoolExecutor(size.calls, f"{interface.slug}-call")
 
     @property
     def free(self) -> int:
-        """How many more claims fit. While its batches run nothing does: what gathers meanwhile makes one look-up."""
+        """How many more claims fit.
+
+        None while its batches run: what gathers meanwhile makes one look-up. A second one begins beside the first
+        where there is a backlog, so that calls never wait for a look-up; then a whole look-up's worth has to fit.
+        """
         self._running = {future for future in self._running if not future.done()}
-        busy = len(self._running) >= BATCHES_AT_ONCE or self.rest > 0
-        return 0 if busy else self.slots - len(self.held)
+        if self.rest > 0 or len(self._running) >= BATCHES_AT_ONCE:
+            return 0
+        if self.ramp.limit is not None:
+            return min(self._size.slots, self.ramp.limit) - len(self.held)
+        room, look_up = self._size.slots - len(self.held), self._size.look_up
+        if look_up is None:
+            return room
+        return look_up if room >= look_up and (self.hungry or not self._running) else 0
 
     @property
     def rest(self) -> float:
@@ -143,7 +165,7 @@ class Lane:
         open_ids = {held.claim.id for held in batch}
 
         def say(held: Held, said: Outcome) -> None:
-            open_ids.discard(held.claim.id)
+            open_ids.discard(held.claim.id)  # by the thread of the batch: whatever `each` hands on is out already
             self._reports.put(Report(self, held, said, started, time.monotonic() - began))
             self._ring()
 
@@ -151,11 +173,12 @@ class Lane:
             say(held, Released() if self.stopping else self._safely(lambda: handle(held), called=True))
 
         def each(items: Sequence[Held], handle: Callable[[Held], Outcome]) -> None:
-            if self._threads is None or len(items) == 1:
-                for held in items:
+            for held in items:
+                open_ids.discard(held.claim.id)
+                if self._threads is None:
                     one(held, handle)
-            else:
-                wait([self._threads.submit(one, held, handle) for held in items])
+                else:
+                    self._threads.submit(one, held, handle)
 
         said = Released() if self.stopping else self._safely(lambda: self._whole(batch, say, each), called=False)
         left = [held for held in batch if held.claim.id in open_ids]

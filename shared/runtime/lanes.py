@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shared.db.connect import Connection
-from shared.records.interfaces import Interface, Summary, summaries
-from shared.runtime.lane import Lane
+from shared.records.interfaces import Interface, Side, Summary, summaries
+from shared.runtime.lane import Lane, Size
 from shared.runtime.stage import Stage
 
 INLINE_SLOTS = 500
-RATED_SECONDS = 4.0  # worth of calls in hand at once: more would only wait for the rate limit
+RATED_SECONDS = 4.0  # worth of calls on threads at once: more would only wait for the rate limit
+LOOK_UP_AT_ONCE = 50  # numbers in one look-up
+LOOK_UP_CALLS = 3  # times as many as calls at once: fewer would cost too many look-ups
+LOOK_UP_SECONDS = 15.0  # worth of calls behind one look-up, at most
 
 
 class Lanes:
@@ -24,7 +27,7 @@ class Lanes:
         make: Callable[..., Lane],
         log: Any,
     ) -> None:
-        """read: an interface with its settings; make: a lane, given (interface, opened, slots)."""
+        """read: an interface with its settings; make: a lane, given (interface, opened, size)."""
         self._stage = stage
         self._read = read
         self._make = make
@@ -45,6 +48,9 @@ class Lanes:
     def look(self, conn: Connection) -> None:
         """See what interfaces there are now, in which mode, and what their breakers say."""
         self._interfaces = {summary.slug: summary for summary in summaries(conn)}
+        for name, lane in self._lanes.items():
+            if self._away(name):
+                lane.ramp.begin()
 
     def fit(self, conn: Connection) -> None:
         """Open, reopen and close lanes as the interfaces want it; one that holds records is left for later."""
@@ -72,17 +78,33 @@ class Lanes:
             return
         if name in self._lanes:
             self._lanes.pop(name).close()
-        rated = max(1, int(side.calls_per_second * RATED_SECONDS))
-        slots = self._stage.slots or (INLINE_SLOTS if self._stage.inline else min(2 * side.calls_at_once, rated))
-        self._lanes[name] = self._make(interface, opened, slots)
+        self._lanes[name] = lane = self._make(interface, opened, self._size(side))
+        if self._away(name):
+            lane.ramp.begin()
         self._log.info("lane.opened", interface=name, revision=interface.revision)
+
+    def _size(self, side: Side) -> Size:
+        """Beside the calls under way two look-ups' worth is in hand: one that is ready, one that is being looked up."""
+        if self._stage.inline:
+            return Size(self._stage.slots or INLINE_SLOTS)
+        calls = max(1, min(side.calls_at_once, int(side.calls_per_second * RATED_SECONDS)))
+        if self._stage.slots is not None:
+            return Size(self._stage.slots, calls)
+        rated = max(1, int(side.calls_per_second * LOOK_UP_SECONDS))
+        look_up = min(LOOK_UP_AT_ONCE, LOOK_UP_CALLS * calls, rated)
+        return Size(calls + 2 * look_up, calls, look_up)
 
     def usable(self, name: str) -> bool:
         """The remote system is thought to be there, and the lane is not waiting to be opened with newer settings."""
         summary, lane = self._interfaces.get(name), self._lanes[name]
         if summary is None or (lane.held and lane.interface.revision != summary.revision):
             return False
-        return summary.breakers.get(self._stage.side, "closed") == "closed"
+        return not self._away(name)
+
+    def _away(self, name: str) -> bool:
+        """Whether the breaker keeps calls back."""
+        summary = self._interfaces.get(name)
+        return summary is not None and summary.breakers.get(self._stage.side, "closed") != "closed"
 
     def live(self, name: str) -> bool:
         """Whether the stage's flow runs by itself there."""

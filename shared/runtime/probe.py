@@ -11,13 +11,17 @@ import structlog
 
 from shared.connectors.contract import RemoteError
 from shared.db.connect import GONE, Connection
+from shared.errors.catalogue import catalogue
 from shared.metrics import Metrics
+from shared.records.give_up import give_up
 from shared.records.interfaces import Interface, Summary, summaries
 from shared.records.keys import keys_to_probe, raise_key
 from shared.runtime.breaker import close_breaker, keep_open, take_look
 from shared.runtime.stage import Opened, Stage
+from shared.runtime.timing import Timing
 
 LOOK_SECONDS = 2.0
+SHORTEST_SECONDS = 0.2
 BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
 
 
@@ -34,8 +38,10 @@ class Probe:
         beat: Callable[[], None],
         stopping: Callable[[], bool],
         pause: Callable[[float], None],
+        timing: Timing,
     ) -> None:
         self._stage = stage
+        self._timing = timing
         self._metrics = metrics
         self._connect, self._read = connect, read
         self._beat, self._stopping, self._pause = beat, stopping, pause
@@ -51,7 +57,7 @@ class Probe:
                         self._beat()
                         for summary in summaries(conn):
                             self._look(conn, summary)
-                        self._pause(LOOK_SECONDS)
+                        self._pause(max(SHORTEST_SECONDS, LOOK_SECONDS * self._timing.patience))
             except GONE as error:
                 self._log.warning("probe.database-gone", error=error)
                 self._beat()
@@ -64,6 +70,7 @@ class Probe:
         self._metrics.breaker.labels(summary.slug, self._stage.side).set(BREAKER_NUMBERS[breaker])
         if breaker != "closed":
             if take_look(conn, summary.slug, self._stage.side):
+                self._give_up(conn, summary.slug)
                 self._ping(conn, summary)
             return
         keys = [key for prefix in self._stage.probes for key in keys_to_probe(conn, summary.slug, prefix)]
@@ -92,16 +99,22 @@ class Probe:
         try:
             opened.ping()
         except RemoteError as error:
-            keep_open(conn, summary.slug, self._stage.side, str(error.reason))
+            keep_open(conn, summary.slug, self._stage.side, str(error.reason), self._timing.looks)
             return
         except GONE:
             raise
         except Exception as error:
             self._log.error("probe.unclassified", interface=summary.slug, error=error, exc_info=True)
-            keep_open(conn, summary.slug, self._stage.side, "unclassified")
+            keep_open(conn, summary.slug, self._stage.side, "unclassified", self._timing.looks)
             return
         count = close_breaker(conn, summary.slug, self._stage.side)
         self._log.info("breaker.closed", interface=summary.slug, count=count)
+
+    def _give_up(self, conn: Connection, slug: str) -> None:
+        """Nobody claims meanwhile, so what was tried for too long is noticed here."""
+        limits = {code: known.give_up_after * self._timing.patience for code, known in catalogue().items()}
+        if count := give_up(conn, self._stage.name, slug, limits):
+            self._log.warning("record.gave-up", interface=slug, count=count)
 
     def _open(self, conn: Connection, summary: Summary) -> Opened | None:
         known = self._opened.get(summary.slug)

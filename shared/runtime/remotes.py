@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,15 +14,19 @@ from shared.connectors.contract import (
     Connector,
     OrderSink,
     OrderSource,
+    OwnTokens,
     StatusSource,
+    Tokens,
 )
 from shared.connectors.open import Opened, open_sink, open_source, open_status_source
 from shared.db.connect import Connection
 from shared.metrics import Metrics
 from shared.networks import Networks
 from shared.records.interfaces import Interface
-from shared.runtime.allowance import Allowance
+from shared.runtime.allowance import Allowance, shared_turns
 from shared.runtime.calls import Calls
+from shared.runtime.tokens import SharedTokens
+from shared.seal import Seal
 
 Close = Callable[[], None]
 Capability = TypeVar("Capability")
@@ -32,6 +38,7 @@ class Remotes:
     """One per process. Raises ValueError where an interface's settings do not fit.
 
     deadline: seconds for one call; networks: the private addresses that may be called, without them public ones only.
+    seal: for the access tokens that all processes share, without it each has its own.
     """
 
     def __init__(
@@ -41,12 +48,14 @@ class Remotes:
         metrics: Metrics,
         deadline: float,
         networks: Networks | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._connectors = connectors
         self._pool = pool
         self._metrics = metrics
         self._deadline = deadline
         self._networks = networks
+        self._seal = seal
 
     @property
     def connectors(self) -> Mapping[str, Connector]:
@@ -66,7 +75,22 @@ class Remotes:
 
     def calls(self, interface: Interface, side: str) -> Calls:
         """The context for calls of one side."""
-        return Calls(self._key(interface, side), Allowance(self._pool, interface.slug, side), self._metrics)
+        return Calls(
+            self._key(interface, side),
+            Allowance(shared_turns(self._pool, interface.slug, side)),
+            self._metrics,
+            self._tokens(interface, side),
+            interface.sides[side].calls_at_once,
+        )
+
+    def _tokens(self, interface: Interface, side: str) -> Tokens:
+        if self._seal is None:
+            return OwnTokens()
+        account = interface.sides[side]
+        # A token belongs to the credentials and rights it was made from: other settings want another one.
+        made_from = json.dumps([account.settings, account.secrets], sort_keys=True, default=str)
+        owner = hashlib.sha256(made_from.encode()).hexdigest()
+        return SharedTokens(self._pool, self._seal, interface.slug, side, owner=owner, patience=self._deadline)
 
     def open(
         self, interface: Interface, side: str, capability: Open[Capability], calls: CallContext | None = None

@@ -36,7 +36,7 @@ Say = Callable[[Held, Outcome], None]
 """Report one claim's outcome; from any thread, once per claim."""
 
 Each = Callable[[Sequence[Held], Callable[[Held], Outcome]], None]
-"""Run a function over claims on the lane's bounded threads, reporting each outcome; returns when all are reported."""
+"""Run a function over claims on the lane's bounded threads, each reporting its outcome; does not wait: call it last."""
 
 
 class Opened(Protocol):

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.breaker import Looks
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. lease: renewed while working; call: the deadline of one remote call, connecting to last byte."""
+    """Seconds. lease: renewed while working; call: the deadline of one remote call, connecting to last byte.
+
+    patience: the share of every planned wait (between tries, between looks, until giving up) that is really waited.
+    """
 
     lease: float = 30.0
     call: float = 20.0
+    patience: float = 1.0
 
     def hold(self, lag: float) -> float:
         """After how long another worker may claim what this one claimed; lag is the remote look-up's."""
@@ -24,3 +30,9 @@ class Timing:
     def renew(self) -> float:
         """How often a lease is renewed while working."""
         return self.lease / 3
+
+    @property
+    def looks(self) -> Looks:
+        """When to look whether a system that is away is back."""
+        usual = Looks()
+        return Looks(usual.first * self.patience, usual.last * self.patience)

@@ -39,6 +39,7 @@ from shared.runtime.timing import Timing
 
 POLL_SECONDS = 1.0
 SETTLE_AT_ONCE = 500
+SETTLE_APART = 0.02  # seconds between two settles while more is under way: what ends meanwhile goes with the next
 DRAIN_SECONDS = 5.0  # more than a call may take
 ENDED = frozenset({State.DONE, State.WARNING, State.SKIPPED})
 AWAY = {str(reason) for reason in CONNECTION if reason is not Reason.RATE_LIMITED}  # a busy system is not away
@@ -81,6 +82,7 @@ class Work:
         self._making_room = False  # such a record waits until nothing else runs
         self._poll_at = 0.0
         self._renew_at = 0.0
+        self._settle_at = 0.0
 
     def run(self) -> None:
         """Work until stopping, then let the calls under way end and give back the rest."""
@@ -121,11 +123,11 @@ class Work:
 
     def _patience(self) -> float:
         """No waiting while there is something to claim or to settle."""
-        if self._unsettled or not self._reports.empty():
-            return 0.0
         if any(lane.hungry and lane.free > 0 for lane in self._open_lanes()):
             return 0.0
         rests = [lane.rest for lane in self._open_lanes() if lane.hungry and lane.rest]
+        if self._unsettled or not self._reports.empty():
+            rests.append(self._settle_at - time.monotonic() if self._more_to_come() else 0.0)
         return max(0.0, min(self._poll_at - time.monotonic(), self._renew_at - time.monotonic(), *rests))
 
     # -- lanes -------------------------------------------------------------------------------------------------------
@@ -241,7 +243,7 @@ class Work:
                 self._unsettled.append(self._reports.get_nowait())
             except queue.Empty:
                 break
-        if not self._unsettled:
+        if not self._unsettled or (time.monotonic() < self._settle_at and self._more_to_come()):
             return
         batch = self._unsettled
         self._w.failpoint("work.before-settle")
@@ -257,6 +259,7 @@ class Work:
                     report.started_at,
                     self._stage.side,
                     repeatable=not self._stage.intends,
+                    patience=self._w.timing.patience,
                 ),
             )
             for report in batch
@@ -264,6 +267,7 @@ class Work:
         ]
         done = settle(conn, [settlement for _, settlement in judged]) if judged else None
         self._unsettled = []
+        self._settle_at = time.monotonic() + SETTLE_APART
         for report in batch:
             if report.lane.held.get(report.held.claim.id) is report.held:  # else claimed again since, by ourselves
                 del report.lane.held[report.held.claim.id]
@@ -275,6 +279,11 @@ class Work:
         self._to_read_back += [settlement for settlement in done.refused if settlement.called]
         self._read_back(conn)
         self._watch_breakers(conn, judged)
+
+    def _more_to_come(self) -> bool:
+        """Whether records are in hand that nobody has reported on yet."""
+        reported = len(self._unsettled) + self._reports.qsize()
+        return reported < min(SETTLE_AT_ONCE, sum(len(lane.held) for lane in self._lanes))
 
     def _tell(self, conn: Connection, claims: Sequence[Claim], states: Mapping[int, State]) -> None:
         """What waits elsewhere for these records may go on."""
@@ -296,14 +305,16 @@ class Work:
         for report, settlement in judged:
             lane = report.lane
             ours = f"{self._stage.side}:{lane.interface.slug}" in settlement.keys  # not the other side's trouble
+            lane.ramp.note(away=ours)
             if not ours or settlement.code not in AWAY:
                 lane.failures = 0
                 continue
             lane.failures += 1
             if lane.failures == OPEN_AFTER:
                 lane.failures = 0
-                if open_breaker(conn, lane.interface.slug, self._stage.side, str(settlement.code)):
-                    self._log.warning("breaker.opened", interface=lane.interface.slug, code=settlement.code)
+                slug, code = lane.interface.slug, str(settlement.code)
+                if open_breaker(conn, slug, self._stage.side, code, self._w.timing.looks):
+                    self._log.warning("breaker.opened", interface=slug, code=code)
                 self._lanes.look(conn)
 
     # -- stop --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.connectors.contract import Connector, Mappings
+from shared.connectors.contract import Connector, Mappings, OwnTokens
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from tests.support.sandbox import Stand, sandbox
@@ -22,6 +22,7 @@ class Context:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
+        self.tokens = OwnTokens()
         self._lock = Lock()
 
     def before_call(self, operation: str) -> None:

@@ -15,10 +15,11 @@ import pytest
 from pydantic import ValidationError
 
 from shared.connectors.contract import Connector, Draft, Reason, RemoteError
+from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.errors.catalogue import catalogue
 from shared.events.orders import Order
-from tests.connectors.conftest import Opened, opened
+from tests.connectors.conftest import Context, Opened, opened
 from tests.support.sandbox import Stand, sandbox
 
 pytestmark = pytest.mark.servers
@@ -140,8 +141,9 @@ def test_ping_accepts_good_credentials_and_refuses_wrong_ones(connector: Connect
         wrong = {key: "wrong" if str(value).startswith("canary") else value for key, value in given.items()}
         wrong["base_url"] = side.http.base_url
         build: Any = connector.source or connector.sink
-        with pytest.raises(RemoteError) as caught:
-            build(connector.settings.model_validate(wrong), side.http).ping()
+        # A context of its own: tokens belong to it, and the one of the good credentials would do.
+        with Http.open(side.http.base_url, Context()) as http, pytest.raises(RemoteError) as caught:
+            build(connector.settings.model_validate(wrong), http).ping()
         assert caught.value.reason is Reason.UNAUTHORISED
 
 

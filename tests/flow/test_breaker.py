@@ -11,10 +11,11 @@ from shared.db.connect import Connection, connect
 from shared.records.interfaces import summaries
 from shared.records.settle import settle
 from shared.records.states import State
-from shared.runtime.breaker import LAST_LOOK_SECONDS, close_breaker, keep_open, open_breaker, take_look
+from shared.runtime.breaker import Looks, close_breaker, keep_open, open_breaker, take_look
 from tests.support.spine import SLUG, assert_sound, claims, event, settlement, states, store_lane, take_in
 
 pytestmark = pytest.mark.servers
+LOOKS = Looks()
 
 
 @pytest.fixture
@@ -36,16 +37,16 @@ def breaker(conn: Connection) -> str:
 def test_of_many_that_open_it_one_does(conn: Connection, database_url: str) -> None:
     def opening(_: int) -> bool:
         with connect(database_url, "tests") as own:
-            return open_breaker(own, SLUG, "erp", "remote-timeout")
+            return open_breaker(own, SLUG, "erp", "remote-timeout", LOOKS)
 
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(opening, range(4))) == 1
     assert breaker(conn) == "open"
-    assert not open_breaker(conn, SLUG, "erp", "remote-timeout")
+    assert not open_breaker(conn, SLUG, "erp", "remote-timeout", LOOKS)
 
 
 def test_one_looks_and_who_dies_over_it_is_followed_by_another(conn: Connection, database_url: str) -> None:
-    open_breaker(conn, SLUG, "erp", "remote-timeout")
+    open_breaker(conn, SLUG, "erp", "remote-timeout", LOOKS)
     assert not take_look(conn, SLUG, "erp"), "not at once"
     look_now(conn)
 
@@ -61,19 +62,19 @@ def test_one_looks_and_who_dies_over_it_is_followed_by_another(conn: Connection,
 
 
 def test_looks_become_rarer_but_never_rarer_than_once_a_minute(conn: Connection) -> None:
-    open_breaker(conn, SLUG, "erp", "remote-timeout")
+    open_breaker(conn, SLUG, "erp", "remote-timeout", LOOKS)
     waits = []
     for _ in range(14):
         look_now(conn)
         assert take_look(conn, SLUG, "erp")
-        keep_open(conn, SLUG, "erp", "remote-timeout")
+        keep_open(conn, SLUG, "erp", "remote-timeout", LOOKS)
         row = conn.execute(
             "SELECT extract(epoch FROM retry_at - now())::float8 FROM side_states WHERE side = 'erp'"
         ).fetchone()
         assert row is not None
         waits.append(round(row[0]))
     assert waits == sorted(waits)
-    assert waits[-1] == LAST_LOOK_SECONDS
+    assert waits[-1] == LOOKS.last
 
 
 def test_closing_sets_due_what_had_been_tried(conn: Connection) -> None:
@@ -82,7 +83,7 @@ def test_closing_sets_due_what_had_been_tried(conn: Connection) -> None:
         conn,
         [settlement(one, State.WAITING, f"erp:{SLUG}", after=3600.0, tries=4, trying=True) for one in claims(conn)],
     )
-    open_breaker(conn, SLUG, "erp", "remote-timeout")
+    open_breaker(conn, SLUG, "erp", "remote-timeout", LOOKS)
     take_in(conn, event("untried"))
     assert close_breaker(conn, SLUG, "erp") == 3
     assert close_breaker(conn, SLUG, "erp") == 0

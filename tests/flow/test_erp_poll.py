@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.broker.delivery import Fate
-from shared.connectors.contract import CallContext, StatusSource
+from shared.connectors.contract import CallContext, OwnTokens, StatusSource
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Planted
 from shared.records.interfaces import Interface
@@ -166,7 +166,7 @@ def test_the_loop_polls_when_it_is_due_and_not_before(polling: Polling, stand: S
 
 def test_a_gentle_call_waits_its_turn_and_leaves_when_the_process_stops() -> None:
     class Calls:
-        made = 0
+        made, tokens = 0, OwnTokens()
 
         def before_call(self, operation: str) -> None:
             self.made += 1

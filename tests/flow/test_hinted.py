@@ -218,7 +218,7 @@ def test_the_loop_looks_at_what_comes_due_and_ends_with_a_planted_failure(
 
 def test_a_look_takes_no_more_hints_than_the_allowance_has_calls_for(hinting: Hinting, stand: Stand, sku: str) -> None:
     hinting.conn.execute("UPDATE sides SET calls_per_second = 100.0 / 60 WHERE side = 'erp'")
-    hinting.conn.execute("UPDATE side_states SET tokens = 1000, refilled_at = now()")
+    hinting.conn.execute("UPDATE side_states SET next_call_at = now() - interval '1 hour'")
     ids = [product(stand, f"{sku}-{number}") for number in range(10)]
     tell(hinting.conn, "article", *ids)
     held: list[int] = []
@@ -245,7 +245,7 @@ def test_a_look_takes_no_more_hints_than_the_allowance_has_calls_for(hinting: Hi
 def test_all_of_it_keeps_to_the_allowance_of_the_erp(hinting: Hinting, stand: Stand, sku: str) -> None:
     ids = [product(stand, f"{sku}-{number}") for number in range(30)]
     hinting.conn.execute("UPDATE sides SET calls_per_second = 10 WHERE side = 'erp'")
-    hinting.conn.execute("UPDATE side_states SET tokens = 0, refilled_at = now()")
+    hinting.conn.execute("UPDATE side_states SET next_call_at = now()")
     tell(hinting.conn, "article", *ids)
     before, begun = sum(stand.calls("xentral").values()), time.monotonic()
     assert len(hinting.once(hinting.articles)) == 30

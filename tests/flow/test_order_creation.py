@@ -190,6 +190,28 @@ def test_an_order_done_by_hand_is_never_created_whoever_retries_it(work: Creatin
     assert work.erp_orders(number) == []
 
 
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_backlog_costs_few_look_ups_and_never_too_many_calls_at_once(
+    work: Creating, stand: Stand, number: str
+) -> None:
+    stand.count_anew("xentral")
+    stand.settings("xentral", latency=0.05)
+    try:
+        numbers = [f"{number}-{n:03}" for n in range(120)]
+        work.take_in(*(event(one) for one in numbers))
+        for one in numbers:
+            work.until(one, "done")
+    finally:
+        stand.settings("xentral", latency=0)
+    calls = stand.calls("xentral")
+    assert calls["create-order"] == 120
+    assert calls["find-orders"] <= 10, "24 numbers in each where eight calls are allowed at once"
+    assert calls.get("find-products", 0) <= 2, "articles are remembered"
+    assert 4 <= stand.most_at_once("xentral") <= 8
+
+
 # -- the ERP is away -----------------------------------------------------------------------------------------------
 
 

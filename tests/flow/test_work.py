@@ -57,9 +57,10 @@ def test_orders_that_come_one_by_one_gather_and_run_side_by_side(conn: Connectio
             if n < 2:
                 (first, rest)[n].waiting.get(timeout=10)
         first.open()
-        until(lambda: stage.most >= 5, "what gathered runs on all threads")
+        until(lambda: stage.most == 4, "what came runs on all threads")
         rest.open()
         until_states(conn, State.DONE)
+    assert stage.most == 4, "never more than the interface allows"
 
 
 def test_a_slow_system_does_not_hold_up_another_interface(conn: Connection, database_url: str) -> None:

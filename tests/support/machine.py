@@ -119,8 +119,8 @@ class Machine(Workers):
     @rule()
     def breaker_opens_or_closes(self) -> None:
         if not self.breaker_open:
-            assert breaker.open_breaker(self.conn, SLUG, "erp", str(Reason.UNREACHABLE))
-        assert not breaker.open_breaker(self.conn, SLUG, "erp", str(Reason.UNREACHABLE))
+            assert breaker.open_breaker(self.conn, SLUG, "erp", str(Reason.UNREACHABLE), breaker.Looks())
+        assert not breaker.open_breaker(self.conn, SLUG, "erp", str(Reason.UNREACHABLE), breaker.Looks())
         if self.breaker_open:
             raising = self.model.begin_raise(f"erp:{SLUG}")
             assert breaker.close_breaker(self.conn, SLUG, "erp") == len(raising.woken)

@@ -40,6 +40,18 @@ class Stand:
         """Calls per operation."""
         return dict(self._call("GET", key, "calls"))
 
+    def arrivals(self, key: str) -> list[float]:
+        """When each call came, in seconds since 1970; of one process."""
+        return [at for _, at in self._call("GET", key, "arrivals")["arrivals"]]
+
+    def most_at_once(self, key: str) -> int:
+        """How many calls were under way at once."""
+        return int(self._call("GET", key, "arrivals")["most_at_once"])
+
+    def count_anew(self, key: str) -> None:
+        """Forget the calls so far."""
+        self._call("DELETE", key, "calls")
+
     def sent_quantities(self) -> list[dict[str, Any]]:
         """Every quantity that the marketplace took since its start, in the order of arrival."""
         return list(self._call("GET", "otto", "quantities")["sent"])

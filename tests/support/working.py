@@ -149,6 +149,10 @@ class Working:
     def next_poll(self) -> float:
         return self._work._poll_at
 
+    def lanes(self) -> list[str]:
+        """The interfaces it has lanes for."""
+        return [lane.interface.slug for lane in self._work._lanes]
+
     def stopping(self) -> bool:
         return all(lane.stopping for lane in self._work._lanes)
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from shared.runtime.lane import FLOOR_SLACK, Lane
+from shared.runtime.lane import FLOOR_SLACK, Lane, Size
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def lane() -> Lane:
     anything: Any = SimpleNamespace(slug="otto-de")
-    return Lane(anything, anything, 2, queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None)
+    return Lane(anything, anything, Size(2), queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None)
 
 
 def due(*seconds_ago: float) -> Any:
@@ -41,7 +41,9 @@ def test_what_a_full_scan_finds_below_the_floor_is_claimed_to_its_end_and_not_wi
 
 def test_changes_gather_longer_the_more_there_are_and_a_lone_one_never_waits() -> None:
     anything: Any = SimpleNamespace(slug="otto-de")
-    one = Lane(anything, anything, 400, queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None, pause=0.2)
+    one = Lane(
+        anything, anything, Size(400), queue.SimpleQueue(), lambda: None, inline=True, fatal=lambda _: None, pause=0.2
+    )
     assert one.rest == 0
     rests = []
     for count in (60, 60, 60, 60, 60, 60, 60, 2):

@@ -50,6 +50,8 @@ def sentence(item: Mapping[str, Any], target: str, reader: Speaker, now: datetim
     if item.get("held"):
         holds = item["held"]["sentence"]
         return str(holds) if reason in ("", holds) else f"{reason} {holds}"
+    if item.get("away_since") is not None:
+        return reader.say("says.away", target=target, since=lasting(item["away_since"], now, reader.language))
     if state == "waiting" and due is not None:
         after = reader.say("says.next", when=relative(due, now, reader.language))
         return f"{reason} {after}".strip()

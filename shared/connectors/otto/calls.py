@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import Reason, RemoteError, Token
 from shared.connectors.http import Answer, Explain, Http
 from shared.connectors.otto.settings import OttoSettings
 from shared.errors.problem import Problem
 
 SYSTEM = "OTTO Market"
-RENEW_BEFORE = 60.0
-"""Seconds before its end at which a token is renewed, so that none expires on the way."""
+ACCESS = "access"
+"""The name of the one token that all calls of an account use."""
 
 
 class OttoCalls:
@@ -25,7 +23,6 @@ class OttoCalls:
     def __init__(self, settings: OttoSettings, http: Http) -> None:
         self._settings = settings
         self._http = http
-        self._token = Token(settings, http)
 
     def _get(self, operation: str, path: str, params: Sequence[tuple[str, str]]) -> Any:
         return self._call(operation, "GET", path, params=params).body
@@ -43,7 +40,7 @@ class OttoCalls:
     ) -> Answer:
         """One call; a token that OTTO no longer takes is renewed once. A 401 was not executed, so that is safe."""
         for renewed in (False, True):
-            token, fresh = self._token.get()
+            token, fresh = self._http.tokens.get(ACCESS, lambda: _fetched(self._settings, self._http))
             try:
                 return self._http.request_json(
                     operation,
@@ -58,60 +55,29 @@ class OttoCalls:
             except RemoteError as error:
                 if error.reason is not Reason.UNAUTHORISED or renewed or fresh:
                     raise
-                self._token.drop(token)
+                self._http.tokens.drop(ACCESS, token)
         raise AssertionError("unreachable")
 
 
-class Token:
-    """The access token: fetched once for all threads and kept until shortly before its end."""
-
-    def __init__(self, settings: OttoSettings, http: Http) -> None:
-        self._settings = settings
-        self._http = http
-        self._lock = threading.Lock()
-        self._value: str | None = None
-        self._ends = 0.0
-
-    def __repr__(self) -> str:
-        return "Token(…)"
-
-    def get(self) -> tuple[str, bool]:
-        """The token, and whether it was fetched by this very call."""
-        if not self._lock.acquire(timeout=self._http.deadline):
-            raise RemoteError(Reason.UNREACHABLE, "token: another call is still fetching it")
-        try:
-            if self._value and time.monotonic() < self._ends:
-                return self._value, False
-            self._value, seconds = self._fetch()
-            self._ends = time.monotonic() + max(seconds - RENEW_BEFORE, seconds / 2)
-            return self._value, True
-        finally:
-            self._lock.release()
-
-    def drop(self, token: str) -> None:
-        """Forget a token that was refused, unless another thread has renewed it already."""
-        with self._lock:
-            if self._value == token:
-                self._value = None
-
-    def _fetch(self) -> tuple[str, float]:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._settings.client_id,
-            "client_secret": self._settings.client_secret.get_secret_value(),
-            "scope": self._settings.scope,
-        }
-        try:
-            body = self._http.request_json("token", "POST", self._settings.token_path, data=form).body
-        except RemoteError as error:
-            if error.reason is Reason.INVALID:
-                # OAuth 2 answers 400 to credentials it does not know.
-                raise RemoteError(Reason.UNAUTHORISED, error.detail, status=error.status) from None
-            raise
-        try:
-            return str(body["access_token"]), float(body["expires_in"])
-        except (KeyError, TypeError, ValueError):
-            raise RemoteError(Reason.BROKEN_ANSWER, "token: the answer holds no token") from None
+def _fetched(settings: OttoSettings, http: Http) -> Token:
+    """A new token for the client's credentials."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret.get_secret_value(),
+        "scope": settings.scope,
+    }
+    try:
+        body = http.request_json("token", "POST", settings.token_path, data=form).body
+    except RemoteError as error:
+        if error.reason is Reason.INVALID:
+            # OAuth 2 answers 400 to credentials it does not know.
+            raise RemoteError(Reason.UNAUTHORISED, error.detail, status=error.status) from None
+        raise
+    try:
+        return Token(str(body["access_token"]), float(body["expires_in"]))
+    except (KeyError, TypeError, ValueError):
+        raise RemoteError(Reason.BROKEN_ANSWER, "token: the answer holds no token") from None
 
 
 def complaints(_status: int, body: Any) -> list[Problem]:

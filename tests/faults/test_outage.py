@@ -1,0 +1,114 @@
+"""An hour without the ERP, with time compressed: nothing turns red, intake goes on, and all of it arrives once.
+
+The stand-ins are killed and come back at the same address. An hour is told by how often somebody looked whether the
+ERP is back: after 5, 10, 20, 40 seconds and then each minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.db.connect import connect
+from shared.records.filter import parse
+from shared.records.listing import list_records
+from tests.support.sandbox import sandbox
+from tests.support.system import INTERFACE, System, order_event, running
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(900)]
+
+LOOKS_AN_HOUR = 62
+PATIENCE = 1 / 300
+RATE = 100.0
+"""Calls a second that the vendor allows."""
+
+
+class Outage:
+    """A system whose stand-ins can be gone for a while."""
+
+    def __init__(self, folder: Path, system: System, stack: ExitStack) -> None:
+        self._folder, self.system, self._stack = folder, system, stack
+        self._ports = {key: int(address.rpartition(":")[2]) for key, address in system.stand.addresses.items()}
+
+    def begins(self) -> None:
+        self.system.stand.kill()
+
+    def ends(self) -> None:
+        self.system.stand = self._stack.enter_context(sandbox(self._folder, self._ports))
+
+
+@pytest.fixture
+def outage(tmp_path: Path, database_url: str, amqp_url: str) -> Iterator[Outage]:
+    with ExitStack() as stack:
+        stand = stack.enter_context(sandbox(tmp_path / "sandbox"))
+        system = stack.enter_context(running(System(tmp_path, database_url, amqp_url, stand)))
+        yield Outage(tmp_path / "sandbox", system, stack)
+
+
+def looked(system: System) -> int:
+    """How often somebody has looked in vain since the breaker opened."""
+    rows = system.query("SELECT failures FROM side_states WHERE side = 'erp' AND breaker <> 'closed'")
+    return int(rows[0][0]) if rows else 0
+
+
+def assert_each_says_what_it_waits_for(system: System) -> None:
+    """Tried ones are amber, untried ones blue; each says in both languages that the ERP is away, and since when."""
+    ((since,),) = system.query("SELECT opened_at FROM side_states WHERE side = 'erp'")
+    with connect(system.database_url, "tests") as conn:
+        for language, words in (("de", "antwortet seit"), ("en", "has not answered since")):
+            page = list_records(conn, "order-import", parse("", ZoneInfo("UTC")), limit=1000, language=language)
+            assert {item["state"] for item in page.items if item["state"] != "done"} == {"pending", "waiting"}
+            for item in page.items:
+                if item["state"] != "done":
+                    assert item["away_since"] == since
+                    assert words in item["reason"]["sentence"]
+                    assert f"{since:%Y-%m-%d %H:%M}" in item["reason"]["sentence"]
+
+
+def assert_within_the_limit(arrivals: list[float], span: float) -> None:
+    """In no span of so many seconds more than five percent above the vendor's limit."""
+    for first, at in enumerate(arrivals):
+        last = at + span
+        count = sum(1 for other in arrivals[first : first + int(RATE * span * 2)] if other < last)
+        assert count <= 1.05 * RATE * span + 1, f"{count} calls in {span} s"
+
+
+@pytest.mark.parametrize(
+    ("count", "looks", "span"),
+    [
+        pytest.param(200, 8, 2.0, id="short"),
+        pytest.param(5000, LOOKS_AN_HOUR, 10.0, id="an-hour", marks=pytest.mark.faults_full),
+    ],
+)
+def test_after_an_outage_everything_arrives_once(outage: Outage, count: int, looks: int, span: float) -> None:
+    system = outage.system
+    system.prepare(calls_per_second=RATE, calls_at_once=16)
+    numbers = [f"{INTERFACE}-{n:05}" for n in range(count)]
+    before = count // 4
+    for name in ("one", "two"):
+        system.start(name, patience=str(PATIENCE))
+    system.publish([order_event(number) for number in numbers[:before]])
+    until(lambda: system.states()["done"] >= 10, "some are through, others on their way")
+    outage.begins()
+    until(lambda: looked(system) >= 1, "the breaker opens")
+    system.publish([order_event(number) for number in numbers[before:]])
+    until(lambda: system.states().total() == count, "intake goes on", 120)
+    until(lambda: looked(system) >= looks, "an hour is over", 120)
+    until(lambda: not system.states()["running"], "no call is under way")
+    assert_each_says_what_it_waits_for(system)
+    assert system.states()["pending"]
+    assert system.states()["waiting"]
+    outage.ends()
+    assert system.until_settled(count, 60 + count / RATE * 3) == {"done": count}
+    arrived = system.stand.arrivals("xentral")
+    assert_within_the_limit(arrived, span)
+    assert set(system.ledger().values()) == {1}
+    assert len(system.ledger()) == count
+    assert system.query("SELECT count(*) FROM transitions WHERE to_state = 'failed'") == [(0,)]
+    system.assert_books_balance()
+    system.assert_history_has_no_gaps()
