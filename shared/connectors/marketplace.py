@@ -1,7 +1,8 @@
 """What a marketplace can take back: stock, shipments, cancellations. Part of the contract; import it from `contract`.
 
 A *unit* is the smallest thing a marketplace ships or cancels: some sell by the piece, others by the order line. Its id
-is one of the line's `marketplace_ids`, or the id of the line where there are none.
+is one of the line's `marketplace_ids`, or the id of the line where there are none. Where pieces have no ids, the
+connector numbers them (`Unit.line`).
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Unit:
     """One unit of an order as the marketplace shows it now. `open` may be shipped or cancelled.
 
     carrier is the marketplace's word; with tracking_number it is None until the unit is shipped, or not told.
+    line: of a marketplace that counts pieces and gives them no names of their own, the order line. Pieces of one line are
+    interchangeable: their ids only number them, and which of them a shipment took the caller keeps straight.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Unit:
     state: UnitState
     carrier: str | None = None
     tracking_number: str | None = None
+    line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,11 @@ class StatusSink(Protocol):
         """
         ...
 
-    def find_shipments(self, carrier: str, tracking_number: str) -> list[SentShipment]:
-        """Shipments with this carrier (the word of the draft) and number; empty where there is none. A read."""
+    def find_shipments(self, carrier: str, tracking_number: str, order_id: str) -> list[SentShipment]:
+        """Shipments with this carrier (the word of the draft) and number; empty where there is none. A read.
+
+        order_id: the marketplace id of the order, for marketplaces that keep shipments below their order only.
+        """
         ...
 
     def cancel_units(self, order: Order, lines: Sequence[ShipmentLine] = ()) -> Cancellation:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.connectors.contract import ArticleFilter, Connector, Mappings, Reason, RemoteError, ReturnKey
+from shared.connectors.contract import ArticleFilter, Connector, Mappings, Reason, RemoteError, ReturnKey, ShipmentDraft
 from shared.events.orders import Order, Shipment
 from tests.connectors.conftest import Opened, having, opened
 from tests.connectors.test_conformance import FAULTS
@@ -109,8 +109,9 @@ def test_the_signature_key_shows_nowhere(connector: Connector) -> None:
     assert not [secret for secret in side.secrets if secret in said]
 
 
-def test_the_spare_return_number_is_used_once_it_is_needed(stand: Stand) -> None:
+def test_a_spare_return_number_is_used_once_it_is_needed_and_only_where_one_is_demanded(stand: Stand) -> None:
     """Here, because it needs an order as the calls above do."""
+    demanding = set()
     for connector in (each.values[0] for each in having("status_sink")):
         assert isinstance(connector, Connector)
         with opened(connector, stand) as side:
@@ -118,6 +119,12 @@ def test_the_spare_return_number_is_used_once_it_is_needed(stand: Stand) -> None
             spare = ReturnKey("DHL", "111")
             assert not drafted(side, order, spare=spare).spare_used
             bare = PARCEL.model_copy(update={"return_tracking_number": None})
-            with_spare = drafted(side, order, bare, spare=spare)
+            without, with_spare = drafted(side, order, bare), drafted(side, order, bare, spare=spare)
+            if isinstance(without, ShipmentDraft):
+                assert not with_spare.spare_used
+                continue
+            demanding.add(connector.key)
+            assert [problem.code for problem in without] == ["return-number-missing"]
             assert with_spare.spare_used
             assert "111" in str(with_spare.document)
+    assert demanding

@@ -55,7 +55,8 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     with sandbox(tmp_path) as second:
         assert second.state("xentral") == held["xentral"]
         with opened(connectors["otto"], second) as side:
-            assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number)[0].units == draft.units
+            found = side.status_sink.find_shipments(draft.carrier, draft.tracking_number, shipped.marketplace_id)
+            assert found[0].units == draft.units
             ends = time.monotonic() + 10
             while side.source.read_orders([wished.number])[wished.number].order.status != "cancelled":
                 assert time.monotonic() < ends, "a wish that was accepted before the kill comes true after it"
