@@ -15,9 +15,9 @@ GONE_OUT = ("shipped", "returned")
 def aligned(units: Sequence[Unit], ledger: Collection[Told]) -> list[Unit]:
     """The units, with the ids of interchangeable pieces swapped so that they fit the ledger.
 
-    Where a marketplace only counts pieces, the connector numbers them as they come. If the second of two parcels is shown
-    first, its pieces would bear the numbers that the first one took. So pieces that are shown with a parcel's number get
-    the ids which the ledger has for that parcel, and what is left over goes to the ids that nobody took.
+    Where a marketplace only counts pieces, the connector numbers them as they come. If the second of two parcels is
+    shown first, its pieces would bear the ids that the first one took. So pieces that are shown with a parcel's number
+    get the ids which the ledger has for that parcel, and what is left over goes to the ids that nobody took.
     """
     lines: dict[str, list[Unit]] = {}
     for unit in units if ledger else ():

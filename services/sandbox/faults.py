@@ -2,8 +2,8 @@
 
 An ASGI app around an ASGI app. A fault strikes before the call is executed, or after it: then the call counts, and only
 its answer goes wrong. Accepted and not applied is the vendor app's own affair: it is told by the scope, and answers as
-ever. Operations are the names of the vendor app's routes. Where one address serves many operations, as in GraphQL, the
-vendor app tells them apart: `app.state.operations` names them, `app.state.operation_of(body)` finds the one of a request.
+ever. Operations are the names of the vendor app's routes. Where one address serves many, as in GraphQL, the vendor app
+tells them apart: `app.state.operations` names them, `app.state.operation_of(body)` finds the one of a request.
 """
 
 from __future__ import annotations
