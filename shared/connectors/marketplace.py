@@ -67,8 +67,8 @@ class Unit:
     """One unit of an order as the marketplace shows it now. `open` may be shipped or cancelled.
 
     carrier is the marketplace's word; with tracking_number it is None until the unit is shipped, or not told.
-    line: of a marketplace that counts pieces and gives them no names of their own, the order line. Pieces of one line are
-    interchangeable: their ids only number them, and which of them a shipment took the caller keeps straight.
+    line: of a marketplace that counts pieces and gives them no names of their own, the order line. Pieces of one line
+    are interchangeable: their ids only number them, and which of them a shipment took the caller keeps straight.
     """
 
     id: str

@@ -81,6 +81,19 @@ def test_a_shipment_of_unknown_outcome_is_found_by_look_up(connector: Connector,
 
 
 @pytest.mark.parametrize("connector", SINKS)
+def test_the_same_parcel_twice_is_a_conflict_and_there_once(connector: Connector, stand: Stand) -> None:
+    """Also where enough pieces are left to send as much again."""
+    with opened(connector, stand) as side:
+        order = placed(side, stand, skus=["ABC-1"], units=3)
+        draft = drafted(side, order, parcel("again", ("ABC-1", 1)))
+        side.status_sink.send_shipment(draft)
+        with pytest.raises(RemoteError) as caught:
+            side.status_sink.send_shipment(draft)
+        assert caught.value.reason is Reason.CONFLICT
+        assert states(side, order) == {"shipped": 1, "open": 2}
+
+
+@pytest.mark.parametrize("connector", SINKS)
 def test_a_shipment_accepted_and_not_applied_is_not_found(connector: Connector, stand: Stand) -> None:
     with opened(connector, stand) as side:
         order = placed(side, stand)

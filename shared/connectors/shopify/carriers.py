@@ -55,6 +55,8 @@ _NOT_THE_PARCEL_SERVICE = re.compile(r"\b(freight|2 mann|2 man|home delivery|ein
 def company(name: str | None) -> str | None:
     """Shopify's name of a carrier: `dhl paket` → DHL, `UPS Standard` → UPS; None for one that it does not know."""
     plain = _plain(name or "")
+    if plain in COMPANIES:
+        return COMPANIES[plain]
     if _NOT_THE_PARCEL_SERVICE.search(plain):
         return None
     words = plain.split()

@@ -212,7 +212,8 @@ def _wanted(order: Order, lines: Sequence[ShipmentLine], units: Sequence[Unit]) 
     if not lines:
         return list(units)
     ranks = {"cancelled": 0, "open": 1}
-    picked, _, _ = pick(order, lines, sorted(units[::-1], key=lambda unit: ranks.get(unit.state, 2)))
+    last_first = units[::-1]
+    picked, _, _ = pick(order, lines, sorted(last_first, key=lambda unit: ranks.get(unit.state, 2)))
     return picked
 
 
