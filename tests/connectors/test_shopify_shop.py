@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from services.exporter.shown import aligned, shows
 from shared.connectors.contract import Mappings, Reason, RemoteError, ShipmentDraft, Unit
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.events.orders import Order, Shipment, ShipmentLine
+from shared.records.shipments import Told
 from tests.connectors.conftest import Context, Opened, opened
 from tests.connectors.test_flows_back_faults import drafted, placed
 from tests.connectors.test_http import answer, says, server
@@ -279,3 +281,26 @@ def test_a_shipment_without_a_number_is_found_by_its_pieces(stand: Stand) -> Non
         assert refused(lambda: side.status_sink.send_shipment(drafted(side, order, letter))).reason.outcome_unknown
         (unit,) = side.status_sink.read_units([order.marketplace_id])[order.marketplace_id]
         assert (unit.state, unit.carrier, unit.tracking_number) == ("shipped", "Deutsche Post", None)
+
+
+def test_parcels_that_arrive_in_another_order_keep_their_pieces(stand: Stand) -> None:
+    """The call for the first one is lost on its way, the second one arrives: its piece is the one that it took."""
+    with shop(stand) as side:
+        order = placed(side, stand, skus=["ABC-1"], units=3)
+        first = drafted(side, order, parcel("first", ("ABC-1", 2)))
+        second = drafted(side, order, parcel("second", ("ABC-1", 1)), taken=first.units)
+        side.status_sink.send_shipment(second)
+        ledger = [
+            Told(name, "intended", each.carrier, each.tracking_number, each.units, None, 1.0)
+            for name, each in (("first", first), ("second", second))
+        ]
+
+        def now() -> list[Unit]:
+            return aligned(side.status_sink.read_units([order.marketplace_id])[order.marketplace_id], ledger)
+
+        assert [shows(told, now()) for told in ledger] == [False, True]
+        shipment = parcel("first", ("ABC-1", 2)).model_copy(update={"tracking_number": first.tracking_number})
+        again = side.status_sink.draft_shipment(order, shipment, now(), Mappings(), taken=second.units)
+        assert again == first
+        side.status_sink.send_shipment(again)
+        assert [shows(told, now()) for told in ledger] == [True, True]
