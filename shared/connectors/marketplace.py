@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from shared.errors.problem import Problem
 from shared.events.orders import Order, Shipment, ShipmentLine
@@ -56,6 +56,16 @@ class StockSink(Protocol):
 
     def ping(self) -> None:
         """Raise RemoteError unless the system answers and accepts our credentials for stock."""
+        ...
+
+
+@runtime_checkable
+class ReadsInBatches(Protocol):
+    """A `StockSink` that shows many SKUs in one call: asking for some is cheaper than turning its pages."""
+
+    @property
+    def read_size(self) -> int:
+        """How many SKUs one call of `read_quantities` covers."""
         ...
 
 

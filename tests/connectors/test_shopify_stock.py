@@ -1,4 +1,4 @@
-"""Quantities to Shopify against a warehouse that answers as told: shared SKUs, stale memory, refusals without a name."""
+"""Quantities to Shopify against a warehouse that answers as told: shared SKUs, stale memory, unnamed refusals."""
 
 from __future__ import annotations
 

@@ -187,9 +187,9 @@ query ReadQuantities($query: String!, $location: ID!, $after: String) {{
 }}
 """,
     "list-quantities": f"""
-query ListQuantities($location: ID!, $after: String) {{
+query ListQuantities($location: ID!, $first: Int!, $after: String) {{
   location(id: $location) {{
-    inventoryLevels(first: 200, after: $after) {{
+    inventoryLevels(first: $first, after: $after) {{
       nodes {{ item {{ sku }} quantities(names: ["available"]) {{ quantity updatedAt }} }}
       {_PAGE}
     }}

@@ -12,8 +12,9 @@ from shared.connectors.http import BaseUrl
 class ShopifySettings(BaseModel):
     """Address and credentials of one shop, and how its orders are read.
 
-    client_id, client_secret: of an app from the Dev Dashboard; access_token: of an app made in the shop's own settings,
-                          used where there is no client_id
+    client_id:            of an app from the Dev Dashboard
+    client_secret:        of the same app
+    access_token:         of an app made in the shop's own settings, used where there is no client_id
     location_id:          the number of the location that stock is set at; empty means the shop's primary one
     currency:             amounts in what the buyer paid with (presentment), or in the shop's own currency
     ship_unpaid:          payment methods, separated by commas, whose orders may be shipped before they are paid
@@ -24,6 +25,7 @@ class ShopifySettings(BaseModel):
     refund_cancelled:     a cancelled order is paid back by Shopify at once
     restock_cancelled:    what is cancelled counts as sellable in Shopify again, until the ERP tells the next quantity
     page_size:            orders a page; a query may cost 1000 points, and an order takes more than a hundred
+    stock_page_size:      articles a page when all quantities are read; three points each
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +45,8 @@ class ShopifySettings(BaseModel):
     refund_cancelled: bool = False
     restock_cancelled: bool = True
     page_size: int = Field(default=8, ge=1, le=50)
+    # With four calls a second that stays below a hundred points a second, so that a long list comes to its end.
+    stock_page_size: int = Field(default=7, ge=1, le=250)
 
     @model_validator(mode="after")
     def _have_credentials(self) -> Self:

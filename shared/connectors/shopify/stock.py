@@ -42,6 +42,11 @@ class ShopifyStock(ShopifyCalls):
         """The most SKUs of a call."""
         return BATCH
 
+    @property
+    def read_size(self) -> int:
+        """The most SKUs of a look-up."""
+        return LOOKED_UP_AT_ONCE
+
     def send_quantities(self, quantities: Mapping[str, int]) -> dict[str, Problem | None]:
         """Set them; per SKU None for accepted, or its problem."""
         if len(quantities) > BATCH:
@@ -78,8 +83,8 @@ class ShopifyStock(ShopifyCalls):
     def quantities(self) -> Iterator[list[HeldQuantity]]:
         """Everything that is stocked at the location; of variants that share a SKU the first."""
         seen: set[str] = set()
-        pages = self._pages("list-quantities", {"location": self._location()}, "location", "inventoryLevels")
-        for nodes in pages:
+        variables = {"location": self._location(), "first": self._settings.stock_page_size}
+        for nodes in self._pages("list-quantities", variables, "location", "inventoryLevels"):
             page = []
             for node in nodes:
                 sku = (node.get("item") or {}).get("sku")
