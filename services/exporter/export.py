@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from services.exporter.book import Book
 from services.exporter.order import Orders
+from services.exporter.shown import aligned
 from services.exporter.staged import Change, Export, remarked, staged_change
 from services.exporter.status import Status
 from services.exporter.tracking import Tracking
@@ -98,7 +99,7 @@ class OrderExport:
             if not needs_look(one):
                 ready.append(one)
             elif one.order.marketplace_id in units:
-                ready.append(replace(one, units=units[one.order.marketplace_id]))
+                ready.append(replace(one, units=aligned(units[one.order.marketplace_id], one.told.values())))
             else:
                 values = {"number": one.order.number, "system": self.system}
                 say(one.held, one.change.both(Fail((Problem("order-not-there", "order_number", values),))))

@@ -85,7 +85,7 @@ class Tracking:
             values = {"sent": told.tracking_number, "number": said}
             return Warned((*told.remarks, Problem("tracking-changed", "tracking_number", values)), told.remote)
         mine = units_of(told, one.units)
-        if any(unit.state == "open" for unit in mine) and not self._found(told):
+        if any(unit.state == "open" for unit in mine) and not self._found(one, told):
             values = {"number": told.tracking_number or "–", "system": self._s.system}
             return Warned((*told.remarks, Problem("shipment-vanished", values=values)), told.remote)
         if told.remarks:
@@ -106,7 +106,7 @@ class Tracking:
         rest = max(self._s.lag, self._s.patience) - _since(one, told)
         if rest > 0:
             return Hold(Problem("read-back"), rest)
-        if (hit := self._found(told)) is not None:
+        if (hit := self._found(one, told)) is not None:
             return self._confirmed(one, shipment, told, hit)
         self._s.failpoint("export.found")
         mine = units_of(told, one.units)
@@ -117,11 +117,12 @@ class Tracking:
         values = {"number": told.tracking_number or "–", "other": _numbers(mine), "system": self._s.system}
         return Warned((Problem("shipped-otherwise", "tracking_number", values),), sent=False)
 
-    def _found(self, told: Told) -> str | None:
+    def _found(self, one: Export, told: Told) -> str | None:
         """The marketplace's id of a parcel that a look-up finds; only one with a number can be found."""
         if told.tracking_number is None:
             return None
-        hit = hit_of(told, self._s.sink.find_shipments(told.carrier, told.tracking_number))
+        hits = self._s.sink.find_shipments(told.carrier, told.tracking_number, one.order.marketplace_id)
+        hit = hit_of(told, hits)
         return None if hit is None else hit.id
 
     def _confirmed(self, one: Export, shipment: Shipment, told: Told, remote: str | None) -> Outcome:

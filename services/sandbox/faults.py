@@ -2,7 +2,8 @@
 
 An ASGI app around an ASGI app. A fault strikes before the call is executed, or after it: then the call counts, and only
 its answer goes wrong. Accepted and not applied is the vendor app's own affair: it is told by the scope, and answers as
-ever. Operations are the names of the vendor app's routes.
+ever. Operations are the names of the vendor app's routes. Where one address serves many, as in GraphQL, the vendor app
+tells them apart: `app.state.operations` names them, `app.state.operation_of(body)` finds the one of a request.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import socket
 import struct
 import time
 from collections import Counter, deque
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,8 @@ class Sandbox:
             # The control side and pages for people are no operations.
             if isinstance(route, Route) and not route.path.startswith("/_sandbox/") and not route.name.startswith("_")
         ]
+        self.names = {route.name for route in self.operations} | set(getattr(app.state, "operations", ()))
+        self.operation_of: Callable[[bytes], str | None] | None = getattr(app.state, "operation_of", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,7 +79,7 @@ class Sandbox:
             response = await control[name](Request(scope, receive))
             await response(scope, receive, send)
             return
-        operation = self._operation(scope)
+        operation, receive = await self._operation(scope, receive)
         if operation is None:
             await self.app(scope, receive, send)
             return
@@ -103,21 +106,22 @@ class Sandbox:
 
     def add_fault(self, operation: str, fault: str, times: int = 1, **more: Any) -> None:
         """Let a fault strike the next `times` calls. ValueError names what is not known."""
-        known = sorted({route.name for route in self.operations})
         operation = operation.strip().lower().replace("_", "-")
-        if operation != "*" and operation not in known:
-            raise ValueError(f"unknown operation {operation!r}; there are {['*', *known]}")
+        if operation != "*" and operation not in self.names:
+            raise ValueError(f"unknown operation {operation!r}; there are {['*', *sorted(self.names)]}")
         if fault not in FAULTS:
             raise ValueError(f"unknown fault {fault!r}; there are {list(FAULTS)}")
         if fault == NOT_APPLIED and operation not in self.not_applied:
             raise ValueError(f"{NOT_APPLIED} fits no {operation!r}; there are {sorted(self.not_applied)}")
         self.faults.append(Fault(operation, fault, times, more.get("seconds"), more.get("retry_after")))
 
-    def _operation(self, scope: Scope) -> str | None:
-        for route in self.operations:
-            if route.matches(scope)[0] is Match.FULL:
-                return route.name
-        return None
+    async def _operation(self, scope: Scope, receive: Receive) -> tuple[str | None, Receive]:
+        """Which operation a request is, and where its body is to be read from then."""
+        name = next((route.name for route in self.operations if route.matches(scope)[0] is Match.FULL), None)
+        if name is None or self.operation_of is None:
+            return name, receive
+        body = await Request(scope, receive).body()
+        return self.operation_of(body) or name, _again(body, receive)
 
     def _next(self, operation: str) -> Fault | None:
         for fault in self.faults:
@@ -212,6 +216,16 @@ class Sandbox:
                     return JSONResponse({"detail": f"unknown setting {name!r}; {[*self.settings, *vendor]}"}, 422)
                 holder[name] = float(value)
         return JSONResponse({**self.settings, **vendor})
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, to be read once more; then whatever follows it."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return left.pop() if left else await receive()
+
+    return read
 
 
 async def _gone(receive: Receive) -> None:

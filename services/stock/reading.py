@@ -1,10 +1,10 @@
-"""Reads what a marketplace shows of some articles, the cheaper way: one by one, or everything in pages."""
+"""Reads what a marketplace shows of some articles, the cheaper way: those alone, or everything in pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.connectors.contract import StockSink
+from shared.connectors.contract import ReadsInBatches, StockSink
 
 FEW = 5
 """Of so many nobody counts what the pages would cost."""
@@ -21,6 +21,6 @@ def shown(sink: StockSink, skus: Sequence[str], held: int) -> dict[str, int]:
     held: how many it has in all, as far as we know. Raises RemoteError.
     """
     wanted = set(skus)
-    if one_by_one(len(wanted), held, sink.batch_size):
+    if isinstance(sink, ReadsInBatches) or one_by_one(len(wanted), held, sink.batch_size):
         return {sku: found.quantity for sku, found in sink.read_quantities(sorted(wanted)).items()}
     return {found.sku: found.quantity for page in sink.quantities() for found in page if found.sku in wanted}

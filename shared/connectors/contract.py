@@ -31,6 +31,7 @@ from shared.connectors.erp import Webhooks as Webhooks
 from shared.connectors.erp import WebhookSetup as WebhookSetup
 from shared.connectors.marketplace import Cancellation as Cancellation
 from shared.connectors.marketplace import HeldQuantity as HeldQuantity
+from shared.connectors.marketplace import ReadsInBatches as ReadsInBatches
 from shared.connectors.marketplace import ReturnKey as ReturnKey
 from shared.connectors.marketplace import SentShipment as SentShipment
 from shared.connectors.marketplace import ShipmentDraft as ShipmentDraft

@@ -1,7 +1,8 @@
 """What a marketplace can take back: stock, shipments, cancellations. Part of the contract; import it from `contract`.
 
 A *unit* is the smallest thing a marketplace ships or cancels: some sell by the piece, others by the order line. Its id
-is one of the line's `marketplace_ids`, or the id of the line where there are none.
+is one of the line's `marketplace_ids`, or the id of the line where there are none. Where pieces have no ids, the
+connector numbers them (`Unit.line`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from shared.errors.problem import Problem
 from shared.events.orders import Order, Shipment, ShipmentLine
@@ -58,6 +59,16 @@ class StockSink(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsInBatches(Protocol):
+    """A `StockSink` that shows many SKUs in one call: asking for some is cheaper than turning its pages."""
+
+    @property
+    def read_size(self) -> int:
+        """How many SKUs one call of `read_quantities` covers."""
+        ...
+
+
 UnitState = Literal["announced", "open", "shipped", "returned", "cancelled"]
 
 
@@ -66,6 +77,8 @@ class Unit:
     """One unit of an order as the marketplace shows it now. `open` may be shipped or cancelled.
 
     carrier is the marketplace's word; with tracking_number it is None until the unit is shipped, or not told.
+    line: of a marketplace that counts pieces and gives them no names of their own, the order line. Pieces of one line
+    are interchangeable: their ids only number them, and which of them a shipment took the caller keeps straight.
     """
 
     id: str
@@ -73,6 +86,7 @@ class Unit:
     state: UnitState
     carrier: str | None = None
     tracking_number: str | None = None
+    line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +172,11 @@ class StatusSink(Protocol):
         """
         ...
 
-    def find_shipments(self, carrier: str, tracking_number: str) -> list[SentShipment]:
-        """Shipments with this carrier (the word of the draft) and number; empty where there is none. A read."""
+    def find_shipments(self, carrier: str, tracking_number: str, order_id: str) -> list[SentShipment]:
+        """Shipments with this carrier (the word of the draft) and number; empty where there is none. A read.
+
+        order_id: the marketplace id of the order, for marketplaces that keep shipments below their order only.
+        """
         ...
 
     def cancel_units(self, order: Order, lines: Sequence[ShipmentLine] = ()) -> Cancellation:

@@ -18,7 +18,7 @@ from shared.connectors.otto.sandbox_store import Store as Marketplace
 from shared.connectors.registry import discover
 from shared.connectors.xentral.sandbox_store import Store as Erp
 from shared.connectors.xentral.status import XentralStatus
-from tests.connectors.conftest import Context, opened
+from tests.connectors.conftest import Context, having, opened
 from tests.connectors.test_erp_sources import created
 from tests.connectors.test_flows_back_faults import drafted, placed
 from tests.support.sandbox import Stand, sandbox
@@ -55,12 +55,30 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     with sandbox(tmp_path) as second:
         assert second.state("xentral") == held["xentral"]
         with opened(connectors["otto"], second) as side:
-            assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number)[0].units == draft.units
+            found = side.status_sink.find_shipments(draft.carrier, draft.tracking_number, shipped.marketplace_id)
+            assert found[0].units == draft.units
             ends = time.monotonic() + 10
             while side.source.read_orders([wished.number])[wished.number].order.status != "cancelled":
                 assert time.monotonic() < ends, "a wish that was accepted before the kill comes true after it"
                 time.sleep(0.1)
         assert second.state("otto")["quantities"] == {"ABC-1": 4}
+
+
+@pytest.mark.parametrize("connector", having("status_sink"))
+def test_a_killed_marketplace_holds_what_it_was_told(connector: Connector, tmp_path: Path) -> None:
+    """Not what is still to come true: that may happen in between."""
+    with sandbox(tmp_path) as first, opened(connector, first) as side:
+        if side.stock_sink:
+            side.stock_sink.send_quantities({"ABC-1": 4})
+        order = placed(side, first)
+        draft = drafted(side, order)
+        side.status_sink.send_shipment(draft)
+        held = first.state(connector.key)
+        first.kill()
+    with sandbox(tmp_path) as second, opened(connector, second) as side:
+        assert second.state(connector.key) == held
+        units = side.status_sink.read_units([order.marketplace_id])[order.marketplace_id]
+        assert {unit.id for unit in units if unit.state == "shipped"} == set(draft.units)
 
 
 def test_a_folder_of_an_older_version_goes_on(tmp_path: Path) -> None:

@@ -157,6 +157,13 @@ def test_a_total_that_differs_is_a_remark_and_not_an_obstacle(order: Any) -> Non
     assert "autoShipping" not in found.document["delivery"]
 
 
+def test_less_than_a_cent_is_no_difference(order: Any) -> None:
+    order["lines"][0]["unit_price"] = "19.9899"  # two of them
+    found = draft(Order.model_validate(order), Mappings(sample("xentral", "mappings")), Decimal("0.05"))
+    assert isinstance(found, Draft)
+    assert found.remarks == ()
+
+
 def test_refusals_in_all_their_forms() -> None:
     document = {"positions": [{"product": {"sku": "A"}}, {"product": {"sku": "B/ü"}}]}
     mirrored = {"violations": {"positions": [{}, {"product": {"id": ["gone"]}}], "date": ["bad"], "_": ["whole"]}}

@@ -66,12 +66,12 @@ def test_a_shipment_of_unknown_outcome_is_found_by_look_up(connector: Connector,
     with opened(connector, stand, deadline=1.0) as side:
         order = placed(side, stand)
         draft = drafted(side, order, parcel(f"x/{fault} ü"))
-        assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number) == []
+        assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number, order.marketplace_id) == []
         stand.fault(connector.key, fault, operation="send-shipment", seconds=3)
         with pytest.raises(RemoteError) as caught:
             side.status_sink.send_shipment(draft)
         assert caught.value.reason.outcome_unknown
-        (hit,) = side.status_sink.find_shipments(draft.carrier, draft.tracking_number)
+        (hit,) = side.status_sink.find_shipments(draft.carrier, draft.tracking_number, order.marketplace_id)
         assert set(hit.units) == set(draft.units)
         assert hit.id
         with pytest.raises(RemoteError) as again:
@@ -81,13 +81,26 @@ def test_a_shipment_of_unknown_outcome_is_found_by_look_up(connector: Connector,
 
 
 @pytest.mark.parametrize("connector", SINKS)
+def test_the_same_parcel_twice_is_a_conflict_and_there_once(connector: Connector, stand: Stand) -> None:
+    """Also where enough pieces are left to send as much again."""
+    with opened(connector, stand) as side:
+        order = placed(side, stand, skus=["ABC-1"], units=3)
+        draft = drafted(side, order, parcel("again", ("ABC-1", 1)))
+        side.status_sink.send_shipment(draft)
+        with pytest.raises(RemoteError) as caught:
+            side.status_sink.send_shipment(draft)
+        assert caught.value.reason is Reason.CONFLICT
+        assert states(side, order) == {"shipped": 1, "open": 2}
+
+
+@pytest.mark.parametrize("connector", SINKS)
 def test_a_shipment_accepted_and_not_applied_is_not_found(connector: Connector, stand: Stand) -> None:
     with opened(connector, stand) as side:
         order = placed(side, stand)
         draft = drafted(side, order, parcel("lost"))
         stand.fault(connector.key, "accepted_not_applied", operation="send-shipment")
         assert side.status_sink.send_shipment(draft).id
-        assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number) == []
+        assert side.status_sink.find_shipments(draft.carrier, draft.tracking_number, order.marketplace_id) == []
         assert set(states(side, order)) == {"open"}
 
 
@@ -99,7 +112,7 @@ def test_every_obstacle_is_named_at_once(connector: Connector, stand: Stand) -> 
         problems = drafted(side, order, bad)
         assert not isinstance(problems, ShipmentDraft)
         found = {problem.code: problem for problem in problems}
-        assert {"carrier-unknown", "shipment-line-unknown", "return-number-missing"} <= found.keys()
+        assert {"carrier-unknown", "shipment-line-unknown"} <= found.keys()
         assert found["carrier-unknown"].key == "carrier:Brieftaube"
         assert found.keys() <= catalogue().keys()
         units = side.status_sink.read_units([order.marketplace_id])[order.marketplace_id]

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -62,11 +63,11 @@ class Stand:
 
     def cancel(self, key: str, number: str) -> None:
         """The buyer cancels."""
-        self._call("POST", key, f"orders/{number}/cancel", {})
+        self._call("POST", key, f"orders/{quote(number)}/cancel", {})
 
     def release(self, key: str, number: str) -> None:
         """The buyer pays an announced order."""
-        self._call("POST", key, f"orders/{number}/release", {})
+        self._call("POST", key, f"orders/{quote(number)}/release", {})
 
     def post(self, key: str, what: str, body: Any = None) -> Any:
         """Anything else of the control side, such as `stock` or `orders/4711/ship` of an ERP."""

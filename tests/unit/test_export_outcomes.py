@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.exporter.asked import ours
-from services.exporter.shown import hit_of, sent_by_others, shows
+from services.exporter.shown import aligned, hit_of, sent_by_others, shows
 from services.exporter.together import together
 from shared.connectors.contract import OrderChange, SentShipment, Unit
 from shared.errors.problem import Problem
@@ -100,3 +100,43 @@ def test_of_several_orders_with_one_number_ours_is_exported(candidates: list[Ord
 
 def test_of_an_order_that_nobody_imported_the_living_one_is_exported() -> None:
     assert ours({"4711": [change("1", "cancelled"), change("2")]}, {})["4711"].erp_number == "2"
+
+
+def piece(number: int, state: Any = "open", parcel: str | None = None) -> Unit:
+    return Unit(f"p-{number}", "ABC-1", state, None, parcel, line="p")
+
+
+def parcel(number: str, *pieces: int) -> Told:
+    return Told(f"s-{number}", "accepted", "DHL", number, tuple(f"p-{each}" for each in pieces), None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("units", "ledger", "shipped"),
+    [
+        # The second parcel is shown first: its piece must not pass for one of the first parcel.
+        ([piece(1, "shipped", "B"), piece(2), piece(3)], [parcel("A", 1, 2), parcel("B", 3)], {"p-3": "B"}),
+        (
+            [piece(1, "shipped", "B"), piece(2, "shipped", "A"), piece(3, "shipped", "A")],
+            [parcel("A", 1, 2), parcel("B", 3)],
+            {"p-1": "A", "p-2": "A", "p-3": "B"},
+        ),
+        # Somebody else's parcel, and a cancelled piece, go to pieces that no parcel of ours took.
+        ([piece(1, "shipped", "X"), piece(2), piece(3, "cancelled")], [parcel("A", 1)], {"p-2": "X"}),
+        ([piece(1, "shipped", "X"), piece(2)], [parcel("A", 1, 2)], {"p-1": "X"}),
+        # Half of a parcel is shown.
+        ([piece(1, "shipped", "A"), piece(2)], [parcel("A", 1, 2)], {"p-1": "A"}),
+        ([piece(1, "shipped", "X"), piece(2)], [], {"p-1": "X"}),
+    ],
+)
+def test_interchangeable_pieces_fit_the_ledger(units: list[Unit], ledger: list[Told], shipped: dict[str, str]) -> None:
+    found = aligned(units, ledger)
+    assert [each.id for each in found] == [each.id for each in units]
+    assert sorted(each.state for each in found) == sorted(each.state for each in units)
+    assert {each.id: each.tracking_number for each in found if each.state == "shipped"} == shipped
+    taken = {id_ for told in ledger for id_ in told.units}
+    assert not [each.id for each in found if each.state == "cancelled" and each.id in taken]
+
+
+def test_units_with_a_name_of_their_own_keep_it() -> None:
+    units = [unit("u-1", number="other"), unit("u-2")]
+    assert aligned(units, [TOLD]) == units

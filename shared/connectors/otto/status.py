@@ -56,7 +56,7 @@ class OttoStatus(OttoCalls):
             raise RemoteError(Reason.BROKEN_ANSWER, "send-shipment: the answer names no shipment", status=201)
         return SentShipment(str(shipment_id), draft.carrier, draft.tracking_number, draft.units)
 
-    def find_shipments(self, carrier: str, tracking_number: str) -> list[SentShipment]:
+    def find_shipments(self, carrier: str, tracking_number: str, order_id: str) -> list[SentShipment]:  # noqa: ARG002
         """The shipment with this carrier and number. OTTO shows one, even if there are several."""
         path = f"/v1/shipments/carriers/{quote(carrier, safe='')}/trackingnumbers/{quote(tracking_number, safe='')}"
         raw = self._found("find-shipment", path)
