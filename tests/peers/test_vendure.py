@@ -106,6 +106,22 @@ def test_orders_are_told_once_each_oldest_first_and_add_up_to_the_cent(shop: Run
     assert not side.told(last_change(side) + INSTANT)
 
 
+def test_prices_without_tax_add_up_to_the_cent_too(shop: Running, side: Side) -> None:
+    shop.people.keep_prices_with_tax(False)
+    try:
+        placed = dict(shop.place(6))
+    finally:
+        shop.people.keep_prices_with_tax(True)
+    orders = [each.order for each in side.source.read_orders(list(placed)).values()]
+    for order in orders:
+        assert order.shipping
+        goods = sum((Decimal(line.unit_price) * line.quantity).quantize(Decimal("0.01")) for line in order.lines)
+        off = sum(Decimal(each.amount) for each in order.discounts)
+        assert goods + Decimal(order.shipping.price) - off == Decimal(order.total) == placed[order.number]
+        assert order.shipping.tax_rate == "19.0"
+    assert any(len(line.unit_price.partition(".")[2]) == 4 for order in orders for line in order.lines)
+
+
 def test_small_pages_lose_and_double_nothing(shop: Running, side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.place(3)
     expected = side.told(LONG_AGO)

@@ -110,9 +110,8 @@ def real_vendure(folder: Path) -> Iterator[Running]:
         address = f"http://127.0.0.1:{port}"
         people = People(address)
         environment = _environment(modules, database, port)
-        running = Running(
-            address, {}, people, [_program("node"), str(SHOP / "index.js")], environment, folder / "vendure.log"
-        )
+        command = [_program("node"), str(SHOP / "index.js")]
+        running = Running(address, people, {}, command, environment, folder / "vendure.log")
         try:
             running.start()
             running.settings = {"base_url": address, "api_key": people.open(PASSWORD)}
