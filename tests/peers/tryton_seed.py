@@ -30,7 +30,7 @@ def main(database: str, configuration: str) -> dict[str, int]:
     create_company(currency=euro)
     company = get_company()
     create_chart(company)
-    today = dt.date.today()
+    today = dt.datetime.now(dt.UTC).date()
     for year in (today.year - 1, today.year, today.year + 1):
         span = (dt.date(year, 1, 1), dt.date(year, 12, 31))
         set_fiscalyear_invoice_sequences(create_fiscalyear(company, span)).click("create_period")

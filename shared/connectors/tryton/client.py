@@ -2,7 +2,7 @@
 
 An order takes three transactions in Tryton: a draft, its quotation, its confirmation. A crash between them leaves
 something of ours that is no order yet. So only what is confirmed counts as an order in `find_orders`, and
-`create_order` finishes what it finds begun: Tryton takes each web id once, therefore a second draft of the same order is
+`create_order` finishes what it finds begun: Tryton takes each web id once, so a second draft of the same order is
 refused, and that refusal leads to the first one.
 """
 
