@@ -7,11 +7,11 @@ currency's code, until `client.create_order` puts ids in their place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from shared.connectors.contract import Draft, Mappings
-from shared.connectors.tryton.pricing import Amount, net_prices
+from shared.connectors.tryton.pricing import CENT, Amount, net_prices
 from shared.connectors.tryton.settings import TrytonSettings
 from shared.connectors.tryton.wire import day, decimal
 from shared.errors.problem import Problem
@@ -237,9 +237,11 @@ def _customer_name(order: Order) -> str:
 
 
 def _computed(order: Order) -> Decimal:
+    """The sum of the parts, to the cent: a single price may have more digits."""
     computed = sum((Decimal(line.unit_price) * line.quantity for line in order.lines), Decimal(0))
     computed += Decimal(order.shipping.price) if order.shipping else 0
-    return computed - sum((Decimal(discount.amount) for discount in order.discounts), Decimal(0))
+    computed -= sum((Decimal(discount.amount) for discount in order.discounts), Decimal(0))
+    return computed.quantize(CENT, ROUND_HALF_UP)
 
 
 def _remarks(order: Order) -> tuple[Problem, ...]:

@@ -143,7 +143,7 @@ class Erp:
         if kind != "model" or model not in READABLE:
             raise KeyError(model)
         if name == "search_read":
-            return self._search(model, *given, context=context)
+            return self._search(model, context, *given)
         with self.store.transaction():
             if model == "party.address" and name == "create":
                 return self.sales.create_addresses(*given)
@@ -156,7 +156,7 @@ class Erp:
         raise KeyError(name)
 
     def _search(
-        self, model: str, domain: Any, offset: int, limit: int | None, _order: Any, fields: Any, context: Raw
+        self, model: str, context: Raw, domain: Any, offset: int, limit: int | None, _order: Any, fields: Any
     ) -> Any:
         found = self._reader.search(model, domain, context)
         if model == "sale.sale" and self.settings["search_lag"]:

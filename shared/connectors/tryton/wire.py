@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Wire = dict[str, Any]
+PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
 def decimal(value: Decimal) -> Wire:
@@ -25,7 +26,7 @@ def moment(value: datetime) -> Wire:
     utc = value.astimezone(UTC)
     return {
         "__class__": "datetime",
-        **{name: getattr(utc, name) for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")},
+        **{name: getattr(utc, name) for name in PARTS},
     }
 
 
@@ -55,8 +56,8 @@ def read_moment(raw: Any) -> datetime | None:
     """A moment in UTC, None for anything else."""
     if not isinstance(raw, Mapping) or raw.get("__class__") != "datetime":
         return None
-    parts = [raw.get(name, 0) for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")]
+    year, month, day_, *rest = (raw.get(name, 0) for name in PARTS)
     try:
-        return datetime(*parts, tzinfo=UTC)
+        return datetime(year, month, day_, *rest, UTC)
     except (TypeError, ValueError):
         return None
