@@ -43,6 +43,7 @@ class People:
     def set_stock(self, quantities: Mapping[str, float]) -> None:
         """An inventory of these articles."""
         products = self._products(quantities)
+        there = self._there(products)
         (inventory,) = self.rpc.call(
             "model.stock.inventory.create",
             [
@@ -51,7 +52,18 @@ class People:
                     "company": self._ids["company"],
                     "date": today(),
                     "lines": [
-                        ["create", [{"product": products[sku], "quantity": float(quantities[sku])} for sku in products]]
+                        [
+                            "create",
+                            [
+                                # What is booked is the difference, and nobody but the client fills in what was there.
+                                {
+                                    "product": products[sku],
+                                    "quantity": float(quantities[sku]),
+                                    "expected_quantity": held,
+                                }
+                                for sku, held in there.items()
+                            ],
+                        ]
                     ],
                 }
             ],
@@ -82,7 +94,7 @@ class People:
         }
         self.rpc.call("model.stock.package.create", [package])
         self.rpc.call(f"{SHIPMENT}.pack", [shipment])
-        self.rpc.call(f"{SHIPMENT}.do", [shipment])
+        self.rpc.call(f"{SHIPMENT}.done", [shipment])
 
     def cancel_deliveries(self, reference: str) -> None:
         """What waits is called off."""
@@ -98,6 +110,12 @@ class People:
     def _products(self, skus: Iterable[str]) -> dict[str, int]:
         found = self.rpc.read("product.product", [["code", "in", list(skus)]], "code")
         return {each["code"]: each["id"] for each in found}
+
+    def _there(self, products: Mapping[str, int]) -> dict[str, float]:
+        """What lies in the warehouse today, by SKU."""
+        context = {"locations": [self._ids["storage"]], "stock_date_end": today()}
+        found = self.rpc.read("product.product", [["id", "in", list(products.values())]], "code", "quantity", **context)
+        return {each["code"]: float(each["quantity"] or 0) for each in found}
 
     def _waiting(self, reference: str) -> int:
         (sale,) = [each for each in self.orders() if each["reference"] == reference and each["state"] != "cancelled"]

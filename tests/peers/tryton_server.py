@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,15 +55,17 @@ class Running:
     ids: Mapping[str, int]
     people: People
     database: str
-    _command: list[str] = field(repr=False)
+    _configuration: Path = field(repr=False)
     _log: Path = field(repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, *, processing: bool = True) -> None:
+        """Start it, and wait until it answers. processing off: confirmed sales wait for workers that nobody started."""
+        command = [str(PROGRAMS / "trytond"), "-c", str(self._configuration)]
+        worker = {} if processing else {"TRYTOND_queue__worker": "True"}
         with self._log.open("ab") as log:
-            environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(HOME)}
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment)
+            environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(HOME), **worker}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until(self._answers, f"trytond answers: {self._log.read_text()[-2000:]}", 120)
 
     def kill(self) -> None:
@@ -72,9 +74,13 @@ class Running:
             self._process.kill()
             self._process.wait(30)
 
-    def add_goods(self, skus: list[str], **more: Any) -> None:
-        """See `People.add_goods`."""
-        self.people.add_goods(skus, **more)
+    def add_goods(self, skus: Iterable[str]) -> None:
+        """New articles that can be sold at once."""
+        self.people.add_goods(skus)
+
+    def calls(self) -> int:
+        """How many calls it has answered since it first started."""
+        return self._log.read_text(errors="replace").count("?operation=")
 
     def set_stock(self, quantities: Mapping[str, float]) -> None:
         """Somebody counts: so many of each SKU lie in the warehouse."""
@@ -106,14 +112,14 @@ def real_tryton(folder: Path) -> Iterator[Running]:
     with _server() as url, _database(url) as (name, ids):
         port = ports.any_free()
         address = f"http://127.0.0.1:{port}"
-        command = [str(PROGRAMS / "trytond"), "-c", str(_configuration(folder, url, port))]
+        configuration = _configuration(folder, url, port)
         rpc = Rpc(address, name, "admin", ADMIN, ids["company"])
         settings = {
             "base_url": address, "database": name, "user": "connect", "password": PASSWORD,
             **{part: ids[part] for part in ("company", "web_shop", "warehouse")},
         }  # fmt: skip
         running = Running(
-            address, settings, _mappings(ids), ids, People(rpc, ids), name, command, folder / "trytond.log"
+            address, settings, _mappings(ids), ids, People(rpc, ids), name, configuration, folder / "trytond.log"
         )
         try:
             running.start()
