@@ -163,6 +163,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Collection[int] = (200,),
         explain: Explain | None = None,
+        only_reads: bool = False,
     ) -> Answer:
         """Make one call and return its answer, or raise RemoteError. All of it ends within the deadline.
 
@@ -171,6 +172,7 @@ class Http:
         json/data: the body, as JSON or as a form
         expect:    statuses that are a success; their body must be JSON or empty
         explain:   turns the body of a 4xx into problems, field by field
+        only_reads: it changes nothing although it is no GET, as a GraphQL query
         """
         ends = time.monotonic() + self.deadline
         self._context.before_call(operation)
@@ -185,7 +187,7 @@ class Http:
         started = time.monotonic()
         code = "error"
         try:
-            answer = self._exchange(operation, request, ends, expect, explain)
+            answer = self._exchange(operation, request, ends, expect, explain, only_reads or method == "GET")
             code = _code(answer.status)
             return answer
         except RemoteError as error:
@@ -201,8 +203,9 @@ class Http:
         ends: float,
         expect: Collection[int],
         explain: Explain | None,
+        only_reads: bool,
     ) -> Answer:
-        """Send and read; a GET that met a dead kept connection is sent once more."""
+        """Send and read; a read that met a dead kept connection is sent once more."""
         for attempt in (1, 2):
             try:
                 with self._clock.running(ends, self._context.before_send):
@@ -213,7 +216,7 @@ class Http:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
                 dead = isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError))
-                if attempt == 1 and dead and request.method == "GET" and not self._clock.connected:
+                if attempt == 1 and dead and only_reads and not self._clock.connected:
                     continue
                 # `from None`: the exception holds the request with its credentials.
                 raise _failure(operation, error) from None
