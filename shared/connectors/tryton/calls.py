@@ -101,6 +101,7 @@ class TrytonCalls:
                     params=[("operation", operation)],
                     json=json,
                     headers={"Authorization": f"Session {key}"},
+                    only_reads=method.endswith(".search_read"),
                 ).body
             except RemoteError as error:
                 if error.reason is not Reason.UNAUTHORISED or renewed or fresh:
