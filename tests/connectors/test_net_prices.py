@@ -14,7 +14,7 @@ RATES = ("0", "5.5", "7", "10", "19", "20", "25")
 amounts = st.builds(
     Amount,
     st.integers(1, 12),
-    st.integers(1, 50_000).map(lambda cents: Decimal(cents) / 100),
+    st.integers(-9_000, 50_000).map(lambda cents: Decimal(cents) / 100),
     st.sampled_from(RATES).map(Decimal),
 )
 

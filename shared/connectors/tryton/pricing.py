@@ -1,9 +1,10 @@
 """Gross prices of a marketplace → net unit prices with which Tryton computes the very same total. Pure.
 
 Tryton keeps net unit prices with four digits, rounds each line to the cent (half to even), and adds the taxes: computed
-from the prices before that rounding, added up per tax, and rounded once (`document`) or line by line (`line`). Gross
-prices that are simply divided may so end a cent beside the marketplace's total. Then one price is moved by the least
-that mends it, usually less than half a cent; where none does, the rest is left for a line of its own.
+from the prices before that rounding, added up per tax, and rounded once (`document`) or line by line (`line`); what is
+below zero, such as a discount, is added up and rounded apart from what is above. Gross prices that are simply divided may
+so end a cent beside the marketplace's total. Then one price is moved by the least that mends it, usually less than half
+a cent; where none does, the rest is left for a line of its own.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ def net_prices(amounts: Sequence[Amount], rounding: str) -> tuple[list[Decimal],
 def total(nets: Sequence[Net], rounding: str) -> Decimal:
     """What Tryton shows as the total of such lines."""
     untaxed = sum((_round(net.price * net.quantity) for net in nets), Decimal(0))
-    taxes: dict[Decimal, Decimal] = {}
+    taxes: dict[tuple[Decimal, bool], Decimal] = {}
     for net in nets:
-        tax = net.price * net.quantity * net.rate
-        taxes[net.rate] = taxes.get(net.rate, Decimal(0)) + (_round(tax) if rounding == "line" else tax)
+        tax, group = net.price * net.quantity * net.rate, (net.rate, net.price >= 0)
+        taxes[group] = taxes.get(group, Decimal(0)) + (_round(tax) if rounding == "line" else tax)
     return untaxed + sum((_round(tax) for tax in taxes.values()), Decimal(0))
 
 

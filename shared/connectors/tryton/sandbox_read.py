@@ -67,14 +67,14 @@ class Reader:
         return raw.get(name)
 
     def total(self, sale: Raw) -> Decimal:
-        """Lines rounded one by one, taxes added up before they are rounded."""
-        untaxed, taxes = Decimal(0), dict.fromkeys(RATES, Decimal(0))
+        """Lines rounded one by one, taxes added up before they are rounded, those below zero apart."""
+        untaxed, taxes = Decimal(0), {(tax, below): Decimal(0) for tax in RATES for below in (True, False)}
         for line in self._store.records("sale.line"):
             if line["sale"] == sale["id"]:
                 amount = Decimal(line["unit_price"]["decimal"]) * Decimal(str(line["quantity"]))
                 untaxed += amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
                 for tax in line["taxes"]:
-                    taxes[tax] += amount * RATES[tax]
+                    taxes[tax, amount < 0] += amount * RATES[tax]
         return untaxed + sum(tax.quantize(Decimal("0.01"), ROUND_HALF_EVEN) for tax in taxes.values())
 
     def _forecast(self, product: Raw, context: Raw) -> float | None:
