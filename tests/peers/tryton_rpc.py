@@ -21,7 +21,7 @@ class Rpc:
         self._account = (user, password)
         self._context = {"company": company, "language": "en"}
         self._headers: dict[str, str] = {}
-        self._client = httpx2.Client(timeout=60, trust_env=False)
+        self._client = httpx2.Client(timeout=300, trust_env=False)
 
     def close(self) -> None:
         """End the connections."""

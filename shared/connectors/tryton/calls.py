@@ -124,6 +124,6 @@ def batches(values: Collection[Any], size: int = PAGE) -> Iterator[list[Any]]:
 
 
 def related(raw: Raw, name: str) -> Raw:
-    """A record that was read along with another: `carrier.rec_name` comes as `{"carrier.": {"rec_name": …}}`."""
+    """A record that was read along with another: `carrier.party` comes as `{"carrier.": {"party": …}}`."""
     found = raw.get(f"{name}.")
     return found if isinstance(found, Mapping) else {}

@@ -112,7 +112,7 @@ def _parcels(delivery: Delivery, notes: Mapping[Any, Any]) -> Iterator[Shipment]
 def _shipment(shipment_id: str, row: Raw, package: Raw, moves: Sequence[Raw], notes: Mapping[Any, Any]) -> Shipment:
     return Shipment(
         id=shipment_id,
-        carrier=_text(related(row, "carrier").get("rec_name")),
+        carrier=_text(related(related(row, "carrier"), "party").get("name")),
         tracking_number=_text(package.get("shipping_reference")),
         tracking_url=_text(package.get("shipping_tracking_url"), 2000),
         shipped_at=_shipped_at(row),

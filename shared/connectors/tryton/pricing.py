@@ -2,9 +2,9 @@
 
 Tryton keeps net unit prices with four digits, rounds each line to the cent (half to even), and adds the taxes: computed
 from the prices before that rounding, added up per tax, and rounded once (`document`) or line by line (`line`); what is
-below zero, such as a discount, is added up and rounded apart from what is above. Gross prices that are simply divided may
-so end a cent beside the marketplace's total. Then one price is moved by the least that mends it, usually less than half
-a cent; where none does, the rest is left for a line of its own.
+below zero, such as a discount, is added up and rounded apart from what is above. Gross prices that are simply divided
+may so end a cent beside the marketplace's total. Then one price is moved by the least that mends it, usually less than
+half a cent; where none does, the rest is left for a line of its own.
 """
 
 from __future__ import annotations

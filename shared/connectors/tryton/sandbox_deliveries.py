@@ -122,8 +122,12 @@ class Warehouse:
         return [each for each in self._store.records("stock.shipment.out") if each["sale"] == sale["id"]]
 
     def _carrier(self, name: str) -> int:
-        held = next((each for each in self._store.records("carrier") if each["rec_name"] == name), None)
-        return int(held["id"]) if held else self._store.add("carrier", {"rec_name": name})
+        """A carrier is known by its party: its own name says what it charges as well."""
+        party = next((each["id"] for each in self._store.records("party.party") if each["name"] == name), None)
+        if party is None:
+            party = self._store.add("party.party", {"name": name})
+            return self._store.add("carrier", {"party": party})
+        return int(next(each["id"] for each in self._store.records("carrier") if each["party"] == party))
 
     def _sale(self, request: Request) -> Raw | None:
         """The sale with this number that is not cancelled, else any of them."""

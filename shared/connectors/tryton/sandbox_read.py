@@ -16,6 +16,7 @@ RELATED = {
     ("sale.sale", "shipments"): "stock.shipment.out",
     ("sale.line", "product"): "product.product",
     ("stock.shipment.out", "carrier"): "carrier",
+    ("carrier", "party"): "party.party",
     ("stock.shipment.out", "packages"): "stock.package",
     ("stock.move", "product"): "product.product",
 }
@@ -44,7 +45,7 @@ class Reader:
         return [raw for raw in self._store.records(model) if self._fits(model, raw, ["AND", *domain], context)]
 
     def shown(self, model: str, raw: Raw, fields: Sequence[str], context: Raw) -> Raw:
-        """The fields of a record; `carrier.rec_name` comes as `{"carrier.": {"id": …, "rec_name": …}}`."""
+        """The fields of a record; `carrier.party` comes as `{"carrier.": {"id": …, "party": …}}`."""
         row: Raw = {"id": raw["id"]}
         for field in fields:
             name, _, rest = field.partition(".")

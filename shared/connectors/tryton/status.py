@@ -13,7 +13,7 @@ from shared.connectors.tryton.wire import moment
 DATES = ("write_date", "create_date")
 SALE = ("reference", "web_id", "state", "shipments", *DATES)
 LINE = ("sale", "type", "product", "product.type", "quantity", "note")
-SHIPMENT = ("state", "carrier.rec_name", "effective_date", "outgoing_moves", "packages", *DATES)
+SHIPMENT = ("state", "carrier.party.name", "effective_date", "outgoing_moves", "packages", *DATES)
 MOVE = ("product", "product.code", "quantity", "state", "origin", "package")
 PACKAGE = ("shipping_reference", "shipping_tracking_url", *DATES)
 

@@ -56,8 +56,7 @@ def read_moment(raw: Any) -> datetime | None:
     """A moment in UTC, None for anything else."""
     if not isinstance(raw, Mapping) or raw.get("__class__") != "datetime":
         return None
-    year, month, day_, *rest = (raw.get(name, 0) for name in PARTS)
     try:
-        return datetime(year, month, day_, *rest, UTC)
+        return datetime(*(raw.get(name, 0) for name in PARTS)).replace(tzinfo=UTC)  # noqa: DTZ001
     except (TypeError, ValueError):
         return None
