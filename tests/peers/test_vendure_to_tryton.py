@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.timeout(5400)]
 
 ORDERS = int(os.environ.get("CONNECT_PEERS_ORDERS", "100"))
 SHIPPED = 8
-EVERY = (15, 60)
+EVERY = (50, 130)
 """Calls that the ERP answers between two kills."""
 
 PLENTY = 1000
