@@ -171,6 +171,13 @@ class People:
         done = self.staff("mutation($i: CancelOrderInput!) { cancelOrder(input: $i) { __typename } }", i=wish)
         assert done["cancelOrder"]["__typename"] == "Order", done
 
+    def keep_prices_with_tax(self, with_tax: bool) -> None:
+        """The shop's prices are meant with tax, or without it."""
+        (channel,) = self.staff("{ channels { items { id } } }")["channels"]["items"]
+        change = "mutation($i: UpdateChannelInput!) { updateChannel(input: $i) { __typename } }"
+        done = self.staff(change, i={"id": channel["id"], "pricesIncludeTax": with_tax})["updateChannel"]
+        assert done["__typename"] == "Channel", done
+
     def move(self, fulfilment_id: str, state: str) -> None:
         """Somebody moves a fulfilment on, e.g. to Delivered or Cancelled."""
         change = "mutation($i: ID!, $s: String!) { transitionFulfillmentToState(id: $i, state: $s) { __typename } }"

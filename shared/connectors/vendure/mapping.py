@@ -96,7 +96,7 @@ def source_order(raw: Any, reading: Reading | None = None) -> SourceOrder:
 
 def status_of(raw: Raw, announced_payments: Sequence[str] = ()) -> Any:
     """The contract's status of an order. Whether a parcel left is a matter of its units."""
-    state = raw.get("state")
+    state = _text(raw.get("state"))
     if state == "Cancelled":
         return "cancelled"
     waits = state == "PaymentAuthorized" and any(

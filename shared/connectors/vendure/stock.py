@@ -53,15 +53,15 @@ class VendureStock(VendureCalls):
         location = self._ours()
         variants = self._variants(list(quantities))
         settled: dict[str, Problem | None] = {}
-        wishes: dict[str, Raw] = {}
+        wishes: dict[str, Raw] = {}  # what to send, by SKU
         for sku, quantity in quantities.items():
             held = variants.get(sku, [])
-            problem = _obstacle(sku, quantity, held)
+            allocated = _count(_level(held[0], location), "stockAllocated") if held else 0
+            problem = _obstacle(sku, quantity, held, MOST - allocated)
             if problem is not None:
                 settled[sku] = problem
                 continue
-            allocated = _count(_level(held[0], location), "stockAllocated")
-            level = {"stockLocationId": location, "stockOnHand": min(quantity + max(allocated, 0), MOST)}
+            level = {"stockLocationId": location, "stockOnHand": quantity + allocated}
             wishes[sku] = {"id": held[0].get("id"), "stockLevels": [level]}
         waiting = [list(wishes)] if wishes else []
         while waiting:
@@ -145,11 +145,11 @@ class VendureStock(VendureCalls):
         return self._items(operation, self._ask(operation, LIST_STOCK, {"options": options}), "productVariants")
 
 
-def _obstacle(sku: str, quantity: int, held: Sequence[Raw]) -> Problem | None:
+def _obstacle(sku: str, quantity: int, held: Sequence[Raw], most: int) -> Problem | None:
     if not held:
         return Problem("sku-not-listed", "sku", {"sku": sku, "system": SYSTEM})
-    if not 0 <= quantity <= MOST:
-        detail = f"a quantity is between 0 and {MOST}"
+    if not 0 <= quantity <= most:
+        detail = f"a quantity is between 0 and {most}"
     elif len(held) > 1:
         detail = f"{len(held)} variants have this SKU"
     elif held[0].get("trackInventory") == "FALSE":
@@ -193,4 +193,4 @@ def _count(level: Raw | None, name: str) -> int:
     value = level.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise RemoteError(Reason.BROKEN_ANSWER, f"quantities: {name} is no number")
-    return value
+    return max(value, 0)
