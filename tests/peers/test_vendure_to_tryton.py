@@ -23,7 +23,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(5400)]
 
 ORDERS = int(os.environ.get("CONNECT_PEERS_ORDERS", "100"))
-SHIPPED = 8
+SHIPPED = 5
 EVERY = (50, 130)
 """Calls that the ERP answers between two kills."""
 

@@ -118,7 +118,8 @@ class People:
         return {each["code"]: float(each["quantity"] or 0) for each in found}
 
     def _waiting(self, reference: str) -> int:
-        (sale,) = [each for each in self.orders() if each["reference"] == reference and each["state"] != "cancelled"]
+        domain = [["reference", "=", reference], ["state", "!=", "cancelled"]]
+        (sale,) = self.rpc.read("sale.sale", domain, "shipments")
         rows = self.rpc.read("stock.shipment.out", [["id", "in", sale["shipments"]]], "state")
         return int(next(row["id"] for row in rows if row["state"] in ("waiting", "assigned")))
 
