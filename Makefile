@@ -19,6 +19,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
 BENCH_READY := $(VENV)/.bench-ready
+TRYTON_READY := build/peers/tryton/venv/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate pyproject.toml
@@ -64,11 +65,24 @@ $(BENCH_READY): requirements/bench.txt $(READY)
 .PHONY: test
 test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
 	@$(BIN)/python -m tests.support.bring
-	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not faults_full' $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not faults_full and not peers' $(TESTS) $(ARGS)
+
+.PHONY: test-peers
+test-peers: $(DEV_READY) $(TRYTON_READY) ## Against real systems that are started here: installs them into build/peers (not in CI)
+	@$(BIN)/python -m tests.support.bring
+	@$(BIN)/python -m pytest -n 0 -m peers tests/peers $(ARGS)
+
+# Systems that the tests start live in environments of their own: what they need may contradict what Connect needs.
+$(TRYTON_READY): requirements/peers-tryton.txt scripts/make-venv
+	@scripts/make-venv build/peers/tryton/venv
+	@echo 'Installing Tryton (once, about a minute)' >&2
+	@build/peers/tryton/venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes \
+		-r requirements/peers-tryton.txt
+	@touch $@
 
 .PHONY: test-fast
 test-fast: $(DEV_READY) ## The tests that need no server, in seconds
-	@$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not servers and not web and not faults and not faults_full' tests $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not servers and not web and not faults and not faults_full and not peers' tests $(ARGS)
 
 .PHONY: check
 check: $(DEV_READY) ## Style, types, house rules, generated files, deployment files, known weak patterns
@@ -90,6 +104,7 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/bench.txt -o requirements/dev.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
+	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt
 
 .PHONY: audit
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)

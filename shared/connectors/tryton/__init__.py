@@ -1,0 +1,35 @@
+"""Tryton: orders are created here, stock and status come from here. See README.md for quirks and what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shared.connectors.contract import Connector
+from shared.connectors.tryton.client import TrytonOrders
+from shared.connectors.tryton.settings import TrytonSettings
+from shared.connectors.tryton.status import TrytonStatus
+from shared.connectors.tryton.stock import TrytonStock
+
+FOLDER = Path(__file__).parent
+
+
+def _sandbox(folder: Path) -> Any:
+    # Imported late: production never loads the stand-in.
+    from shared.connectors.tryton.sandbox import sandbox
+
+    return sandbox(folder)
+
+
+CONNECTOR = Connector(
+    key="tryton",
+    title="Tryton",
+    settings=TrytonSettings,
+    rate_limit=20.0,
+    lookup_lag=2.0,
+    folder=FOLDER,
+    sink=TrytonOrders,
+    stock_source=TrytonStock,
+    status_source=TrytonStatus,
+    sandbox=_sandbox,
+)
