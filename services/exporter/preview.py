@@ -72,9 +72,9 @@ class NotingMarketplace:
         self._notes.note(Document("shipment", self._title, draft.document))
         return SentShipment("", draft.carrier, draft.tracking_number, draft.units)
 
-    def find_shipments(self, carrier: str, tracking_number: str) -> list[SentShipment]:
+    def find_shipments(self, carrier: str, tracking_number: str, order_id: str) -> list[SentShipment]:
         """As the real one: a read."""
-        return self._sink.find_shipments(carrier, tracking_number)
+        return self._sink.find_shipments(carrier, tracking_number, order_id)
 
     def cancel_units(self, order: Order, lines: Sequence[ShipmentLine] = ()) -> Cancellation:  # noqa: ARG002
         """Notes which units could be cancelled now."""

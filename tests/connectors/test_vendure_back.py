@@ -12,7 +12,7 @@ from shared.connectors.contract import Mappings, Reason, RemoteError, ShipmentDr
 from shared.connectors.http import Answer
 from shared.connectors.vendure.client import VendureOrders
 from shared.connectors.vendure.sandbox_graphql import Document, Invalid, Refused
-from shared.connectors.vendure.status import Numbers, VendureStatus
+from shared.connectors.vendure.status import VendureStatus
 from shared.connectors.vendure.stock import VendureStock
 from shared.events.orders import Order, Shipment, ShipmentLine
 from tests.support.vendure_stand import InProcess
@@ -54,7 +54,7 @@ def test_a_parcel_left_half_done_is_finished_by_whoever_comes_next(parcels: Parc
     draft = parcels.draft("T-1", 2)
     parcels.sink._prepared(draft)
     other: Any = VendureStatus(parcels.http.settings, parcels.http)  # type: ignore[arg-type]
-    assert other.find_shipments("DHL", "T-1") == []
+    assert other.find_shipments("DHL", "T-1", parcels.number) == []
     again = parcels.draft("T-1", 2)
     assert again.units == draft.units
     assert parcels.draft("T-2", 2).units == ("1001/3", "1001/4"), "what is prepared for one parcel is not for another"
@@ -63,7 +63,7 @@ def test_a_parcel_left_half_done_is_finished_by_whoever_comes_next(parcels: Parc
     with pytest.raises(RemoteError) as caught:
         other.send_shipment(again)
     assert caught.value.reason is Reason.CONFLICT
-    (hit,) = other.find_shipments("DHL", "T-1")
+    (hit,) = other.find_shipments("DHL", "T-1", parcels.number)
     assert hit.units == draft.units
 
 
@@ -73,7 +73,7 @@ def test_two_parcels_may_bear_one_number(parcels: Parcels) -> None:
     parcels.sink.send_shipment(first)
     parcels.sink.send_shipment(second)
     assert parcels.held() == [("T-1", "Shipped", 1), ("T-1", "Shipped", 2)]
-    assert [set(hit.units) for hit in parcels.sink.find_shipments("DHL", "T-1")] == [
+    assert [set(hit.units) for hit in parcels.sink.find_shipments("DHL", "T-1", parcels.number)] == [
         set(first.units),
         set(second.units),
     ]
@@ -83,7 +83,7 @@ def test_the_same_parcel_on_other_pieces_is_not_sent_again(parcels: Parcels) -> 
     """Somebody cancels the fulfilment before it by hand, and its pieces are counted anew."""
     draft = parcels.draft("T-2", 1, taken=parcels.draft("T-1", 1).units)
     parcels.sink.send_shipment(draft)
-    assert parcels.sink.find_shipments("DHL", "T-2")[0].units != draft.units
+    assert parcels.sink.find_shipments("DHL", "T-2", parcels.number)[0].units != draft.units
     with pytest.raises(RemoteError) as caught:
         parcels.sink.send_shipment(draft)
     assert caught.value.reason is Reason.CONFLICT
@@ -124,14 +124,6 @@ def test_a_surcharge_is_neither_shipped_nor_in_the_way(parcels: Parcels) -> None
     draft = parcels.sink.draft_shipment(order, shipment, units, Mappings())
     assert isinstance(draft, ShipmentDraft)
     assert (len(draft.units), draft.remarks) == (4, ())
-
-
-def test_numbers_are_bounded() -> None:
-    numbers = Numbers(2)
-    for number in "abc":
-        numbers.learn(number, "id:1")
-    numbers.learn("c", "id:2")
-    assert [numbers.orders(number) for number in "abcx"] == [[], ["id:1"], ["id:1", "id:2"], []]
 
 
 # -- stock -----------------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def test_parcels_arrive_once_each_in_parts(shop: Running, side: Side) -> None:
     order = side.order(number)
     first = side.draft(order, f"A-{number}", ("ABC-1", 2))
     second = side.draft(order, f"B-{number}", taken=first.units)
-    assert side.status.find_shipments("DHL", f"A-{number}") == []
+    assert side.status.find_shipments("DHL", f"A-{number}", order.marketplace_id) == []
     sent = side.status.send_shipment(first)
     assert (sent.units, shop.state(number)) == (first.units, "PartiallyShipped")
     assert side.states(order) == {"shipped": 2, "open": 2}
@@ -174,7 +174,7 @@ def test_parcels_arrive_once_each_in_parts(shop: Running, side: Side) -> None:
     side.status.send_shipment(second)
     assert shop.state(number) == "Shipped"
     assert sorted(shop.shipments(number)) == [("DHL", f"A-{number}", 2), ("DHL", f"B-{number}", 2)]
-    (hit,) = side.status.find_shipments("DHL", f"B-{number}")
+    (hit,) = side.status.find_shipments("DHL", f"B-{number}", order.marketplace_id)
     assert set(hit.units) == set(second.units)
 
 
@@ -184,7 +184,7 @@ def test_a_parcel_that_was_left_half_done_is_finished_and_not_made_again(shop: R
     draft = side.draft(order, f"H-{number}", ("ABC-2", 1))
     side.status._prepared(draft)  # and here a worker dies
     assert side.states(order) == {"open": 2}
-    assert side.status.find_shipments("DHL", f"H-{number}") == []
+    assert side.status.find_shipments("DHL", f"H-{number}", order.marketplace_id) == []
     with opened(shop) as other:
         again = other.draft(order, f"H-{number}", ("ABC-2", 1))
         assert again.units == draft.units
@@ -202,7 +202,7 @@ def test_pieces_that_somebody_else_has_shipped_are_a_conflict(shop: Running, sid
         side.status.send_shipment(ours)
     assert caught.value.reason is Reason.CONFLICT
     assert "ITEMS_ALREADY_FULFILLED_ERROR" in caught.value.detail
-    assert side.status.find_shipments("DHL", f"O-{number}") == []
+    assert side.status.find_shipments("DHL", f"O-{number}", order.marketplace_id) == []
 
 
 def test_an_order_that_is_only_authorised_ships_too(shop: Running, side: Side) -> None:

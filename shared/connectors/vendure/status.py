@@ -6,8 +6,6 @@ parcel is looked for before each of them, and what an earlier attempt left half 
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,6 @@ from shared.connectors.contract import (
     ShipmentDraft,
     Unit,
 )
-from shared.connectors.http import Http
 from shared.connectors.vendure.calls import SYSTEM, VendureCalls
 from shared.connectors.vendure.client import placed, read_by_key
 from shared.connectors.vendure.documents import (
@@ -32,24 +29,17 @@ from shared.connectors.vendure.documents import (
     SEND_SHIPMENT,
 )
 from shared.connectors.vendure.fulfilment import Fulfilment, fulfilments, units_of
-from shared.connectors.vendure.mapping import marketplace_id
-from shared.connectors.vendure.settings import VendureSettings
 from shared.connectors.vendure.shipment import counted, draft_shipment, not_cancellable, order_id_of, pick
 from shared.errors.problem import Problem
 from shared.events.orders import Order, Shipment, ShipmentLine
 
 REASON = "Cancelled in the ERP"
-MOST_NUMBERS = 20_000
 
 Raw = Mapping[str, Any]
 
 
 class VendureStatus(VendureCalls):
     """What becomes of the orders of one channel. Safe for many threads."""
-
-    def __init__(self, settings: VendureSettings, http: Http) -> None:
-        super().__init__(settings, http)
-        self._numbers = Numbers(MOST_NUMBERS)
 
     def read_units(self, order_ids: Sequence[str]) -> dict[str, list[Unit]]:
         """The pieces of orders by id or number; unknown orders are left out."""
@@ -67,10 +57,7 @@ class VendureStatus(VendureCalls):
         spare: ReturnKey | None = None,
     ) -> ShipmentDraft | list[Problem]:
         """The parcel to send, or everything that stands against it."""
-        draft = draft_shipment(self._settings, order, shipment, units, mappings, taken, spare)
-        if isinstance(draft, ShipmentDraft) and draft.tracking_number:
-            self._numbers.learn(draft.tracking_number, order.marketplace_id)
-        return draft
+        return draft_shipment(self._settings, order, shipment, units, mappings, taken, spare)
 
     def send_shipment(self, draft: ShipmentDraft) -> SentShipment:
         """Make the fulfilment and say that it has left. CONFLICT where this parcel has left already."""
@@ -89,16 +76,11 @@ class VendureStatus(VendureCalls):
         result = self._change("send-shipment", SEND_SHIPMENT, {"id": fulfilment_id}, "transitionFulfillmentToState")
         return SentShipment(str(result.get("id")), draft.carrier, draft.tracking_number, draft.units)
 
-    def find_shipments(self, carrier: str, tracking_number: str) -> list[SentShipment]:
-        """Parcels that have left with this carrier and number.
-
-        Vendure finds no fulfilment by its number. So those orders are looked at that were read or drafted for with it;
-        `read_units` is what reads an order before anybody looks for its parcels.
-        """
-        orders = self._orders(self._numbers.orders(tracking_number))
+    def find_shipments(self, carrier: str, tracking_number: str, order_id: str) -> list[SentShipment]:
+        """The order's parcels that have left with this carrier and number; Vendure finds none by the number alone."""
         return [
             each.sent()
-            for raw in orders.values()
+            for raw in self._orders([order_id]).values()
             for each in fulfilments(raw)
             if each.gone_out and (each.carrier, each.tracking_number) == (carrier, tracking_number)
         ]
@@ -149,41 +131,12 @@ class VendureStatus(VendureCalls):
         return found[order.marketplace_id]
 
     def _orders(self, keys: Sequence[str]) -> dict[str, Raw]:
-        """Orders with their fulfilments, keyed as asked. Their numbers are remembered for `find_shipments`."""
-        if not keys:
-            return {}
-        found = read_by_key(self._read, keys, self._settings.page_size)
-        for raw in found.values():
-            for each in fulfilments(raw):
-                if each.tracking_number:
-                    self._numbers.learn(each.tracking_number, marketplace_id(raw.get("id")))
-        return found
+        """Orders with their fulfilments, keyed as asked."""
+        return read_by_key(self._read, keys, self._settings.page_size) if keys else {}
 
     def _read(self, wanted: Mapping[str, Any]) -> list[Raw]:
         options = {"take": 2 * self._settings.page_size, "filter": placed(wanted)}
         return self._items("read-units", self._ask("read-units", READ_UNITS, {"options": options}), "orders")
-
-
-class Numbers:
-    """Which orders have, or are about to have, a parcel with a tracking number; the oldest are forgotten."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._orders: OrderedDict[str, set[str]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def learn(self, number: str, order: str) -> None:
-        """An order has a parcel with this number."""
-        with self._lock:
-            self._orders.setdefault(number, set()).add(order)
-            self._orders.move_to_end(number)
-            while len(self._orders) > self._most:
-                self._orders.popitem(last=False)
-
-    def orders(self, number: str) -> list[str]:
-        """The marketplace ids of its orders."""
-        with self._lock:
-            return sorted(self._orders.get(number, ()))
 
 
 def _same(held: Fulfilment, draft: ShipmentDraft) -> bool:
