@@ -11,7 +11,7 @@ from tests.faults.ground import Ground
 from tests.faults.planted import BUGS
 from tests.faults.run import run
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 QUICK = {"ack-before-commit", "swallow-on-decode"}
 """These are planted in every run, the others in the long ones."""
 
@@ -30,6 +30,8 @@ SEEN = {
 """Bug → the case that must see it, and the invariants of which at least these must be violated."""
 
 EVENTS, PATIENCE = 300, 20.0
+SEEDS = 3
+"""Many of these bugs are races: where one seed's timing happens to hide the bug, the next has to show it."""
 
 
 def bugs() -> list[object]:
@@ -47,6 +49,10 @@ def test_every_bug_has_its_case() -> None:
 def test_a_planted_bug_is_seen(ground: Ground, bug: str) -> None:
     case, wanted = SEEN[bug]
     module = ("tests.faults.planted", bug)
-    line = run(ground, parse(case), module=module, size=EVENTS, patience=PATIENCE)
+    kind, _, seed = case.rpartition("/")
+    for other in range(SEEDS):  # even and odd seeds freeze differently: stay with the kind
+        line = run(ground, parse(f"{kind}/{int(seed) + 2 * other}"), module=module, size=EVENTS, patience=PATIENCE)
+        if line["verdict"] == "failed":
+            break
     assert line["verdict"] == "failed", json.dumps(line, indent=1)
     assert wanted <= set(line["violated"]), json.dumps(line, indent=1)
