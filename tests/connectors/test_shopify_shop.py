@@ -142,6 +142,14 @@ def test_a_number_without_a_sign_is_not_taken_for_an_id(stand: Stand) -> None:
         assert list(side.status_sink.read_units(["4711"])) == ["4711"]
 
 
+def test_a_number_is_found_among_many_that_begin_like_it(stand: Stand) -> None:
+    stand.place("shopify", 60, numbers=[f"B-{number}" for number in range(1000, 1060)])
+    stand.place("shopify", 1, numbers=["B-1"])
+    with shop(stand) as side:
+        assert list(side.status_sink.read_units(["B-1", "B-9"])) == ["B-1"]
+        assert list(side.source.read_orders(["B-1", "B-9"])) == ["B-1"]
+
+
 def test_an_order_that_changes_while_the_list_is_read_is_told_again(stand: Stand) -> None:
     with shop(stand) as side:
         numbers = stand.place("shopify", 20, ago=30)

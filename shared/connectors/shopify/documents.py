@@ -89,8 +89,8 @@ query MoreLines($id: ID!, $after: String!, $presentment: Boolean!) {{
 }}
 {_LINE}""",
     "find-ids": f"""
-query FindIds($query: String!) {{
-  orders(first: 10, query: $query) {{ nodes {{ id name }} {_PAGE} }}
+query FindIds($query: String!, $after: String) {{
+  orders(first: 50, after: $after, query: $query) {{ nodes {{ id name }} {_PAGE} }}
 }}
 """,
     "read-parcels": f"""

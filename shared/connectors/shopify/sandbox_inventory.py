@@ -11,6 +11,7 @@ from shared.connectors.shopify.sandbox_store import Raw, Store
 
 MOST = 1_000_000_000
 BATCH = 250
+KEYS_KEPT = 10_000
 ITEM = "gid://shopify/InventoryItem/"
 
 
@@ -36,6 +37,8 @@ class Inventory:
             )
         answer = self._set(given, applied)
         self._answers[key] = (same, answer)
+        while len(self._answers) > KEYS_KEPT:
+            del self._answers[next(iter(self._answers))]
         return answer
 
     def _set(self, given: Raw, applied: bool) -> Raw:

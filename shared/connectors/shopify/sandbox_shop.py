@@ -11,7 +11,13 @@ from shared.connectors.shopify.sandbox_parcels import Parcels, order_of
 from shared.connectors.shopify.sandbox_store import Raw, Store
 
 _TERM = re.compile(r"(\w+):(>=)?'((?:[^'\\]|\\.)*)'")
-SCOPES = ("read_all_orders", "write_orders", "write_inventory", "write_merchant_managed_fulfillment_orders")
+SCOPES = (
+    "read_all_orders",
+    "write_orders",
+    "write_inventory",
+    "write_merchant_managed_fulfillment_orders",
+    "read_locations",
+)
 
 
 class Shop:

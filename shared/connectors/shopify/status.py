@@ -18,7 +18,7 @@ from shared.connectors.contract import (
     Unit,
 )
 from shared.connectors.shopify.answer import SYSTEM, path_of, refused, user_errors
-from shared.connectors.shopify.calls import ShopifyCalls, gid, number_of, page_of, quoted
+from shared.connectors.shopify.calls import ShopifyCalls, gid, number_of, quoted
 from shared.connectors.shopify.parcels import Shown, shown
 from shared.connectors.shopify.shipment import (
     draft_shipment,
@@ -39,7 +39,7 @@ CONTENTS_AT_ONCE = 8
 class ShopifyStatus(ShopifyCalls):
     """What becomes of the orders of one shop. Safe for many threads."""
 
-    scopes = ("write_orders", "write_merchant_managed_fulfillment_orders")
+    scopes = ("write_orders", "write_merchant_managed_fulfillment_orders", "read_locations")
 
     def read_units(self, order_ids: Sequence[str]) -> dict[str, list[Unit]]:
         """Every piece of the orders, by id or number; unknown orders are left out."""
@@ -165,9 +165,11 @@ class ShopifyStatus(ShopifyCalls):
         """An order by its id or number."""
         if order_id.isascii() and order_id.isdigit() and (found := self._by_id(gid("Order", order_id))) is not None:
             return found
-        nodes, _ = page_of("find-ids", self._ask("find-ids", {"query": f"name:{quoted(order_id)}"}), "orders")
-        ids = [str(node["id"]) for node in nodes if node.get("name") == order_id]
-        return self._by_id(ids[0]) if ids else None
+        for nodes in self._pages("find-ids", {"query": f"name:{quoted(order_id)}"}, "orders"):
+            for node in nodes:
+                if node.get("name") == order_id:  # the search finds similar names as well
+                    return self._by_id(str(node["id"]))
+        return None
 
     def _by_id(self, global_id: str) -> Shown | None:
         raw = self._ask("read-parcels", {"id": global_id}).get("order")

@@ -29,7 +29,7 @@ Error = Mapping[str, Any]
 class ShopifyStock(ShopifyCalls):
     """Available quantities at one location of one shop. Safe for many threads."""
 
-    scopes = ("write_inventory",)
+    scopes = ("write_inventory", "read_locations")
 
     def __init__(self, settings: ShopifySettings, http: Http) -> None:
         super().__init__(settings, http)
