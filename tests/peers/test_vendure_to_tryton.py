@@ -126,6 +126,7 @@ def test_orders_arrive_once_and_parcels_and_stock_come_back(
     erp.set_stock(counted)
     promised = erp.people.forecast(counted)
     system.start("stock", "stock", **PATIENT)
+    system.request("sync", list(counted))  # the round through all articles takes a quarter of an hour
     until(
         lambda: {sku: shop.stock(sku) for sku in counted} == {sku: max(0, promised[sku]) for sku in counted},
         "the shop shows what the ERP can promise",
