@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +22,8 @@ from tests.peers.tryton_server import Running, real_tryton
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(3600)]
 SAMPLES = discover()["tryton"].folder / "samples"
+STEPS = ("create-addresses", "create-draft", "quote-order", "read-total", "create-order")
+ROUNDS = 12
 PATIENCE = 300.0
 """Seconds for a call: machines that run this have more to do, and it is not about speed."""
 
@@ -26,15 +31,30 @@ GOODS = ("ABC-1", "Kühlbox/20L", "50%_off")
 
 
 class Killing(Context):
-    """Kills Tryton right after a call of this name was answered."""
+    """Kills Tryton right after a call of this name was answered, or so many seconds after one was sent."""
 
     def __init__(self, erp: Running) -> None:
         super().__init__()
         self._erp = erp
         self.after: str | None = None
+        self.during: tuple[str, float] | None = None
+        self.took: dict[str, float] = {}
+        self._timer: threading.Timer | None = None
+
+    def before_call(self, operation: str) -> None:
+        if self.during and self.during[0] == operation:
+            self._timer = threading.Timer(self.during[1], self._erp.kill)
+            self._timer.start()
+            self.during = None
+
+    def killed(self) -> None:
+        """Wait until it is."""
+        assert self._timer is not None
+        self._timer.join()
 
     def after_call(self, operation: str, code: str, seconds: float) -> None:
         super().after_call(operation, code, seconds)
+        self.took[operation] = seconds
         if operation == self.after:
             self.after = None
             self._erp.kill()
@@ -168,7 +188,7 @@ def test_what_only_waits_is_cancelled_and_tells_so(side: Side) -> None:
     assert [change.status for change in side.status.read_changes(["off"])["off"]] == ["cancelled"]
 
 
-@pytest.mark.parametrize("step", ["create-addresses", "create-draft", "quote-order", "read-total", "create-order"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_kill_between_two_calls_leaves_one_order_in_the_end(erp: Running, side: Side, step: str) -> None:
     draft = side.draft(f"killed-{step}")
     side.context.after = step
@@ -202,3 +222,31 @@ def test_a_sale_that_was_confirmed_and_never_processed_is_finished(erp: Running,
     side.sink.create_order(draft)
     (sale,) = sales(erp, "unprocessed")
     assert (sale["state"], len(sale["shipments"])) == ("processing", 1)
+
+
+def test_orders_exist_once_while_tryton_is_killed_at_random(erp: Running, side: Side) -> None:
+    """In the midst of calls, that is: nobody knows what had been done of them."""
+    side.sink.create_order(side.draft("usual"))
+    usual = side.context.took
+    chance = random.Random(7)
+    lost: Counter[str] = Counter()
+    for number in (f"random-{count}" for count in range(ROUNDS)):
+        opened = Side(erp)
+        with opened.http:
+            draft = opened.draft(number)
+            step = chance.choice(STEPS)
+            opened.context.during = (step, chance.uniform(0.0, usual[step]))
+            try:
+                opened.sink.create_order(draft)
+            except RemoteError as error:
+                lost[error.reason] += 1
+            opened.context.killed()
+            erp.start()
+            if not opened.sink.find_orders([number]):
+                opened.sink.create_order(draft)
+            (hit,) = opened.sink.find_orders([number])[number]
+        (sale,) = sales(erp, number)
+        assert (sale["id"], sale["state"], len(sale["shipments"])) == (int(hit.id), "processing", 1)
+        assert sale["total_amount"] == Decimal(draft.document["total"])
+    assert lost.keys() <= {Reason.BROKEN_ANSWER, Reason.UNREACHABLE}
+    assert lost[Reason.BROKEN_ANSWER] > 0, "a kill met a call"

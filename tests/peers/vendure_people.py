@@ -82,7 +82,7 @@ class People:
     """Buyers and staff of one shop. `variants` are the ids by SKU, after `open`."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx2.Client(base_url=address, timeout=60, trust_env=False)
+        self._client = httpx2.Client(base_url=address, timeout=300, trust_env=False)
         self.staff = Api(self._client, "/admin-api")
         self.variants: dict[str, str] = {}
         self._shipping: list[str] = []
