@@ -24,7 +24,7 @@ from shared.connectors.vendure.calls import stamp
 from shared.connectors.vendure.mapping import changed_at
 
 ENDED = ("Shipped", "Delivered", "Cancelled")
-PAGE = 200
+PAGE = 100
 MILLISECOND = timedelta(milliseconds=1)
 """Vendure's `after` means later than, and its times have milliseconds."""
 
@@ -49,7 +49,8 @@ def changed_since(
     told = sorted((changed, order_id) for order_id, changed in found.items())
     took = clock() - began
     if took > LONG_SECONDS and told:
-        # The shop's own time when the sweep began: it cannot have been later than this. Its clock need not be ours.
+        # The sweep began at this time of the shop's or later; its clock need not be ours. What is left out waits for
+        # the next sweep that sees something newer.
         start = told[-1][0] - timedelta(seconds=took)
         told = [each for each in told if each[0] <= start]
     return told
