@@ -61,12 +61,14 @@ def gaps(conn: Connection, interface: Masked, connectors: Mapping[str, Connector
     needs = [(side, need) for side in interface.sides for need in _needs(interface, side, connectors)]
     found: list[Gap] = []
     for (kind, source), count in waiting.items():
-        side, need = next(((side, need) for side, need in needs if _means(need, kind, source)), ("", None))
-        if _mapped(interface, kind, source) or (
-            need and need.kind in (POOL, SETTINGS) and _there(interface, side, need)
-        ):
+        meant = [(side, need) for side, need in needs if _means(need, kind, source)]
+        # Of several settings that a record may wait for, the one that is not there.
+        side, need = next((one for one in meant if not _there(interface, *one)), meant[0] if meant else ("", None))
+        no_mapping = need if need is not None and need.kind in (POOL, SETTINGS) else None
+        if _mapped(interface, kind, source) or (no_mapping and _there(interface, side, no_mapping)):
             continue  # they are about to go on
-        kind, source = (need.kind, need.source) if need and need.kind in (POOL, SETTINGS) else (kind, source)
+        if no_mapping:
+            kind, source = no_mapping.kind, no_mapping.source
         command = _command(interface.slug, side, kind, source, known=kind != "setting" or need is not None)
         found.append(Gap(kind, source, "records", need.about if need else "", True, count, command))
     told = {(gap.kind, gap.source) for gap in found}

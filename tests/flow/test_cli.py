@@ -208,7 +208,7 @@ def test_an_interface_is_added_from_a_file_and_its_secrets_stay_hidden(run: Run,
     for wrong in ("nothing=1", "ship_from_city", "client_id="):
         code, _, err = run("interfaces", "set", "otto-de", "marketplace", wrong)
         assert (code, bool(err.strip()), "Traceback" in err) == (2, True, False), wrong
-    file.write_text('[marketplace]\nconnector = "otto"\n[erp]\nconnector = "otto"\n')
+    file.write_text('[marketplace]\nconnector = "otto"\n[erp]\nconnector = "xentral"\n')
     code, _, err = run("interfaces", "add", "other", "--file", str(file))
     assert code == 2
     assert "client_id" in err

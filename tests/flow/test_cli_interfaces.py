@@ -171,7 +171,7 @@ def test_what_is_missing_is_named_with_what_waits_for_it(run: Run, conn: Connect
         ("tax", "7"): 2,
         ("setting", "project"): 1,
         ("return-numbers", ""): 1,
-        ("settings", "ship_from_city"): 1,
+        ("settings", "ship_from_zip"): 1,
         ("shipping", ""): 0,
         ("setting", "channel"): 0,
         ("setting", "shipping-article"): 0,
