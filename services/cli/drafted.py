@@ -26,6 +26,9 @@ def print_drafted(words: Words, receipt: dict[str, Any]) -> None:
             for document in one["documents"]:
                 printer.line("  " + KINDS[document["kind"]].format(system=document["system"]))
                 printer.line("\n".join(f"    {line}" for line in as_json(document["document"]).splitlines()))
+                if document["now"]:
+                    told = ", ".join(f"{name} {'–' if v is None else v}" for name, v in document["now"].items())
+                    printer.line((f"    shown there now: {told}", "faint"))
             for problem in one["problems"]:
                 colour = "warning" if one["documents"] else "failed"
                 printer.line("  ", (problem["sentence"], colour), f"  [{problem['code']}]")

@@ -26,6 +26,7 @@ from shared.records.books import accounting
 from shared.records.credentials import stored
 from shared.records.interfaces import modes, read
 from shared.records.masked import read_masked
+from shared.records.modes import standings
 from shared.records.overview import rejections_open
 from shared.records.overview import services as connected
 from shared.runtime.gaps import gaps
@@ -188,6 +189,10 @@ def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:
         if mode != "live":
             said = "is in test" if mode == "test" else "is paused"
             yield Finding(slug, "remark", f"{said}, nothing goes on by itself.", f"connect interfaces live {slug}")
+        for flow, own in sorted(standings(conn)[slug].flows.items()):
+            if mode == "live" and own != mode:
+                fix = f"connect interfaces live {slug} --flow {flow}"
+                yield Finding(slug, "remark", f"{flow} is {'in test' if own == 'test' else own}.", fix)
         try:
             interface = read(conn, seal, slug)
         except SealError as error:

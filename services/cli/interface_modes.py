@@ -46,10 +46,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def switch_to_test(ctx: typer.Context, slug: Slug, flow: Flow = None, as_json_: Json = False) -> None:
-    """Switch to test, where only what a person asks for is sent, and ask both remote systems whether they answer."""
+    """Switch to test, where only what a person asks for is sent, and ask both remote systems whether they answer.
+
+    To ask without switching: connect interfaces ping SLUG.
+    """
     session: Session = ctx.obj
     with session.database() as conn:
         session.known_interface(conn, slug)
+        if standing(conn, slug)["mode"] == "live" and _at_a_terminal(as_json_):
+            typer.confirm(f"{slug} is live. In test nothing goes on by itself. Switch?", abort=True)
         back_to_test(conn, slug, session.actor, flow)
         data = standing(conn, slug)
     if not as_json_:
@@ -155,10 +160,14 @@ def _refuse(slug: str, flow: str | None, stands: Gate, as_json: bool) -> None:
 
 def _asked(stands: Gate, as_json: bool) -> str | None:
     """Ask a person at a terminal; today is what most want."""
-    if not stands.step.wants_date or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not stands.step.wants_date or not _at_a_terminal(as_json):
         return None
     said: str = typer.prompt("Transfer orders placed from which date on?", default=datetime.now().date().isoformat())  # noqa: DTZ005 - their day
     return said
+
+
+def _at_a_terminal(as_json: bool) -> bool:
+    return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _moment(session: Session, text: str | None) -> datetime | None:

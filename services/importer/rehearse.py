@@ -13,7 +13,7 @@ from shared.runtime.rehearse import Rehearsal
 from shared.runtime.remotes import Remotes
 from shared.runtime.side_by_side import SideBySide
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 LEASE_SECONDS = 120.0  # longer than a page takes, with every call waiting for its deadline
 
 

@@ -31,8 +31,8 @@ def quantities_to_send(open_source: OpenSource, open_sink: OpenSink, title: Call
 
         def document(sku: str) -> Document:
             their = theirs.get(sku, sku)
-            now = shown[their].quantity if their in shown else None
-            return Document("quantity", system, {"sku": their, "quantity": max(0, look.read[sku]), "shown_now": now})
+            now = {"quantity": shown[their].quantity if their in shown else None}
+            return Document("quantity", system, {"sku": their, "quantity": max(0, look.read[sku])}, now)
 
         return {sku: Drafted([document(each) for each in wanted]) for sku, wanted in look.wanted(numbers).items()}
 

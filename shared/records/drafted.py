@@ -22,11 +22,13 @@ KEPT = "1 hour"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One call that would be made. kind: what it is about; system: whom it would go to; body: as it would be sent."""
+    """One call that would be made. kind: what it is about; system: whom it would go to; body: as it would be sent;
+    now: what that system shows now of what the body would change, where that was read."""
 
     kind: Literal["order", "order-cancellation", "shipment", "cancellation", "quantity"]
     system: str
     body: dict[str, Any]
+    now: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Drafted:
 def store_drafted(conn: Connection, receipt: UUID, no: int, drafted: Drafted) -> None:
     """Answer a number of a receipt."""
     answer = {
-        "documents": [{"kind": one.kind, "system": one.system, "document": one.body} for one in drafted.documents],
+        "documents": [
+            {"kind": one.kind, "system": one.system, "document": one.body, "now": one.now} for one in drafted.documents
+        ],
         "problems": [problem.as_json() for problem in drafted.problems],
     }
     conn.execute(

@@ -191,8 +191,9 @@ def test_an_interface_is_added_from_a_file_and_its_secrets_stay_hidden(run: Run,
     shown = run("interfaces", "show", "otto-de", "--json")[1]
     assert "geheim" not in shown
     assert json.loads(shown)["mappings"] == {"payment": {"PAYPAL": "3"}}
-    for verb, mode in (("live", "live"), ("pause", "paused")):
-        assert answer(run("interfaces", verb, "otto-de", "--json"))["mode"] == mode
+    anyway = ("--from", "2026-11-26", "--anyway", "nothing answers here")
+    for verb, more, mode in (("live", anyway, "live"), ("pause", (), "paused")):
+        assert answer(run("interfaces", verb, "otto-de", *more, "--json"))["mode"] == mode
     pinged = answer(run("interfaces", "test", "otto-de", "--json"), code=1)
     assert (pinged["mode"], pinged["sides"]["erp"]["ok"]) == ("test", False)
     assert run("interfaces", "add", "otto-de", "--file", str(file))[0] == 1

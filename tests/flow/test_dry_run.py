@@ -204,7 +204,8 @@ def test_a_sync_shows_the_quantity_that_would_be_sent(erp: Creating, stand: Stan
     before = Untouched(erp.conn, stand)
     one = dry(erp.conn, "sync", preview, interface_of(erp), sku)[sku]
     before.check()
-    assert (one["document"], problems(one)) == ({"sku": sku, "quantity": 7, "shown_now": None}, [])
+    assert (one["document"], problems(one)) == ({"sku": sku, "quantity": 7}, [])
+    assert one["documents"][0]["now"] == {"quantity": None}
 
 
 # -- who sees it, and for how long -----------------------------------------------------------------------------------

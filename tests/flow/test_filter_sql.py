@@ -56,6 +56,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
         "interface": draw(st.sampled_from(["otto-de", "shop"])),
         "stage": draw(st.sampled_from(CHOICES["stage"])),
         "state": draw(st.sampled_from(CHOICES["state"])),
+        "test": draw(st.booleans()),
         "marketplace_id": draw(st.none() | text),
         "remote": draw(st.none() | text),
         "ordered_at": draw(st.none() | MOMENTS),
@@ -114,6 +115,8 @@ def _holds(atom: Atom, row: dict[str, Any], rows: list[dict[str, Any]], zone: Zo
     if atom.word == "type":
         kind = row["article"]["kind"] if row["article"] else data.get("kind", "simple")
         return row["flow"] == "stock" and kind == atom.value
+    if atom.word == "test":
+        return atom.value == ("yes" if row["test"] else "no")
     if atom.word == "drift":
         article = row["article"] or {}
         seen = article.get("sent") is not None and article["shown_at"] == 2  # since it was sent
