@@ -21,8 +21,8 @@ from shared.db.connect import Connection, connect
 
 SLUG, SLOW_SLUG = "bench-erp", "bench-slow-erp"
 BROKER = "rabbitmq"
-SLOW_SECONDS, SLOW_ORDERS = 5.0, 600
-RATE, LATE_ORDERS, WARM = 20.0, 200, 20
+SLOW_SECONDS, SLOW_ORDERS = 5.0, 400
+RATE, LATE_ORDERS, WARM = 20.0, 120, 20
 LONGEST_SECONDS = 600.0
 SINGLE_SHARE = 0.3
 

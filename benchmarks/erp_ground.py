@@ -24,7 +24,7 @@ from shared.seal import Seal
 AT_ONCE, LATENCY = 32, 0.2
 ALLOWED = AT_ONCE / LATENCY  # calls a second
 CALLS_PER_SECOND = 1000.0  # the limit of the interface must not be what is measured
-ARTICLES = 1_000
+ARTICLES = 500
 CHUNK = 500
 MAPPINGS = {
     "payment": {"INVOICE_SINGLE": "2"},
