@@ -24,8 +24,9 @@ from shared.seal import Seal
 AT_ONCE, LATENCY = 32, 0.2
 ALLOWED = AT_ONCE / LATENCY  # calls a second
 CALLS_PER_SECOND = 1000.0  # the limit of the interface must not be what is measured
-ARTICLES = 1_000
+ARTICLES = 500
 CHUNK = 500
+STARTED = 500
 MAPPINGS = {
     "payment": {"INVOICE_SINGLE": "2"},
     "shipping": {"DELIVERY_FEE_STANDARD": "3"},
@@ -42,11 +43,18 @@ MAPPINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the ERP saw. calls: by operation; creates: when each came; most: calls under way at once."""
+    """What the ERP saw. calls: by operation; creates, all_: when each create, each call came; most: at once."""
 
     calls: dict[str, int]
     creates: list[float]
+    all_: list[float]
     most: int
+
+    def speed(self) -> tuple[float, float]:
+        """Orders and calls a second, from the STARTED-th order on: until then articles are looked up."""
+        begin, end = self.creates[min(STARTED, len(self.creates) // 2)], self.creates[-1]
+        orders, calls = (sum(begin < at <= end for at in times) for times in (self.creates, self.all_))
+        return orders / (end - begin), calls / (end - begin)
 
 
 class Erp:
@@ -68,7 +76,8 @@ class Erp:
         """All of its calls since it was started."""
         found = self._ask("GET", "arrivals")
         creates = [at for operation, at in found["arrivals"] if operation == "create-order"]
-        return Seen(dict(self._ask("GET", "calls")), creates, found["most_at_once"])
+        every = [at for _, at in found["arrivals"]]
+        return Seen(dict(self._ask("GET", "calls")), creates, every, found["most_at_once"])
 
     def orders(self) -> int:
         """How many orders it has, and ValueError where a number is there twice."""

@@ -30,11 +30,11 @@ class Size:
     extra: bool
     names: tuple[str, ...]
     changes: int = 100_000
-    sales: int = 6_000
+    sales: int = 3_000
 
 
 SIZES = {
-    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, QUICK, 20_000, 1_500),
+    "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, QUICK, 20_000, 1_000),
     "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
     "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL),
 }

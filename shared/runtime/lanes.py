@@ -84,7 +84,10 @@ class Lanes:
         self._log.info("lane.opened", interface=name, revision=interface.revision)
 
     def _size(self, side: Side) -> Size:
-        """Beside the calls under way two look-ups' worth is in hand: one that is ready, one that is being looked up."""
+        """In hand are the calls under way, as many that wait for a thread, and two look-ups' worth.
+
+        So calls never wait for a look-up, not even for one that takes twice as long as they do.
+        """
         if self._stage.inline:
             return Size(self._stage.slots or INLINE_SLOTS)
         calls = max(1, min(side.calls_at_once, int(side.calls_per_second * RATED_SECONDS)))
@@ -92,7 +95,7 @@ class Lanes:
             return Size(self._stage.slots, calls)
         rated = max(1, int(side.calls_per_second * LOOK_UP_SECONDS))
         look_up = min(LOOK_UP_AT_ONCE, LOOK_UP_CALLS * calls, rated)
-        return Size(calls + 2 * look_up, calls, look_up)
+        return Size(2 * (calls + look_up), calls, look_up)
 
     def usable(self, name: str) -> bool:
         """The remote system is thought to be there, and the lane is not waiting to be opened with newer settings."""

@@ -115,7 +115,7 @@ def test_a_row_says_what_happens_next() -> None:
     item = {"flow": "order-import", "reason": None, "state": "pending", "due_at": NOW}
     item["updated_at"] = NOW - timedelta(minutes=2)
     reader = Speaker("de")
-    item["erp_number"] = None
+    item["erp_number"] = item["away_since"] = None
 
     def said(**over: object) -> str:
         return sentence(item | over, "Xentral", reader, NOW)
@@ -131,10 +131,14 @@ def test_a_row_says_what_happens_next() -> None:
     }
     assert said(**waits) == "Xentral antwortet nicht. Neuer Versuch in 5 Min"
     assert said(**waits, held={"sentence": "Wartet: angehalten."}) == "Xentral antwortet nicht. Wartet: angehalten."
+    for state in ("pending", "waiting"):
+        away = {**waits, "state": state, "away_since": NOW - timedelta(minutes=4)}
+        assert said(**away) == "Wartet auf Xentral, antwortet seit 4 Min nicht"
 
 
 def test_an_article_says_what_the_marketplace_accepted_and_shows() -> None:
     item = {"flow": "stock", "reason": None, "state": "done", "due_at": None, "updated_at": NOW, "type": "simple"}
+    item["away_since"] = None
 
     def said(**over: object) -> str:
         return sentence(item | over, "OTTO Market", Speaker("de"), NOW)
