@@ -49,7 +49,8 @@ def test_orders_of_the_stand_in_look_as_described(stand: Stand) -> None:
     stand.place("otto", 1, "announced")
     stand.place("otto", 1, "cancelled")
     with opened(discover()["otto"], stand) as side:
-        token, _ = side.source._token.get()
+        side.source.ping()
+        token, _ = side.http.tokens.get("access", lambda: pytest.fail("the ping has fetched it"))
     answer = httpx2.get(f"{stand.addresses['otto']}/v4/orders", headers={"Authorization": f"Bearer {token}"}).json()
     for document in described("otto-market*.json"):
         listed = document["components"]["schemas"]["PartnerOrderListOrdersV4"]

@@ -1,28 +1,23 @@
-"""The access token: the one of the settings, or one fetched with the app's id and secret and kept for its day."""
+"""The access token: the one of the settings, or one fetched with the app's id and secret, which all workers share."""
 
 from __future__ import annotations
 
-import threading
-import time
-
+from shared.connectors import contract
 from shared.connectors.contract import Reason, RemoteError
 from shared.connectors.http import Http
 from shared.connectors.shopify.settings import ShopifySettings
 
 PATH = "/admin/oauth/access_token"
-RENEW_BEFORE = 300.0
-"""Seconds before its end at which a token is renewed, so that none expires on the way."""
+ACCESS = "access"
+"""The name of the one token that all calls of a shop use."""
 
 
 class Token:
-    """Fetched once for all threads. Safe for many threads."""
+    """Safe for many threads."""
 
     def __init__(self, settings: ShopifySettings, http: Http) -> None:
         self._settings = settings
         self._http = http
-        self._lock = threading.Lock()
-        self._value: str | None = None
-        self._ends = 0.0
 
     def __repr__(self) -> str:
         return "Token(…)"
@@ -32,24 +27,13 @@ class Token:
         if not self._settings.client_id:
             assert self._settings.access_token is not None  # the settings' own rule
             return self._settings.access_token.get_secret_value(), True
-        if not self._lock.acquire(timeout=self._http.deadline):
-            raise RemoteError(Reason.UNREACHABLE, "token: another call is still fetching it")
-        try:
-            if self._value and time.monotonic() < self._ends:
-                return self._value, False
-            self._value, seconds = self._fetch()
-            self._ends = time.monotonic() + max(seconds - RENEW_BEFORE, seconds / 2)
-            return self._value, True
-        finally:
-            self._lock.release()
+        return self._http.tokens.get(ACCESS, self._fetch)
 
     def drop(self, token: str) -> None:
-        """Forget a token that was refused, unless another thread has renewed it already."""
-        with self._lock:
-            if self._value == token:
-                self._value = None
+        """Forget a token that was refused, unless another worker has renewed it already."""
+        self._http.tokens.drop(ACCESS, token)
 
-    def _fetch(self) -> tuple[str, float]:
+    def _fetch(self) -> contract.Token:
         assert self._settings.client_secret is not None
         form = {
             "grant_type": "client_credentials",
@@ -64,6 +48,6 @@ class Token:
                 raise RemoteError(Reason.UNAUTHORISED, error.detail, status=error.status) from None
             raise
         try:
-            return str(body["access_token"]), float(body.get("expires_in", 86_400))
+            return contract.Token(str(body["access_token"]), float(body.get("expires_in", 86_400)))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RemoteError(Reason.BROKEN_ANSWER, "token: the answer holds no token") from None

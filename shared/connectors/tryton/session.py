@@ -1,45 +1,36 @@
-"""The session of one user: opened by name and password once for all threads, and opened anew when Tryton forgot it."""
+"""The session of one user: opened by name and password once for all workers, and opened anew when Tryton forgot it."""
 
 from __future__ import annotations
 
 import base64
-import threading
 
-from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import Reason, RemoteError, Token
 from shared.connectors.http import Http
 from shared.connectors.tryton.refusal import refused
 from shared.connectors.tryton.settings import TrytonSettings
 
+SESSION = "session"
+KEPT_SECONDS = 3600.0
+"""Tryton ends a session that nobody uses by a setting of its own, and does not say when: so long we try."""
+
 
 class Session:
-    """What stands in the header `Authorization`."""
+    """What stands in the header `Authorization`. Safe for many threads."""
 
     def __init__(self, settings: TrytonSettings, http: Http) -> None:
         self._settings = settings
         self._http = http
-        self._lock = threading.Lock()
-        self._key: str | None = None
 
     def __repr__(self) -> str:
         return "Session(…)"
 
     def get(self) -> tuple[str, bool]:
         """The key, and whether this very call opened the session."""
-        if not self._lock.acquire(timeout=self._http.deadline):
-            raise RemoteError(Reason.UNREACHABLE, "login: another call is still logging in")
-        try:
-            if self._key is not None:
-                return self._key, False
-            self._key = self._open()
-            return self._key, True
-        finally:
-            self._lock.release()
+        return self._http.tokens.get(SESSION, lambda: Token(self._open(), KEPT_SECONDS))
 
     def drop(self, key: str) -> None:
-        """Forget a key that was refused, unless another thread has a new one already."""
-        with self._lock:
-            if self._key == key:
-                self._key = None
+        """Forget a key that was refused, unless another worker has a new one already."""
+        self._http.tokens.drop(SESSION, key)
 
     def _open(self) -> str:
         secret = {"password": self._settings.password.get_secret_value()}
