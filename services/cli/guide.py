@@ -12,7 +12,7 @@ import typer
 
 from services.cli.printing import Printer
 from shared.connectors.contract import Connector, MappingNeed
-from shared.connectors.facts import Fact, facts, wrong
+from shared.connectors.facts import Fact, facts, unfit, wrong
 from shared.runtime.gaps import POOL, SETTINGS
 
 Ask = Callable[[str, bool], str]
@@ -58,13 +58,19 @@ def _chosen(side: str, connectors: Mapping[str, Connector], ask: Ask, printer: P
 def _side(connector: Connector, ask: Ask, printer: Printer) -> dict[str, Any]:
     known = facts(connector.settings)
     table: dict[str, Any] = {"connector": connector.key}
-    first = [fact for fact in known if fact.required or fact.name == "base_url"]
+    # Secrets come first although some may be left out: a system may want one of several.
+    first = [fact for fact in known if fact.required or fact.secret or fact.name == "base_url"]
     rest = [fact for fact in known if fact not in first]
     for fact in first:
         _answer(connector, fact, table, ask, printer)
     names = ", ".join(fact.name for fact in rest)
     if rest and _yes(ask(f"go through {len(rest)} more settings ({names})? [no]", False)):
         for fact in rest:
+            _answer(connector, fact, table, ask, printer)
+    while problem := unfit(connector.settings, {name: value for name, value in table.items() if name != "connector"}):
+        printer.line((f"{connector.title}: {problem}. Once more, all of them:", "wrong"))
+        table = {"connector": connector.key}
+        for fact in known:
             _answer(connector, fact, table, ask, printer)
     while True:
         rate = ask(f"calls a second that {connector.title} allows [{connector.rate_limit:g}]", False)

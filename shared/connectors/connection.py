@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from pydantic import SecretStr
-
 from shared.connectors.cause import Cause
 from shared.connectors.contract import CallContext, Connector, Reason, RemoteError
+from shared.connectors.facts import is_secret
 from shared.connectors.open import (
     Opened,
     open_sink,
@@ -140,7 +139,7 @@ def problem_of(error: RemoteError, connector: Connector, check: str) -> Problem:
     """The catalogue's problem for a call that failed, with everything its text names."""
     clues = error.clues
     off = abs(float(clues.get("clock", "0")))
-    secret = [name for name, field in connector.settings.model_fields.items() if field.annotation is SecretStr]
+    secret = [name for name, field in connector.settings.model_fields.items() if is_secret(field)]
     values = {
         "system": connector.title,
         "host": clues.get("host") or connector.title,

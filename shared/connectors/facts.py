@@ -79,6 +79,17 @@ def wrong(settings: type[BaseModel], name: str, value: Any) -> str:
     return ""
 
 
+def unfit(settings: type[BaseModel], values: Mapping[str, Any]) -> str:
+    """What is wrong with all values together, e.g. that one needs another; empty where nothing is."""
+    try:
+        settings.model_validate(dict(values))
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        named = [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in found]
+        return "; ".join(f"{name}: {text}" if name else text for name, text in named)
+    return ""
+
+
 def _default(field: FieldInfo) -> str:
     value = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     if value is None or isinstance(value, SecretStr):

@@ -11,8 +11,11 @@ import sys
 import termios
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
 
 import pytest
+from pydantic import BaseModel, SecretStr, model_validator
 
 from services.cli.guide import guided
 from services.cli.printing import Printer
@@ -78,7 +81,8 @@ def test_an_interface_is_asked_for_and_tested(database_url: str, stand: Stand) -
         ("title", ""), ("which", "otto"), ("base_url", "nonsense"), ("base_url", stand.addresses["otto"]),
         ("client_id", ""), ("client_id", "id-1"), ("client_secret", HIDDEN[0]), ("more settings", "no"),
         ("calls a second", "fast"), ("calls a second", "5"), ("which", "shopify-or-so"), ("which", "xentral"),
-        ("base_url", stand.addresses["xentral"]), ("token", HIDDEN[1]), ("more settings", ""), ("calls a second", ""),
+        ("base_url", stand.addresses["xentral"]), ("token", HIDDEN[1]),
+        ("webhook_key", ""), ("more settings", ""), ("calls a second", ""),
         ("payment", "PAYPAL"), ("PAYPAL is in the ERP", "3"), ("payment", ""), ("shipping", ""), ("tax", ""),
         ("customer", "7"), ("project", ""), ("channel", ""), ("shipping-article", ""), ("discount-article", ""),
     ):  # fmt: skip
@@ -119,3 +123,28 @@ def test_only_secrets_are_asked_without_echo_and_every_setting_is_explained(caps
     assert {name for name, secret in asked.items() if secret} == {"client_secret", "token", "webhook_key"}
     assert document["erp"] == {"connector": "xentral", "base_url": "https://x.example", "token": "t"}
     assert "seconds by which a webhook's timestamp may differ" in capsys.readouterr().out
+
+
+def test_settings_that_do_not_fit_together_are_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    class Either(BaseModel):
+        base_url: str
+        client_id: str = ""
+        client_secret: SecretStr | None = None
+
+        @model_validator(mode="after")
+        def _both(self) -> Self:
+            if self.client_id and not self.client_secret:
+                raise ValueError("client_id needs its client_secret")
+            return self
+
+    known = discover()
+    shop = replace(known["otto"], settings=Either)
+    replies = iter(["", "otto", "u", "", "yes", "id", "u", "id", "secret", "", "xentral", "https://x.example", "t"])
+    document = guided("a", {**known, "otto": shop}, lambda _label, _secret: next(replies, ""), Printer())
+    assert document["marketplace"] == {
+        "connector": "otto",
+        "base_url": "u",
+        "client_id": "id",
+        "client_secret": "secret",
+    }
+    assert "client_id needs its client_secret" in capsys.readouterr().out
