@@ -190,7 +190,7 @@ def test_a_sku_may_be_long_and_have_blanks(site: Site) -> None:
         {"interface": "otto-de", "filter": "state:done"},
         {"ids": [1], "except": [2]},
         {"numbers": [], "interface": "otto-de"},
-        {"interface": "otto-de", "numbers": ["1"], "dry_run": True},
+        {"interface": "otto-de", "numbers": ["1"], "dryrun": True},
     ],
 )
 def test_a_request_that_is_not_clear_is_refused_whole(site: Site, body: dict[str, object]) -> None:
