@@ -191,6 +191,18 @@ def test_whatever_the_shop_sends_becomes_an_event(data: Any, garbage: Any, name:
         found.order.model_dump_json(exclude_none=True)
 
 
+@pytest.mark.parametrize("garbage", [[], {}, "two", 1.5, True, None])
+def test_a_quantity_that_is_no_number_is_refused_by_name(garbage: Any) -> None:
+    raw = sample("order-open")["raw"]
+    raw["lineItems"]["nodes"][0]["currentQuantity"] = garbage
+    order = source_order(raw).order
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = order.model_dump_json(exclude_none=True)
+    with pytest.raises(ValidationError, match="quantity"):
+        Order.model_validate_json(text)
+
+
 def work(place: str, line: str, left: int, status: str = "OPEN") -> dict[str, Any]:
     item = {"id": f"fol/{place}{line}", "remainingQuantity": left, "lineItem": {"id": f"li/{line}"}}
     return {

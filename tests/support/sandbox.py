@@ -119,7 +119,7 @@ def sandbox(
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)  # a second on a machine with nothing else to do
         finally:
             process.kill()
             process.wait()

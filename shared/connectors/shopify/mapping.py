@@ -126,7 +126,7 @@ def _priced(raw: Raw, item: Raw, count: Any, included: bool, rules: Rules) -> _P
         id=number_of(item.get("id")),
         sku=sku_of(item),
         title=_text(item.get("name")),
-        quantity=count,
+        quantity=count if type(count) is int else 0,  # nought is refused by name, as what is no number would be
         unit_price=money(given if unit is None else unit),
         tax_rate=percent,
     )
@@ -134,7 +134,7 @@ def _priced(raw: Raw, item: Raw, count: Any, included: bool, rules: Rules) -> _P
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value <= 1_000_000
+    return type(value) is int and 0 <= value <= 1_000_000
 
 
 def _with_tax(
