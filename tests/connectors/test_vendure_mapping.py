@@ -180,3 +180,10 @@ def test_a_piece_that_is_only_prepared_bears_its_number() -> None:
     first, second = units_of(with_pieces(2, 2, made(1, 1, "Pending")))
     assert (first.state, first.tracking_number) == ("open", "T1")
     assert second.tracking_number is None
+
+
+def test_the_time_of_a_change_is_the_database_s() -> None:
+    """A server in another time zone writes when an order was placed; it must not hide what changed since."""
+    raw = {**raw_order("order-open"), "orderPlacedAt": "2026-11-23T10:07:24.123Z"}
+    assert source_order(raw).changed_at.isoformat() == "2026-11-23T08:07:24.130000+00:00"
+    assert source_order({**raw, "history": {"items": []}}).changed_at.hour == 10

@@ -33,15 +33,16 @@ def order(number: int, placed: int, changed: int | None, state: str) -> dict[str
     return {**held, "history": {"items": history}}
 
 
-def pages(orders: list[dict[str, Any]], now: datetime | None = None) -> Any:
+def pages(orders: list[dict[str, Any]]) -> Any:
     def page(options: Mapping[str, Any]) -> Any:
-        return listed(orders, options, dict)["items"], now
+        return listed(orders, options, dict)["items"]
 
     return page
 
 
-def told(orders: list[dict[str, Any]], since: datetime, now: datetime | None = None) -> list[str]:
-    return [number for _, number in sweep.changed_since(pages(orders, now), since, LOOK_BACK)]
+def told(orders: list[dict[str, Any]], since: datetime, *clock: float) -> list[str]:
+    found = sweep.changed_since(pages(orders), since, LOOK_BACK, iter(clock or (0.0, 1.0)).__next__)
+    return [number for _, number in found]
 
 
 ORDERS = st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 40), st.sampled_from(STATES)), max_size=25)
@@ -76,18 +77,18 @@ def test_an_order_that_leaves_the_selection_pushes_no_other_out(monkeypatch: pyt
     def page(options: Mapping[str, Any]) -> Any:
         items = listed(orders, options, dict)["items"]
         orders[0]["state"] = "Delivered"  # placed too long ago to be watched any longer
-        return items, None
+        return items
 
     found = [number for _, number in sweep.changed_since(page, since, LOOK_BACK)]
     assert sorted(found) == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_what_changes_after_the_sweep_began_is_left_to_the_next() -> None:
-    orders = [order(1, 1, 1, "PaymentSettled"), order(2, 1, 30, "PaymentSettled")]
-    began = START + timedelta(hours=10)
-    assert told(orders, START, began) == ["1"]
-    assert told(orders, START, began + timedelta(hours=30)) == ["1", "2"]
-    assert told(orders, START, None) == ["1", "2"]
+def test_what_changes_while_a_long_sweep_goes_on_is_left_to_the_next() -> None:
+    orders = [order(1, 1, 0, "PaymentSettled"), order(2, 1, 1, "PaymentSettled"), order(3, 1, 2, "PaymentSettled")]
+    assert told(orders, START) == ["1", "2", "3"]
+    assert told(orders, START, 0.0, 3600.0) == ["1", "2"]
+    assert told(orders, START, 0.0, 3601.0) == ["1"]
+    assert told([], START, 0.0, 3601.0) == []
 
 
 def test_the_parts_of_a_shared_order_are_told_and_the_whole_is_not() -> None:
@@ -100,7 +101,7 @@ def test_pages_that_repeat_themselves_end(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(sweep, "PAGE", 2)
     same = [order(number, 1, None, "PaymentSettled") for number in range(2)]
     with pytest.raises(RemoteError, match="repeat") as caught:
-        sweep.changed_since(lambda _: (same, None), START, LOOK_BACK)
+        sweep.changed_since(lambda _: same, START, LOOK_BACK)
     assert caught.value.reason is Reason.BROKEN_ANSWER
 
 

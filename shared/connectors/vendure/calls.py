@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from shared.connectors.contract import Reason, RemoteError
@@ -53,12 +52,6 @@ class VendureCalls:
 
     def _ask(self, operation: str, document: str, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """The `data` of one document. RemoteError for everything that Vendure has against it as a whole."""
-        return self._ask_when(operation, document, variables)[0]
-
-    def _ask_when(
-        self, operation: str, document: str, variables: Mapping[str, Any] | None = None
-    ) -> tuple[Mapping[str, Any], datetime | None]:
-        """The same, and when it was answered by the shop's own clock, to the second; None where it does not say."""
         named = _OPERATION.search(document)
         assert named is not None, "each document names its operation"
         headers = {
@@ -68,21 +61,20 @@ class VendureCalls:
         }
         if self._settings.channel_token:
             headers["vendure-token"] = self._settings.channel_token
-        answer = self._http.request_json(
+        body = self._http.request_json(
             operation,
             "POST",
             self._settings.api_path,
             json={"operationName": named[1], "query": document, "variables": dict(variables or {})},
             headers=headers,
             explain=complaints,
-        )
-        body = answer.body
+        ).body
         if said := errors(body):
             raise _refused(operation, said)
         data = body.get("data") if isinstance(body, Mapping) else None
         if not isinstance(data, Mapping):
             raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no data", status=200)
-        return data, _moment(answer.headers.get("date"))
+        return data
 
     def _items(self, operation: str, data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
         """The items of a list in `data`."""
@@ -150,13 +142,6 @@ def _code(error: Mapping[str, Any]) -> str:
 def _path(error: Mapping[str, Any]) -> str:
     path = error.get("path")
     return ".".join(str(part) for part in path)[:200] if isinstance(path, list) else ""
-
-
-def _moment(date_header: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(date_header or "").astimezone(UTC)
-    except (ValueError, TypeError):
-        return None
 
 
 def stamp(moment: datetime) -> str:

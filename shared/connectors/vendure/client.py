@@ -52,9 +52,8 @@ class VendureOrders(VendureCalls):
         """Raise RemoteError unless the shop answers, and the key may read orders."""
         self._ping(PING_ORDERS)
 
-    def _swept(self, options: Mapping[str, Any]) -> tuple[list[Raw], datetime | None]:
-        data, now = self._ask_when("list-orders", SWEEP_ORDERS, {"options": options})
-        return self._items("list-orders", data, "orders"), now
+    def _swept(self, options: Mapping[str, Any]) -> list[Raw]:
+        return self._items("list-orders", self._ask("list-orders", SWEEP_ORDERS, {"options": options}), "orders")
 
     def _read(self, wanted: Mapping[str, Any]) -> list[Raw]:
         options = {"take": 2 * self._settings.page_size, "filter": placed(wanted)}

@@ -107,9 +107,16 @@ def status_of(raw: Raw, announced_payments: Sequence[str] = ()) -> Any:
 
 
 def changed_at(raw: Raw) -> datetime | None:
-    """The last change. `updatedAt` does not follow changes of the state; the history does."""
+    """The last change. `updatedAt` does not follow changes of the state; the history does.
+
+    Both are times of the shop's database. When an order was placed its server says, whose time zone may be another, so
+    that counts only where there is no history.
+    """
     entries = _mappings(_mapping(raw.get("history")).get("items"))
-    told = [raw.get("orderPlacedAt"), raw.get("updatedAt"), *(entry.get("createdAt") for entry in entries)]
+    told = [
+        raw.get("updatedAt"),
+        *(entry.get("createdAt") for entry in entries or [{"createdAt": raw.get("orderPlacedAt")}]),
+    ]
     return max((moment for each in told if (moment := _time(each))), default=None)
 
 

@@ -22,7 +22,7 @@ class VendureSettings(BaseModel):
     untracked_carriers:  whose parcels have no number, such as letters
     fulfillment_handler: code of the handler that makes fulfilments, with the arguments `method` and `trackingCode`
     return_argument:     its argument for the number of a return label; where it has one, each parcel must name a number
-    page_size:           orders read by one call; few enough to stay below the cap of an answer when they are large
+    page_size:           orders read by one call; the shop asks its database for each part of each of them
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,4 +41,4 @@ class VendureSettings(BaseModel):
     untracked_carriers: tuple[str, ...] = ()
     fulfillment_handler: str = Field(default="manual-fulfillment", min_length=1, max_length=200)
     return_argument: str = Field(default="", max_length=100)
-    page_size: int = Field(default=50, ge=1, le=200)
+    page_size: int = Field(default=20, ge=1, le=200)
