@@ -167,6 +167,9 @@ def _database(url: str) -> Iterator[tuple[str, dict[str, int]]]:
     template, ids = _template(url)
     name = f"run_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as conn:
+        # Nobody else is here: what a run that was killed left behind may go.
+        for (left,) in conn.execute("SELECT datname FROM pg_database WHERE datname LIKE 'run%'").fetchall():
+            conn.execute(f'DROP DATABASE IF EXISTS "{left}" WITH (FORCE)')
         conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     try:
         yield name, ids
