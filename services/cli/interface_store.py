@@ -52,8 +52,9 @@ class Wanted:
         all_of_them = {**dict.fromkeys(placeholders, PLACEHOLDER), **secrets}
         found = {}
         for side, table in self.tables.items():
-            known = {fact.name for fact in facts(self.connectors[side].settings) if fact.secret}
-            own = {name: all_of_them[f"{side}.{name}"] for name in known if f"{side}.{name}" in all_of_them}
+            # Also what is sealed although it is no secret: stored anew, it becomes a plain setting.
+            lacking = self.connectors[side].settings.model_fields.keys() - table.keys()
+            own = {name: all_of_them[f"{side}.{name}"] for name in lacking if f"{side}.{name}" in all_of_them}
             found[side] = new_side(side, {**table, **own}, {self.connectors[side].key: self.connectors[side]})
         return replace(self, sides=found)
 

@@ -9,7 +9,6 @@ import select
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
@@ -27,6 +26,7 @@ from shared.seal import Seal
 from tests.support.sandbox import PROJECT, Stand
 
 PATIENCE = 60.0
+"""Seconds until something is printed; a slow machine prints slowly, a command that hangs nothing."""
 SECRET = "a-secret-of-the-tests"
 HIDDEN = ("geheim-1", "geheim-2")
 
@@ -42,7 +42,6 @@ class Terminal:
         )  # fmt: skip
         os.close(theirs)
         self.seen, self._read = "", 0
-        self._until = time.monotonic() + PATIENCE
 
     def answer(self, prompt: str, text: str) -> None:
         """Wait until it asks for `prompt` after the last answer, then type."""
@@ -59,7 +58,7 @@ class Terminal:
         return self.process.wait(10)
 
     def _more(self) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], max(0.0, self._until - time.monotonic()))
+        ready, _, _ = select.select([self._ours], [], [], PATIENCE)
         assert ready, f"nothing came for {PATIENCE:g} s after: {self.seen}"
         try:
             piece = os.read(self._ours, 65536)

@@ -52,7 +52,9 @@ def seed(conn: Connection, seal: Seal, addresses: Mapping[str, str], connectors:
 
 def _bring_up_to_date(conn: Connection, seal: Seal, slug: str, name: str, old: Side, new: NewSide) -> None:
     """Another address this time, or an older demo in the folder: it must do what this one shows."""
-    settings, secrets = {**old.settings, **new.settings}, {**old.secrets, **new.secrets}
+    settings = {**old.settings, **new.settings}
+    # An older demo may have sealed what is no secret.
+    secrets = {name: value for name, value in {**old.secrets, **new.secrets}.items() if name not in settings}
     if (settings, secrets) != (old.settings, old.secrets):
         save_side(conn, seal, slug, name, NewSide(settings, secrets, old.calls_per_second, old.calls_at_once))
 
