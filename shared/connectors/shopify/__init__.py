@@ -33,4 +33,9 @@ CONNECTOR = Connector(
     stock_sink=ShopifyStock,
     status_sink=ShopifyStatus,
     sandbox=_sandbox,
+    permissions={
+        "orders": "read_orders",
+        "stock": "write_inventory, read_locations",
+        "shipments": "write_orders, write_merchant_managed_fulfillment_orders, read_locations",
+    },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.connectors import contract
 from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import Token as Fetched
 from shared.connectors.http import Http
 from shared.connectors.shopify.settings import ShopifySettings
 
@@ -33,7 +33,7 @@ class Token:
         """Forget a token that was refused, unless another worker has renewed it already."""
         self._http.tokens.drop(ACCESS, token)
 
-    def _fetch(self) -> contract.Token:
+    def _fetch(self) -> Fetched:
         assert self._settings.client_secret is not None
         form = {
             "grant_type": "client_credentials",
@@ -48,6 +48,6 @@ class Token:
                 raise RemoteError(Reason.UNAUTHORISED, error.detail, status=error.status) from None
             raise
         try:
-            return contract.Token(str(body["access_token"]), float(body.get("expires_in", 86_400)))
+            return Fetched(str(body["access_token"]), float(body.get("expires_in", 86_400)))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RemoteError(Reason.BROKEN_ANSWER, "token: the answer holds no token") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared.connectors.contract import Connector
+from shared.connectors.contract import Connector, MappingNeed
 from shared.connectors.tryton.client import TrytonOrders
 from shared.connectors.tryton.settings import TrytonSettings
 from shared.connectors.tryton.status import TrytonStatus
@@ -32,4 +32,19 @@ CONNECTOR = Connector(
     stock_source=TrytonStock,
     status_source=TrytonStatus,
     sandbox=_sandbox,
+    mappings=(
+        MappingNeed("payment", "", "each payment method of the marketplace → id of the payment term in Tryton"),
+        MappingNeed("shipping", "", "each shipping method of the marketplace → id of the carrier in Tryton"),
+        MappingNeed("tax", "", "each tax rate, e.g. 19 → id of the tax in Tryton"),
+        MappingNeed("setting", "customer", "id of the party that orders are booked on"),
+        MappingNeed("setting", "shipping-article", "code of the service product that shipping costs are booked on"),
+        MappingNeed(
+            "setting", "discount-article", "code of the service product for discounts and rounding", always=False
+        ),
+    ),
+    permissions={
+        "orders": "groups Sales and Party Administration; read products",
+        "articles": "group Stock; read products",
+        "changes": "groups Sales and Stock",
+    },
 )

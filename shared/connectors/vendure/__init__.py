@@ -32,4 +32,9 @@ CONNECTOR = Connector(
     stock_sink=VendureStock,
     status_sink=VendureStatus,
     sandbox=_sandbox,
+    permissions={
+        "orders": "ReadOrder",
+        "stock": "ReadCatalog, UpdateCatalog, ReadStockLocation",
+        "shipments": "ReadOrder, UpdateOrder",
+    },
 )

@@ -68,6 +68,7 @@ class VendureCalls:
             json={"operationName": named[1], "query": document, "variables": dict(variables or {})},
             headers=headers,
             explain=complaints,
+            only_reads="mutation " not in document,
         ).body
         if said := errors(body):
             raise _refused(operation, said)

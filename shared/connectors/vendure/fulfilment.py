@@ -97,7 +97,14 @@ def units_of(raw: Raw, announced_payments: Sequence[str] = ()) -> list[Unit]:
             elif place > alive:
                 state = "cancelled"
             units.append(
-                Unit(piece, sku, state, held.carrier if held else None, held.tracking_number if held else None)
+                Unit(
+                    piece,
+                    sku,
+                    state,
+                    held.carrier if held else None,
+                    held.tracking_number if held else None,
+                    line=line_of(piece),
+                )
             )
     return units
 
