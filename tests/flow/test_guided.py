@@ -44,8 +44,8 @@ class Terminal:
         self.seen, self._read = "", 0
 
     def answer(self, prompt: str, text: str) -> None:
-        """Wait until it asks for `prompt` after the last answer, then type."""
-        while prompt not in self.seen[self._read :] or not self.seen.rstrip(" ").endswith(":"):
+        """Wait until it asks for `prompt` after the last answer, then type. The blank comes once echo is off."""
+        while prompt not in self.seen[self._read :] or not self.seen.endswith(": "):
             assert self._more(), f"it never asked for {prompt}: {self.seen}"
         self._read = len(self.seen)
         os.write(self._ours, f"{text}\n".encode())
