@@ -17,12 +17,13 @@ from shared.connectors.contract import Draft, Mappings, Reason, RemoteError
 from shared.connectors.open import open_sink
 from shared.connectors.registry import discover
 from shared.events.envelope import CONTRACTS
+from shared.networks import LOOPBACK, Networks
 from shared.settings import load
 
 
 def main() -> None:
     """Run until a signal."""
-    sink, _ = open_sink(discover()[ERP], {"base_url": sys.argv[1], "token": "demo"}, Nothing(), 20.0)
+    sink, _ = open_sink(discover()[ERP], {"base_url": sys.argv[1], "token": "demo"}, Nothing(), 20.0, Networks.parse(LOOPBACK))
     consumer = open_consumer(load().broker(), ("order-imported",), name="bench-single")
     mappings = Mappings(MAPPINGS)
 
