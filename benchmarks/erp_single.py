@@ -23,7 +23,9 @@ from shared.settings import load
 
 def main() -> None:
     """Run until a signal."""
-    sink, _ = open_sink(discover()[ERP], {"base_url": sys.argv[1], "token": "demo"}, Nothing(), 20.0, Networks.parse(LOOPBACK))
+    sink, _ = open_sink(
+        discover()[ERP], {"base_url": sys.argv[1], "token": "demo"}, Nothing(), 20.0, Networks.parse(LOOPBACK)
+    )
     consumer = open_consumer(load().broker(), ("order-imported",), name="bench-single")
     mappings = Mappings(MAPPINGS)
 
