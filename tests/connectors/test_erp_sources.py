@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.connectors.contract import ArticleFilter, Connector, Hint, OrderChange
+from shared.connectors.contract import ArticleFilter, Connector, Hint, OrderChange, OwnTokens
 from shared.connectors.http import Answer
 from shared.connectors.registry import discover
 from shared.errors.catalogue import catalogue
@@ -246,6 +246,7 @@ class Recorded:
     deadline = 1.0
 
     def __init__(self, answers: dict[str, Any]) -> None:
+        self.tokens = OwnTokens()
         self._answers = answers
 
     def request_json(self, operation: str, method: str, path: str, **_: Any) -> Answer:

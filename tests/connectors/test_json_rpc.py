@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import OwnTokens, Reason, RemoteError
 from shared.connectors.http import Answer
 from shared.connectors.registry import discover
 from shared.connectors.tryton.calls import TrytonCalls
@@ -77,6 +77,7 @@ class Answers:
     deadline = 1.0
 
     def __init__(self, *bodies: Any) -> None:
+        self.tokens = OwnTokens()
         self._bodies = list(bodies)
 
     def request_json(self, operation: str, *_: Any, **__: Any) -> Answer:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import OwnTokens, Reason, RemoteError
 from shared.connectors.http import Answer
 from shared.connectors.otto.settings import OttoSettings
 from shared.connectors.otto.stock import OttoStock
@@ -20,6 +20,7 @@ class Sulky:
     deadline = 1.0
 
     def __init__(self, bad: set[str], named: bool, most: int = 200, status: int = 422) -> None:
+        self.tokens = OwnTokens()
         self.bad, self.named, self.most, self.status = bad, named, most, status
         self.held: dict[str, int] = {}
         self.calls = 0

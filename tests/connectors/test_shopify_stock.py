@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.connectors.contract import OwnTokens
 from shared.connectors.http import Answer
 from shared.connectors.shopify.items import KnownItems
 from shared.connectors.shopify.settings import ShopifySettings
@@ -20,6 +21,7 @@ class Warehouse:
     base_url, deadline = "http://warehouse", 1.0
 
     def __init__(self, items: dict[str, list[str]], refusal: Any = lambda _: []) -> None:
+        self.tokens = OwnTokens()
         self.items, self.refusal = items, refusal
         self.held: dict[str, int] = {}
         self.calls: list[str] = []

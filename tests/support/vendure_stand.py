@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.contract import OwnTokens, Reason, RemoteError
 from shared.connectors.http import Answer
 from shared.connectors.vendure.sandbox import Market
 from shared.connectors.vendure.sandbox_graphql import Document, Invalid, Refused
@@ -21,6 +21,7 @@ class InProcess:
     deadline = 1.0
 
     def __init__(self, folder: Path, **settings: Any) -> None:
+        self.tokens = OwnTokens()
         self.market = Market(Store(folder))
         self.store = self.market.store
         self.settings = VendureSettings.model_validate({"base_url": self.base_url, "api_key": "k", **settings})
