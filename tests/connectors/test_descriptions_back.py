@@ -30,7 +30,8 @@ def fits(document: dict[str, Any], name: str, body: Any) -> None:
 
 def test_quantities_look_as_described(stand: Stand) -> None:
     with opened(discover()["otto"], stand) as side:
-        token, _ = side.stock_sink._token.get()
+        side.stock_sink.ping()
+        token, _ = side.http.tokens.get("access", lambda: pytest.fail("the ping has fetched it"))
     headers = {"Authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=stand.addresses["otto"], headers=headers, trust_env=False) as client:
         path = "/v1/availability/quantities"
@@ -55,7 +56,8 @@ def test_shipments_and_cancellations_look_as_described(stand: Stand) -> None:
         order = placed(side, stand, skus=["ABC-1"], units=2)
         draft = drafted(side, order, parcel("described", ("ABC-1", 1)))
         side.status_sink.send_shipment(draft)
-        token, _ = side.status_sink._token.get()
+        side.status_sink.ping()
+        token, _ = side.http.tokens.get("access", lambda: pytest.fail("the ping has fetched it"))
         side.status_sink.cancel_units(order)
     headers = {"Authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=stand.addresses["otto"], headers=headers, trust_env=False) as client:
