@@ -164,7 +164,7 @@ url, secret, slug = sys.argv[1:]
 seal = Seal(secret)
 with open_pool(url, "tests-token", 2) as pool, connect(url, "tests-token") as conn:
     interface = read(conn, seal, slug)
-    source, close = Remotes(discover(), pool, Metrics("tests", "0"), 10.0, seal).marketplace(interface)
+    source, close = Remotes(discover(), pool, Metrics("tests", "0"), 10.0, seal=seal).marketplace(interface)
     print("ready", flush=True)
     sys.stdin.readline()
     source.ping()
