@@ -156,6 +156,7 @@ import sys
 from shared.connectors.registry import discover
 from shared.db.connect import connect, open_pool
 from shared.metrics import Metrics
+from shared.networks import LOOPBACK, Networks
 from shared.records.interfaces import read
 from shared.runtime.remotes import Remotes
 from shared.seal import Seal
@@ -164,7 +165,8 @@ url, secret, slug = sys.argv[1:]
 seal = Seal(secret)
 with open_pool(url, "tests-token", 2) as pool, connect(url, "tests-token") as conn:
     interface = read(conn, seal, slug)
-    source, close = Remotes(discover(), pool, Metrics("tests", "0"), 10.0, seal=seal).marketplace(interface)
+    remotes = Remotes(discover(), pool, Metrics("tests", "0"), 10.0, Networks.parse(LOOPBACK), seal)
+    source, close = remotes.marketplace(interface)
     print("ready", flush=True)
     sys.stdin.readline()
     source.ping()
