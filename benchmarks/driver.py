@@ -126,7 +126,7 @@ def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         ready(conn, contender, plan.job)
         await_(lambda: _waiting(conn) > 0, START_SECONDS, "the first batch")
         profiles = stack.enter_context(_profiled(plan, contender, children))
-        time.sleep(SETTLED_SECONDS)
+        time.sleep(SETTLED_SECONDS)  # starting up is over before the clock starts
         groups = {"processes": [child.pid or 0 for child in children], **servers.pids(contender.broker)}
         before = cpu.sample(groups)
         gate.commit()
@@ -156,7 +156,7 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
     published: dict[str, float] = {}
     with processes(servers, contender.commands(plan.job), place) as children, ExitStack() as stack:
         ready(conn, contender, plan.job)
-        time.sleep(SETTLED_SECONDS)
+        time.sleep(SETTLED_SECONDS)  # starting up is over before the clock starts
         profiles = stack.enter_context(_profiled(plan, contender, children))
         publisher = open_publisher(place.broker, name="bench-publish")
         stack.callback(publisher.close)
@@ -164,7 +164,7 @@ def _latency(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         before = cpu.sample(groups)
         begin = time.monotonic()
         for n, (number, body) in enumerate(events):
-            time.sleep(max(0.0, begin + n / plan.rate - time.monotonic()))
+            time.sleep(max(0.0, begin + n / plan.rate - time.monotonic()))  # the pace
             if n == warm:
                 before = cpu.sample(groups)
             published[number] = time.time()
@@ -281,4 +281,4 @@ def await_(true: Callable[[], bool], seconds: float, what: str, children: Sequen
         if time.monotonic() > end:
             logs = "\n".join(child.last_lines(3) for child in children)
             raise Failed(f"waited {seconds:.0f} s for {what}\n{logs}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # between two looks, until the limit

@@ -44,7 +44,7 @@ def stock(servers: Servers, plan: Plan) -> Run:
         groups = {"processes": [child.pid or 0 for child in children], **servers.pids(BROKER)}
         before, began = cpu.sample(groups), time.monotonic()
         for n in range(0, len(told), SLICE):
-            time.sleep(max(0.0, began + n / plan.stock_rate - time.monotonic()))
+            time.sleep(max(0.0, began + n / plan.stock_rate - time.monotonic()))  # the pace
             publisher.send(SLUG, [body for _, _, body in told[n : n + SLICE]])
         published = time.monotonic() - began
         await_(lambda: _through(conn, len(told)), LONGEST_SECONDS, f"{len(told):,} changes", children)

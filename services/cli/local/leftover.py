@@ -25,7 +25,7 @@ def end_leftovers(data: Path, deadline: float) -> None:
             for pid in servers:
                 _signal(pid, signal.SIGINT if pid == _noted_pid(data) else signal.SIGQUIT)
             asked = True
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks: a foreign process tells nobody of its end
     if _noted_pid(data) is not None and Path("/proc/self").exists():
         (data / "postmaster.pid").unlink(missing_ok=True)
 

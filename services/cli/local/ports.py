@@ -28,7 +28,7 @@ def free_soon(port: int, host: str = LOOPBACK, patience: float = 1.0) -> bool:
     while not is_free(port, host):
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks: a port tells nobody that it is free
     return True
 
 
