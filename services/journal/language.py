@@ -22,7 +22,8 @@ LANGUAGES: tuple[Language, ...] = ("de", "en")
 def texts(language: Language) -> Mapping[str, str]:
     """Every text of the pages by name, e.g. `orders.title`."""
     flat: dict[str, str] = {}
-    _flatten("", loads((files("services.journal") / "texts" / f"{language}.toml").read_text(encoding="utf-8")), flat)
+    for file in (files("services.journal") / "texts" / language).iterdir():
+        _flatten("", loads(file.read_text(encoding="utf-8")), flat)
     return flat
 
 

@@ -19,7 +19,10 @@ from services.journal import moments
 from services.journal.language import Speaker
 from shared.people.actor import Actor
 
-STATIC = {"journal.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")
+"""The parts of the style sheet in `static/css`, in the order in which they are served as one."""
+
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 ICONS = {
     "failed": "M5 1.6h6L14.4 5v6L11 14.4H5L1.6 11V5zM5.8 5.8l4.4 4.4m0-4.4-4.4 4.4",
     "waiting": "M4 1.8h8M4 14.2h8M5 1.8v2.6L8 8l3-3.6V1.8M5 14.2v-2.6L8 8l3 3.6v2.6",
@@ -45,8 +48,9 @@ class Pages:
     def __init__(self, zone: ZoneInfo, titles: Mapping[str, str]) -> None:
         root = files("services.journal")
         self._zone = zone
-        self.static = {name: (root / "static" / name).read_bytes() for name in STATIC}
-        self._stamps = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in self.static.items()}
+        self.static = {file.name: file.read_bytes() for file in (root / "static").iterdir() if file.is_file()}
+        self.static["journal.css"] = b"".join((root / "static" / "css" / f"{name}.css").read_bytes() for name in SHEETS)
+        self._stamp = hashlib.sha256(b"".join(self.static[name] for name in sorted(self.static))).hexdigest()[:12]
         self._templates = Environment(
             loader=FileSystemLoader(str(root / "templates")),
             autoescape=True,
@@ -61,8 +65,9 @@ class Pages:
         )
 
     def address_of(self, name: str) -> str:
-        """The address of a static file; it changes with the content, so browsers may keep it for ever."""
-        return f"/static/{name}?v={self._stamps[name]}"
+        """The address of a static file; it changes with their content, so browsers may keep it for ever. Scripts import
+        each other by name, so the stamp stands in the path."""
+        return f"/static/{self._stamp}/{name}"
 
     def show(
         self,

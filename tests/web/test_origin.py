@@ -43,7 +43,7 @@ def test_another_site_cannot_log_somebody_in(site: Site) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "other-origin")
 
 
-@pytest.mark.parametrize("path", ["/login", "/orders", "/nowhere", "/api/v1/orders", "/static/journal.css"])
+@pytest.mark.parametrize("path", ["/login", "/orders", "/nowhere", "/api/v1/orders", "/static/now/journal.css"])
 def test_every_answer_carries_the_headers(site: Site, path: str) -> None:
     headers = site.browser(None).get(path).headers
     policy = headers["content-security-policy"]

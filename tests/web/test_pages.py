@@ -160,5 +160,5 @@ def test_the_first_page_is_the_list_and_static_files_may_be_kept(site: Site) -> 
     browser = site.browser("viewer")
     assert browser.get("/").headers["location"] == "/orders"
     for name in ("journal.css", "live.js", "icon.svg"):
-        assert "immutable" in browser.get(f"/static/{name}").headers["cache-control"]
-    assert browser.get("/static/../app.py").status_code == 404
+        assert "immutable" in browser.get(f"/static/now/{name}").headers["cache-control"]
+    assert browser.get("/static/now/..%2Fapp.py").status_code == 404

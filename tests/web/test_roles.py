@@ -69,7 +69,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/login"): ALL,
     ("POST", "/login"): ALL,
     ("POST", "/logout"): ALL,
-    ("GET", "/static/{name}"): ALL,
+    ("GET", "/static/{stamp}/{name}"): ALL,
     ("GET", "/"): READS,
     ("GET", "/orders"): READS,
     ("GET", "/exports"): READS,
