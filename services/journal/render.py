@@ -19,7 +19,7 @@ from services.journal import moments
 from services.journal.language import Speaker
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "card", "groups", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -38,6 +38,9 @@ ICONS = {
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
     "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
+    "person": "M8 2.5a2.7 2.7 0 1 1 0 5.4 2.7 2.7 0 0 1 0-5.4zM2.8 14a5.3 5.3 0 0 1 10.4 0",
+    "note": "M3 2.2h10v8.3L9.6 14H3zM13 10.5H9.6V14M5.5 5.5h5M5.5 8h3",
+    "eye": "M1.4 8C3 5 5.3 3.6 8 3.6S13 5 14.6 8C13 11 10.7 12.4 8 12.4S3 11 1.4 8zM8 6a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -100,6 +103,8 @@ class Pages:
             clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
+            span=lambda value: moments.length(value, language),
+            at=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             number=lambda value: moments.number(value, language),
             **values,

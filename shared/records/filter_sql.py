@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.records import dates
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.filter_groups import assigned, in_groups
 from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
 from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
@@ -33,7 +34,6 @@ COLUMNS = {
     "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
     "test": "CASE WHEN r.test THEN 'yes' ELSE 'no' END",
-    "group": "r.code",
 }
 
 
@@ -74,8 +74,10 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         return f"{CODES} ?| %s OR {searched}", [codes, patterns(words)]
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
-    if word == "assignee":  # nobody can be assigned in this release
-        return "%s", ["none" in said]
+    if word == "group":
+        return in_groups(said)
+    if word == "assignee":
+        return assigned(said)
     return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
 
 

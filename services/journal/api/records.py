@@ -18,6 +18,7 @@ from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
 from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.card import error_card
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
@@ -111,9 +112,11 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload."""
+        """The record with its payload, and with its error card where it is in trouble."""
         with journal.database() as conn:
-            return known(conn, request, id, language)
+            found = known(conn, request, id, language)
+            found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
+            return found
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")

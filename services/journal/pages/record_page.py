@@ -19,6 +19,7 @@ from services.journal.pages.scope import see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.records.bulk import read_run
+from shared.records.card import error_card
 from shared.records.filter import Atom, Term
 from shared.records.history import history, of_the_same_order, read_record
 from shared.records.resources import OF_FLOW, Resource
@@ -42,6 +43,8 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 return pages.error(request, reader, 404)
             if record["flow"] != resource.flow:
                 return see(request, f"/{OF_FLOW[record['flow']].name}/{id}")
+            zone = reader.zone or journal.zone
+            record["card"] = error_card(conn, record, zone, journal.titles, reader.language, actor_of(request))
             beside = of_the_same_order(conn, record)
             other = beside and read_record(conn, beside, reveal=reveal, language=reader.language)
             happened = history(conn, id, titles=journal.titles, language=reader.language)

@@ -13,6 +13,7 @@ CREATE FUNCTION cause_value(code text, problem jsonb) RETURNS text LANGUAGE sql 
         WHEN code = 'sku-unknown' THEN problem #>> '{values,sku}'
         WHEN code IN ('setting-missing', 'return-number-missing', 'ship-from-missing', 'location-unknown')
             THEN problem #>> '{values,setting}'
+        WHEN code = 'address-incomplete' THEN problem ->> 'field'
         WHEN code = 'unclassified' THEN problem #>> '{values,fingerprint}'
         WHEN code = 'gave-up' THEN problem #>> '{values,code}'
         WHEN code IN ('remote-refused', 'remote-conflict', 'remote-forbidden')
