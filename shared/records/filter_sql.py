@@ -8,11 +8,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from shared.records import dates
+from shared.records import dates, indexed
 from shared.records.filter import DATES, Atom, Filter, Term
 from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
-from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
+from shared.records.search import codes_that_say, staged_copy
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
 KIND = (
@@ -37,16 +37,38 @@ COLUMNS = {
 }
 
 
-def to_sql(filter: Filter) -> tuple[str, list[Any]]:
-    """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`."""
+def to_sql(filter: Filter, *, one_by_one: bool = False) -> tuple[str, list[Any]]:
+    """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`.
+
+    It leads to all that match by index where there is one. one_by_one: only decides about each record, for whoever goes
+    through them in an order and stops early.
+    """
     if not filter.terms:
         return "true", []
     conditions, values = [], []
     for term in filter.terms:
         condition, of_term = _term(term, filter)
+        if not one_by_one and (words := searched_words(term)):
+            found, of_found = candidates(words)
+            # As an array: a semijoin would be planned by a guess, and may read all records.
+            condition, of_term = f"r.id = ANY(ARRAY({found})) AND {condition}", [*of_found, *of_term]
         conditions.append(condition)
         values += of_term
     return " AND ".join(conditions), values
+
+
+def searched_words(term: Term) -> list[str]:
+    """The words of a term that is a search and nothing else; [] of all others."""
+    return [] if term.negated or any(atom.word for atom in term.atoms) else [atom.value for atom in term.atoms]
+
+
+def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
+    """A query for the ids of all that may match a search for one of these words, the sentences of errors included."""
+    found, values = indexed.candidates(words)
+    if codes := codes_that_say(words):
+        found += f" UNION ALL SELECT r.id FROM records r WHERE {CODES} ?| %s"
+        values += [codes]
+    return found, values
 
 
 def _term(term: Term, filter: Filter) -> tuple[str, list[Any]]:
@@ -66,12 +88,8 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         parts = [_date(Atom(word, op, value), filter) for value in said]
         return " OR ".join(part for part, _ in parts), [value for _, values in parts for value in values]
     if word == "":
-        words = list(said)
-        codes = codes_that_say(words)
-        searched = f"{SEARCHED} LIKE ANY(%s)"
-        if not codes:
-            return searched, [patterns(words)]
-        return f"{CODES} ?| %s OR {searched}", [codes, patterns(words)]
+        codes, (searched, values) = codes_that_say(said), indexed.said(said)
+        return (f"{CODES} ?| %s OR {searched}", [codes, *values]) if codes else (searched, values)
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
     if word == "assignee":  # nobody can be assigned in this release
