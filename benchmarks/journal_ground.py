@@ -4,7 +4,6 @@ The server makes the rows itself, piece by piece, into tables without indexes an
 it: ten million records and sixty million transitions take minutes. The words of the index of texts are written along,
 and a sample is compared with what the indexer would have written. Called by `journal`.
 """
-# ruff: noqa: S608 - put together from texts of ours
 
 from __future__ import annotations
 
@@ -19,12 +18,78 @@ PIECE = 200_000
 ORDERS, ARTICLES = 0.475, 0.05  # shares of the records; every order has an export
 INTERFACES = ("otto-de", "shopify-eu", "kaufland", "ebay-de", "outlet")
 CAUSES = 40
-LAST = (
-    "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer Richter Klein Wolf"
-    " Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt Werner Krause Lehmann Köhler Maier"
-    " Herrmann König Walter Mayer Huber Kaiser Fuchs Peters Lang Scholz Möller Weiß Jung Hahn Vogel Friedrich Keller"
-).split()
-FIRST = "Erika Max Anna Ben Clara David Ella Finn Greta Hannes Ida Jan Katja Leon Mia Noah Olga Paul Rosa Tim".split()
+LAST = [
+    "Müller",
+    "Schmidt",
+    "Schneider",
+    "Fischer",
+    "Weber",
+    "Meyer",
+    "Wagner",
+    "Becker",
+    "Schulz",
+    "Hoffmann",
+    "Schäfer",
+    "Koch",
+    "Bauer",
+    "Richter",
+    "Klein",
+    "Wolf",
+    "Schröder",
+    "Neumann",
+    "Schwarz",
+    "Zimmermann",
+    "Braun",
+    "Krüger",
+    "Hofmann",
+    "Hartmann",
+    "Lange",
+    "Schmitt",
+    "Werner",
+    "Krause",
+    "Lehmann",
+    "Köhler",
+    "Maier",
+    "Herrmann",
+    "König",
+    "Walter",
+    "Mayer",
+    "Huber",
+    "Kaiser",
+    "Fuchs",
+    "Peters",
+    "Lang",
+    "Scholz",
+    "Möller",
+    "Weiß",
+    "Jung",
+    "Hahn",
+    "Vogel",
+    "Friedrich",
+    "Keller",
+]
+FIRST = [
+    "Erika",
+    "Max",
+    "Anna",
+    "Ben",
+    "Clara",
+    "David",
+    "Ella",
+    "Finn",
+    "Greta",
+    "Hannes",
+    "Ida",
+    "Jan",
+    "Katja",
+    "Leon",
+    "Mia",
+    "Noah",
+    "Olga",
+    "Paul",
+    "Rosa",
+    "Tim",
+]
 ENDS = ("", "son", "berg", "hauser", "mann", "feld", "bach", "stein", "dorf", "hoff")
 
 Say = Callable[[str, float], None]
@@ -51,9 +116,7 @@ _STATE = (
     " 'skipped' WHEN d < 9920 THEN 'waiting' WHEN d < 9990 THEN 'pending' ELSE 'running' END"
 )
 _CODE = f"({_array(_CODES)})[1 + (c * c / 10000 * c / 10000 * {len(_CODES)} / 10000)]"
-_REASON = (
-    f"jsonb_build_array(jsonb_build_object('code', {_CODE}, 'field', '', 'values', jsonb_build_object('sku', 'ABC-' || c)))"
-)
+_REASON = f"jsonb_build_array(jsonb_build_object('code', {_CODE}, 'field', '', 'values', jsonb_build_object('sku', 'ABC-' || c)))"
 _NAME = (
     f"({_array(FIRST)})[1 + n % {len(FIRST)}] AS first,"
     f" ({_array(LAST)})[1 + n / 7 % {len(LAST)}] || ({_array(list(ENDS))})[1 + n * n / 10000 % {len(ENDS)}] AS last"
@@ -153,6 +216,7 @@ def fill(conn: Connection, records: int, say: Say) -> None:
     """Fill an empty, migrated database. Raises AssertionError where the texts are not what the indexer writes."""
     orders, articles = int(records * ORDERS), int(records * ARTICLES)
     conn.execute("SET statement_timeout = 0")
+    conn.execute("SET transaction_timeout = 0")
     conn.execute("SET maintenance_work_mem = '512MB'")
     conn.execute("SET synchronous_commit = off")
     for slug in INTERFACES:

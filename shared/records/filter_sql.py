@@ -20,19 +20,21 @@ KIND = (
     f" (SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy), 'simple')"
 )
 DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
-TRACKING = (
-    "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
-    " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
-)
+ORDERED = "coalesce(r.ordered_at, '-infinity'::timestamptz)"
+"""The order date as it is indexed: what has none was ordered before all others."""
+_PART = "EXISTS (SELECT FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking' AND p.state {})"
+TRACKING = {
+    "exported": _PART.format("IN ('done', 'warning')"),
+    "failed": _PART.format("= 'failed'"),
+    "open": "NOT " + _PART.format("IN ('done', 'warning', 'failed')"),
+}
 COLUMNS = {
     "state": "r.state",
     "stage": STAGE,
     "interface": "r.interface",
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
-    "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
-    "test": "CASE WHEN r.test THEN 'yes' ELSE 'no' END",
     "group": "r.code",
 }
 
@@ -90,6 +92,10 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
     if word == "":
         codes, (searched, values) = codes_that_say(said), indexed.said(said)
         return (f"{CODES} ?| %s OR {searched}", [codes, *values]) if codes else (searched, values)
+    if word == "tracking":
+        return _tracking(said), []
+    if word == "test":
+        return " OR ".join("r.test" if value == "yes" else "NOT r.test" for value in said), []
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
     if word == "assignee":  # nobody can be assigned in this release
@@ -97,9 +103,20 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
     return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
 
 
+def _tracking(said: Sequence[str]) -> str:
+    return f"r.flow = 'order-export' AND ({' OR '.join(TRACKING[value] for value in said)})"
+
+
 def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:
     column, stretch = f"r.{DATES[atom.word]}", dates.read(atom.value, filter.zone)
-    if atom.op == ":":
+    if atom.word == "ordered":  # no order date is before no date
+        condition, moments = _stretch(ORDERED, atom.op, stretch)
+        return (f"{condition} AND r.ordered_at IS NOT NULL" if "<" in atom.op else condition), moments
+    return _stretch(column, atom.op, stretch)
+
+
+def _stretch(column: str, op: str, stretch: dates.Stretch) -> tuple[str, list[datetime]]:
+    if op == ":":
         spans = [(stretch.start, stretch.end), *([stretch.twice] if stretch.twice else [])]
         condition = " OR ".join(f"({column} >= %s AND {column} < %s)" for _ in spans)
         return condition, [moment for span in spans for moment in span]
@@ -108,5 +125,5 @@ def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:
         "<": ("<", stretch.start),
         ">": (">=", stretch.last_end),
         "<=": ("<", stretch.last_end),
-    }[atom.op]
+    }[op]
     return f"{column} {side} %s", [moment]

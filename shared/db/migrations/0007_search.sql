@@ -5,7 +5,7 @@ ALTER TABLE records ALTER key TYPE text COLLATE "C";
 
 -- A list is a merge of lanes (interface, state), each in the order of its last run.
 DROP INDEX records_journal;
-CREATE INDEX records_journal ON records (flow, interface, state, updated_at, id);
+CREATE INDEX records_journal ON records (flow, interface, state, updated_at, id) INCLUDE (test);
 CREATE INDEX records_ordered ON records (flow, interface, (coalesce(ordered_at, '-infinity'::timestamptz)), id)
     WHERE flow <> 'stock';
 -- A narrow stretch of any of these is found by where its rows lie; costs a claim nothing.
