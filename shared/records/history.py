@@ -5,8 +5,7 @@ Called by the API, the pages and the CLI's `show`. Hops are named source → tar
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -15,13 +14,16 @@ from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
+from shared.records.copies import payload as stored_event
 from shared.records.held import held, said
 from shared.records.modes import standings
-from shared.records.parts import STAGE
+from shared.records.parts import NAMES, STAGE
 from shared.records.personal import masked
 from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
+AT_REST = ("done", "warning", "failed", "skipped", "never", "waiting")
+"""What leaves these without a person does so by itself."""
 TO_THE_MARKETPLACE = ("marketplace", "status", "tracking", "stock")
 
 _RECORD = f"""
@@ -77,7 +79,7 @@ def read_record(
     if row is None:
         return None
     (row,) = with_away(conn, [row])
-    payload = _payload(row.pop("body"))
+    payload = stored_event(row.pop("body"))
     copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
     why, holds = said(reason(row["reason"], language), held(row, standings(conn)), language)
     return {
@@ -119,10 +121,31 @@ def history(
     with conn.cursor(row_factory=dict_row) as cursor:
         transitions = cursor.execute(_TRANSITIONS, (record_id, limit)).fetchall()
         attempts = cursor.execute(_ATTEMPTS, (record_id, limit)).fetchall()
-    entries = [_transition(row, record[0], hop(record[0], row["stage"], *sides), language) for row in transitions]
+    told = {row["claim_no"]: _status_told(row["detail"]) for row in attempts}
+    entries = [
+        _transition(row, record[0], hop(record[0], row["stage"], *sides), language, told.get(row["claim_no"]))
+        for row in transitions
+    ]
     entries += [_attempt(row, hop(record[0], row["stage"], *sides)) for row in attempts]
-    # An attempt is written in the transaction of its settle: it stands below the transition it led to.
+    return _asked(newest_first(entries))
+
+
+def newest_first(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In the order of pages and API. An attempt is written in the transaction of its settle: it stands below the
+    transition it led to."""
     return sorted(entries, key=lambda entry: (entry["at"], entry["kind"] == "transition", entry["seq"]), reverse=True)
+
+
+def _asked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`asked_by` says which person's wish led to it: of the one who set it due, until it comes to rest."""
+    asked: str | None = None
+    for entry in reversed(entries):
+        if entry["actor"] is not None:
+            asked = entry["actor"]
+        elif entry["from_state"] in AT_REST and entry["stage"] not in NAMES:
+            asked = None
+        entry["asked_by"] = asked
+    return entries
 
 
 def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
@@ -132,8 +155,16 @@ def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
     return {"source": OURSELVES, "target": marketplace if stage in TO_THE_MARKETPLACE else erp}
 
 
-def _transition(row: dict[str, Any], flow: str, between: dict[str, str], language: Language) -> dict[str, Any]:
-    said = step(flow, row["stage"], row["to_state"], between, language)
+def _status_told(detail: Any) -> str | None:
+    """Which of the ERP's statuses an attempt of an export was about."""
+    status = (detail or {}).get("status")
+    return status.get("status") if isinstance(status, dict) else None
+
+
+def _transition(
+    row: dict[str, Any], flow: str, between: dict[str, str], language: Language, told: str | None
+) -> dict[str, Any]:
+    said = step(flow, row["stage"], row["to_state"], between, language, told)
     return {
         "at": row["at"],
         "kind": "transition",
@@ -171,13 +202,3 @@ def _attempt(row: dict[str, Any], between: dict[str, str]) -> dict[str, Any]:
         "duration": (row["ended_at"] - row["started_at"]).total_seconds(),
         "seq": 0,
     }
-
-
-def _payload(body: bytes | None) -> dict[str, Any]:
-    if body is None:
-        return {}
-    try:
-        event = json.loads(bytes(body))
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) and isinstance(event.get("data"), dict) else {}
