@@ -37,7 +37,7 @@ function aside(open) {
   panel.hidden = !open;
   document.body.classList.toggle("with-panel", open);
   // A full sheet covers the rest, so the rest is out of reach.
-  for (const other of document.querySelectorAll("header.top, .tabs, #list, .filter")) {
+  for (const other of document.querySelectorAll("header.top, .tabs, .filters, #list")) {
     other.inert = open && narrow.matches;
   }
 }
