@@ -19,6 +19,7 @@ from services.journal import moments
 from services.journal.language import Speaker
 from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
+from shared.records.compared import laid_out
 
 SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
@@ -75,6 +76,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.globals["laid_out"] = laid_out
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())

@@ -15,13 +15,16 @@ from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.copies import payload as stored_event
-from shared.records.held import held, said
+from shared.records.exchanges import compared, read_exchanges
+from shared.records.held import held
+from shared.records.held import said as held_said
 from shared.records.modes import standings
 from shared.records.parts import NAMES, STAGE
 from shared.records.personal import masked
 from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
+NO_CALLS: Mapping[str, Any] = {"calls": [], "left_out": 0}
 AT_REST = ("done", "warning", "failed", "skipped", "never", "waiting")
 """What leaves these without a person does so by itself."""
 TO_THE_MARKETPLACE = ("marketplace", "status", "tracking", "stock")
@@ -81,7 +84,7 @@ def read_record(
     (row,) = with_away(conn, [row])
     payload = stored_event(row.pop("body"))
     copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
-    why, holds = said(reason(row["reason"], language), held(row, standings(conn)), language)
+    why, holds = held_said(reason(row["reason"], language), held(row, standings(conn)), language)
     return {
         **row,
         "reason": why,
@@ -107,9 +110,13 @@ def history(
     *,
     titles: Mapping[str, str] | None = None,
     language: Language = "en",
+    reveal: bool = True,
     limit: int = 1_000,
 ) -> list[dict[str, Any]]:
-    """What happened, newest first, at most `limit` of each kind. titles: connector key → its name for people."""
+    """What happened, newest first, at most `limit` of each kind. titles: connector key → its name for people.
+
+    An attempt has its `calls` and, against the attempt before it, what `changed`; reveal False leaves bodies out.
+    """
     record = conn.execute(
         "SELECT r.flow, r.key, coalesce(i.marketplace, ''), coalesce(i.erp, '') FROM records r"
         " LEFT JOIN interfaces i ON i.slug = r.interface WHERE r.id = %s",
@@ -126,7 +133,11 @@ def history(
         _transition(row, record[0], hop(record[0], row["stage"], *sides), language, told.get(row["claim_no"]))
         for row in transitions
     ]
-    entries += [_attempt(row, hop(record[0], row["stage"], *sides)) for row in attempts]
+    said = read_exchanges(conn, record_id, reveal=reveal) if attempts else {}
+    entries += [
+        _attempt(row, hop(record[0], row["stage"], *sides)) | _calls(said, row, before)
+        for row, before in zip(attempts, [*attempts[1:], None], strict=True)
+    ]
     return _asked(newest_first(entries))
 
 
@@ -153,6 +164,16 @@ def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
     if stage == "connect":
         return {"source": marketplace if flow == "order-import" else erp, "target": OURSELVES}
     return {"source": OURSELVES, "target": marketplace if stage in TO_THE_MARKETPLACE else erp}
+
+
+def _calls(
+    said: Mapping[int, Mapping[str, Any]], row: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What was said to remote systems in an attempt, and what of it differs from the one before."""
+    kept = said.get(row["claim_no"], NO_CALLS)
+    earlier = said.get(before["claim_no"]) if before else None
+    changed = None if earlier is None else compared(earlier["calls"], kept["calls"])
+    return {"calls": kept["calls"], "calls_left_out": kept["left_out"], "changed": changed}
 
 
 def _status_told(detail: Any) -> str | None:

@@ -52,7 +52,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 return see(request, f"/{OF_FLOW[record['flow']].name}/{id}")
             beside = of_the_same_order(conn, record)
             other = read_record(conn, beside, reveal=reveal, language=reader.language) if beside else None
-            happened = history(conn, id, titles=journal.titles, language=reader.language)
+            happened = history(conn, id, titles=journal.titles, language=reader.language, reveal=reveal)
             besides = history(conn, beside, titles=journal.titles, language=reader.language) if beside else []
             values = frame(conn, resource.name, record["interface"])
             (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, datetime.now(UTC))
