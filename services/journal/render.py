@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -76,6 +76,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(

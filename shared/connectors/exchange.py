@@ -48,7 +48,7 @@ class Exchange:
         """Whether it was answered as its caller expected."""
         return self.wrong is None
 
-    def told(self, request_cap: int, response_cap: int) -> dict[str, Any]:
+    def told(self, request_cap: int, response_cap: int, target_cap: int = TARGET_CAP) -> dict[str, Any]:
         """As it may be stored and shown: without secrets, and bodies no longer than so many characters (0: left out).
 
         `{"operation","method","target","status","seconds","wrong","request","response"}`; a body is
@@ -57,10 +57,10 @@ class Exchange:
         return {
             "operation": self.operation,
             "method": self.method,
-            "target": redacted(self.target, self.secrets)[:TARGET_CAP],
+            "target": shortened(redacted(self.target, self.secrets), target_cap),
             "status": self.status,
             "seconds": round(self.seconds, 3),
-            "wrong": self.wrong and redacted(self.wrong, self.secrets),
+            "wrong": self.wrong and redacted(self.wrong, self.secrets).encode("utf-8", "replace").decode(),
             "request": self._body(self.request, request_cap),
             "response": self._body(self.response, response_cap),
         }
@@ -69,6 +69,11 @@ class Exchange:
         if not body or not cap or self.private:
             return None
         return cut(body, cap, self.secrets)
+
+
+def shortened(text: str, cap: int) -> str:
+    """At most so many characters, the last of them "…" where some are missing."""
+    return text if len(text) <= cap else f"{text[: cap - 1]}…"
 
 
 @contextmanager

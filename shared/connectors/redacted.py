@@ -13,19 +13,18 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "[secret]"
-LOOK_BEYOND = 4
+LOOK_BEYOND = 2
 """How many times the cap is looked at: what is taken out makes a text shorter."""
 
-_NAMES = (
-    "token", "secret", "passw", "authori", "credential", "apikey", "api_key", "api-key", "privatekey", "private_key",
-    "private-key", "signature", "session", "code=",
-)  # fmt: skip
+_NAMES = r"(?:token|secret|passw|authori[sz]|credential|(?:api|private)[_-]?key|signature|session)"
+# It begins at the telling word: what stands before it in the name need not be looked at, character by character.
 _NAMED = re.compile(
-    r'("(?:[^"\\]{0,60})(?:token|secret|passw|authori[sz]ation|credential|api[_-]?key|private[_-]?key|signature|session'
-    r')(?:[^"\\]{0,60})"\s*:\s*)("(?:[^"\\]|\\.)*(?:"|\Z)|\[[^\]]*(?:\]|\Z)|[^\s,}\]\["{]+)',
+    rf"""({_NAMES}[^"\\]{{0,60}}\\*"\s*:\s*)"""  # also inside a text that is JSON itself
+    r"""(\\+"(?:[^"\\]|\\(?!\\*"))*(?:\\+"|\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|\[[^\]]*(?:\]|\Z)|[^\s,}\]\["{]+)""",
     re.IGNORECASE,
 )
-_QUERY = re.compile(r"((?:token|secret|passw\w*|api_?key|signature|code|session)=)[^&\s\"]+", re.IGNORECASE)
+_QUERY = re.compile(rf"((?:{_NAMES}\w*|code)=)[^&\s\"]+", re.IGNORECASE)
+_WORDS = ("token", "secret", "passw", "authori", "credential", "key", "signature", "session", "code=")
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -33,7 +32,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     for form in secrets:
         text = text.replace(form, MASK)
     small = text.lower()
-    if not any(name in small for name in _NAMES):  # most bodies, and this is many times faster than to look for a field
+    if not any(word in small for word in _WORDS):  # most bodies, and this is many times faster than to look for a field
         return text
     return _QUERY.sub(rf"\g<1>{MASK}", _NAMED.sub(rf'\g<1>"{MASK}"', text))
 

@@ -5,10 +5,11 @@ Written with the settle. What goes in has no secrets any more; who may not see p
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from shared.db.connect import Connection
 from shared.records.compared import laid_out, lines
@@ -28,12 +29,12 @@ def pack(calls: Sequence[Mapping[str, Any]]) -> bytes | None:
     if not calls:
         return None
     kept = {"calls": list(calls[-MOST_CALLS:]), "left_out": max(0, len(calls) - MOST_CALLS)}
-    return zlib.compress(json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), _LEVEL)
+    return zlib.compress(orjson.dumps(kept), _LEVEL)
 
 
 def unpack(body: bytes) -> dict[str, Any]:
     """`{"calls": […], "left_out": n}`."""
-    found = json.loads(zlib.decompress(body))
+    found = orjson.loads(zlib.decompress(body))
     assert isinstance(found, dict)
     return found
 

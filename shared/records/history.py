@@ -136,7 +136,7 @@ def history(
     said = read_exchanges(conn, record_id, reveal=reveal) if attempts else {}
     entries += [
         _attempt(row, hop(record[0], row["stage"], *sides)) | _calls(said, row, before)
-        for row, before in zip(attempts, [*attempts[1:], None], strict=True)
+        for row, before in zip(attempts, [*attempts[1:], None], strict=False)
     ]
     return _asked(newest_first(entries))
 

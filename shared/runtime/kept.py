@@ -17,6 +17,10 @@ SMALL = 2_000
 """Characters of the bodies of a call that wrote, where all went well at once; of a refused call for many records."""
 
 
+SHORT = 160
+"""Characters of the target of a call for many records: its query names all of them."""
+
+
 def kept(report: Report, settlement: Settlement) -> bytes | None:
     """What to store with the settle; None where no call was made."""
     smooth = settlement.state in (State.DONE, State.SKIPPED) and settlement.claim.claim_no == 1
@@ -27,7 +31,7 @@ def kept(report: Report, settlement: Settlement) -> bytes | None:
 
 def _shared(one: Exchange, among: int) -> dict[str, Any]:
     """A call for a whole batch: its bodies speak of other records too."""
-    return {**one.told(0, 0 if one.succeeded else SMALL), "among": among}
+    return {**one.told(0, 0 if one.succeeded else SMALL, SHORT), "among": among}
 
 
 def _own(one: Exchange, *, smooth: bool) -> dict[str, Any]:

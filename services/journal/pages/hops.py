@@ -27,6 +27,7 @@ def hops(
         if not (one["to_state"] == "running" and (one["claim_no"], one["stage"]) in ended)
         and not (one["stage"] == LANE and one["from_state"] == "running" and one["claim_no"] in by_parts)
     ]
+    told = list({(one["at"], one["sentence"]): one for one in told}.values())  # both parts may say the same
     first = next((one for one in told if one["stage"] == "connect" and one["from_state"] is None), None)
     at = _time(seen.get("time"))
     if first and at and at <= first["at"]:
