@@ -73,6 +73,17 @@ def number(value: int, language: Language) -> str:
     return text.replace(",", ".") if language == "de" else text
 
 
+def percent(rate: str | None, language: Language) -> str:
+    """ "19 %" or "19%"; what is not a number is shown as it is."""
+    if rate is None:
+        return ""
+    try:
+        text = f"{Decimal(rate).normalize():f}"
+    except (InvalidOperation, ValueError):
+        return rate
+    return f"{text.replace('.', ',')} %" if language == "de" else f"{text}%"
+
+
 def money(amount: str | None, currency: str | None, language: Language) -> str:
     """ "1.149,00 €" or "€1,149.00"; what is not a number is shown as it is."""
     if amount is None:

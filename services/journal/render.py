@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,10 +17,14 @@ from starlette.responses import HTMLResponse, Response
 
 from services.journal import moments
 from services.journal.language import Speaker
+from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
+from shared.records.compared import laid_out
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "card", "groups", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
+
+THEME_COOKIE = "connect_theme"
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 ICONS = {
@@ -34,6 +38,11 @@ ICONS = {
     "never": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7z",
     "retry": "M2.4 6a6 6 0 1 1-.4 2.6M2 2.6V6h3.4",
     "search": "M7 2a5 5 0 1 1 0 10A5 5 0 0 1 7 2zM10.8 10.8 14 14",
+    "up": "M4 9.8 8 6l4 3.8",
+    "down": "M4 6.2 8 10l4-3.8",
+    "close": "M4 4l8 8M12 4l-8 8",
+    "copy": "M6 5.5h7v8H6zM10 3.5v-1H3v8h1",
+    "outward": "M6.500 3H3v10h10V9.500M9 2.500h4.500V7M13.500 2.500 7.500 8.500",
     "accepted": "M3 8.6l3.2 3.2L13 4.8",
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
@@ -41,6 +50,13 @@ ICONS = {
     "person": "M8 2.5a2.7 2.7 0 1 1 0 5.4 2.7 2.7 0 0 1 0-5.4zM2.8 14a5.3 5.3 0 0 1 10.4 0",
     "note": "M3 2.2h10v8.3L9.6 14H3zM13 10.5H9.6V14M5.5 5.5h5M5.5 8h3",
     "eye": "M1.4 8C3 5 5.3 3.6 8 3.6S13 5 14.6 8C13 11 10.7 12.4 8 12.4S3 11 1.4 8zM8 6a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
+    "left": "M10 3.5 5.5 8l4.5 4.5",
+    "right": "M6 3.5 10.5 8 6 12.5",
+    "menu": "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
+    "calendar": "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12M5.2 1.6v2.6M10.8 1.6v2.6",
+    "lines": "M2.5 4h11M4.5 8h7M6.5 12h3",
+    "plus": "M8 3v10M3 8h10",
+    "pause": "M5.5 3.5v9M10.5 3.5v9",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -51,6 +67,7 @@ class Pages:
     def __init__(self, zone: ZoneInfo, titles: Mapping[str, str]) -> None:
         root = files("services.journal")
         self._zone = zone
+        self.paths: frozenset[str] = frozenset()  # of the pages there are; `create_app` says so at its end
         self.static = {file.name: file.read_bytes() for file in (root / "static").iterdir() if file.is_file()}
         self.static["journal.css"] = b"".join((root / "static" / "css" / f"{name}.css").read_bytes() for name in SHEETS)
         self._stamp = hashlib.sha256(b"".join(self.static[name] for name in sorted(self.static))).hexdigest()[:12]
@@ -62,6 +79,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.filters["unquoted"] = unquote
+        self._templates.globals["laid_out"] = laid_out
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())
@@ -95,6 +114,9 @@ class Pages:
             say=reader.say,
             language=language,
             actor=actor if isinstance(actor, Actor) else None,
+            rooms=self._rooms(actor),
+            theme=_theme(request),
+            zone=zone.key,
             link=link,
             path=request.url.path,
             query=dict(request.query_params),
@@ -106,10 +128,19 @@ class Pages:
             span=lambda value: moments.length(value, language),
             at=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
+            percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),
+            capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )
         return HTMLResponse(page, status, headers=dict(headers or {}))
+
+    def _rooms(self, actor: object) -> list[Room]:
+        return [
+            room
+            for room in ROOMS
+            if room.path in self.paths and isinstance(actor, Actor) and actor.at_least(room.least)
+        ]
 
     def error(
         self, request: Request, reader: Speaker, status: int, headers: Mapping[str, str] | None = None
@@ -117,3 +148,8 @@ class Pages:
         """A page that says what went wrong, and the way back."""
         known = status if status in (400, 403, 404, 405, 409, 413, 422, 503) else 500
         return self.show(request, reader, "error.html", {"status": known}, status, headers)
+
+
+def _theme(request: Request) -> str | None:
+    chosen = request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in ("light", "dark") else None

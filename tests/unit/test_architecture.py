@@ -27,7 +27,7 @@ FORBIDDEN = [
     (
         r"shared\.runtime\.",
         r"shared\.connectors\.",
-        r"^shared\.connectors\.(contract|open|registry|http|deadline)(\.|$)",
+        r"^shared\.connectors\.(contract|open|registry|http|deadline|exchange)(\.|$)",
     ),
     (
         r"shared\.connectors\.(?P<system>\w+)\.",

@@ -69,6 +69,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/login"): ALL,
     ("POST", "/login"): ALL,
     ("POST", "/logout"): ALL,
+    ("POST", "/theme"): ALL,
     ("GET", "/static/{stamp}/{name}"): ALL,
     ("GET", "/"): READS,
     ("GET", "/orders"): READS,

@@ -121,10 +121,14 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
     def read_history(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """Every transition and attempt, newest first, with source and target of the hop."""
+        """Every transition and attempt, newest first, with source and target of the hop.
+
+        An attempt has its calls: operation, method, target, status, seconds, and for operators request and response.
+        """
         with journal.database() as conn:
             known(conn, request, id, language)
-            return {"items": history(conn, id, titles=journal.titles, language=language)}
+            reveal = actor_of(request).at_least("operator")
+            return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
         reveal = actor_of(http).at_least("operator")
