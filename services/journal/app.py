@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from starlette.middleware.gzip import GZipMiddleware
+
 from services.journal.access_log import AccessLog
 from services.journal.api import (
     answers,
@@ -56,6 +58,8 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))
     install(app, pages)
     # The last one added is the outermost.
+    # Our pages hold no secret that a length could betray: the session is in a cookie, and forms need no token.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin)
     app.add_middleware(Crowd, at_once=at_once)

@@ -57,7 +57,12 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             try:
                 values |= found(conn, journal, reader, resource, slug, view, actor_of(request))
                 values["items"] = with_sentences(
-                    values["items"], journal.titles, values["interfaces"], reader, datetime.now(UTC)
+                    values["items"],
+                    journal.titles,
+                    values["interfaces"],
+                    reader,
+                    datetime.now(UTC),
+                    reader.zone or journal.zone,
                 )
                 status = 200
             except (FilterError, ListingError) as error:
