@@ -58,6 +58,9 @@ NAMES: frozenset[str] = frozenset(
         "stock-round.read",
         "stock-round.published",
         "stock-round.moved",
+        "search.read",
+        "search.written",
+        "search.removed",
     }
 )
 

@@ -12,6 +12,7 @@ from services.journal.api import (
     answers,
     by_hand,
     events,
+    facets,
     interfaces,
     modes,
     overview,
@@ -48,6 +49,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
+        app.include_router(facets.routes(journal, resource), tags=[resource.name])
         app.include_router(records.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
     for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme):
