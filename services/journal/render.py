@@ -50,6 +50,8 @@ ICONS = {
     "person": "M8 2.5a2.7 2.7 0 1 1 0 5.4 2.7 2.7 0 0 1 0-5.4zM2.8 14a5.3 5.3 0 0 1 10.4 0",
     "note": "M3 2.2h10v8.3L9.6 14H3zM13 10.5H9.6V14M5.5 5.5h5M5.5 8h3",
     "eye": "M1.4 8C3 5 5.3 3.6 8 3.6S13 5 14.6 8C13 11 10.7 12.4 8 12.4S3 11 1.4 8zM8 6a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
+    "down": "M4 6.2 8 10l4-3.8",
+    "enter": "M13 4v4.5H4M7 5.5l-3 3 3 3",
     "left": "M10 3.5 5.5 8l4.5 4.5",
     "right": "M6 3.5 10.5 8 6 12.5",
     "menu": "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
@@ -130,6 +132,7 @@ class Pages:
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),
+            counted=lambda value: moments.number(value, language) + "+" * getattr(value, "capped", False),
             capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )
