@@ -10,6 +10,7 @@ from services.journal.api import (
     by_hand,
     events,
     interfaces,
+    mappings,
     modes,
     overview,
     people,
@@ -24,6 +25,7 @@ from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
 from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
 from services.journal.pages import interfaces as interface_pages
+from services.journal.pages import mappings as mapping_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -42,12 +44,12 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
+    for calls in (events, answers, by_hand, rejections, people, interfaces, mappings, modes, overview, webhooks):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
+    for page in (login, answer_pages, by_hand_page, interface_pages, mapping_pages, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, request_form, record_page):
         for resource in RESOURCES:

@@ -19,7 +19,7 @@ from services.journal import moments
 from services.journal.language import Speaker
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "rooms", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -38,6 +38,7 @@ ICONS = {
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
     "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
+    "past": "M2.3 8a5.8 5.8 0 1 0 1.9-4.3L2.4 5.3M2.4 2.2v3.1h3.1M8 5v3.2l2.2 1.4",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 

@@ -88,6 +88,14 @@ class GoLive(OfFlow):
     anyway: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)] | None = None
 
 
+class NewMapping(Body):
+    """target: what the word is called in the ERP. was: what it was mapped to when you looked; empty: nothing."""
+
+    target: Annotated[str, StringConstraints(max_length=1000)]
+    was: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    dry_run: bool = False
+
+
 class DoneByHand(Body):
     """The number under which a person has created the order in the ERP."""
 
