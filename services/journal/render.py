@@ -98,6 +98,7 @@ class Pages:
             query=dict(request.query_params),
             now=now,
             day=lambda at: moments.day(at, zone, language),
+            utc_day=lambda of: moments.utc_day(of, language),
             clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
