@@ -8,6 +8,7 @@ from services.journal.access_log import AccessLog
 from services.journal.api import (
     accounting,
     answers,
+    audit,
     by_hand,
     events,
     interfaces,
@@ -24,6 +25,7 @@ from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
 from services.journal.pages import accounting as accounting_pages
 from services.journal.pages import answers as answer_pages
+from services.journal.pages import audit as audit_pages
 from services.journal.pages import by_hand as by_hand_page
 from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
 from services.journal.pages import interfaces as interface_pages
@@ -46,25 +48,17 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (
-        accounting,
-        events,
-        answers,
-        by_hand,
-        rejections,
-        people,
-        interfaces,
-        mappings,
-        modes,
-        overview,
-        webhooks,
-    ):
+    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
         app.include_router(calls.routes(journal))
+    for of_rooms in (accounting, audit, mappings):
+        app.include_router(of_rooms.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, accounting_pages, answer_pages, by_hand_page, interface_pages, mapping_pages, refused, static):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
+    for room in (accounting_pages, audit_pages, mapping_pages):
+        app.include_router(room.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, request_form, record_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)

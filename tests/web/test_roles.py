@@ -66,6 +66,8 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/interfaces/{slug}/mappings"): ACTS,
     ("PUT", "/api/v1/interfaces/{slug}/mappings/{kind}/{source:path}"): ACTS,
     ("DELETE", "/api/v1/interfaces/{slug}/mappings/{kind}/{source:path}"): ACTS,
+    ("GET", "/api/v1/audit"): ACTS,
+    ("GET", "/audit"): ACTS,
     ("GET", "/api/v1/accounting"): READS,
     ("GET", "/api/v1/accounting/days"): READS,
     ("GET", "/api/v1/accounting/inputs"): READS,

@@ -29,7 +29,8 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "accounting.", "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status", "export.tracking", "held.",
+    "accounting.", "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
+    "export.tracking", "held.",
     "interfaces.flow_", "interfaces.item_", "interfaces.says_", "mappings.about_", "mappings.kind_", "mappings.wrong_",
     "owner.", "room.", "quick.", "receipt.", "rejections.state_",
     "says.", "state.", "status.mode_",
