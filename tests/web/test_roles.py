@@ -48,6 +48,9 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/rejections"): READS,
     ("GET", "/api/v1/rejections/{id}"): READS,
     ("POST", "/api/v1/rejections/{id}/resubmit"): ACTS,
+    ("POST", "/api/v1/rejections/resubmit"): ACTS,
+    ("POST", "/api/v1/rejections/{id}/set-aside"): ACTS,
+    ("POST", "/api/v1/rejections/{id}/reopen"): ACTS,
     ("POST", "/api/v1/webhooks/{slug}"): ALL,
     ("GET", "/api/v1/users"): RULES,
     ("POST", "/api/v1/users"): RULES,
@@ -119,6 +122,12 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/rejections"): READS,
     ("GET", "/rejections/{id}"): READS,
     ("POST", "/rejections/{id}/resubmit"): ACTS,
+    ("GET", "/rejections/resubmit"): ACTS,
+    ("POST", "/rejections/resubmit"): ACTS,
+    ("GET", "/rejections/{id}/raw"): ACTS,
+    ("POST", "/rejections/{id}/check"): ACTS,
+    ("POST", "/rejections/{id}/set-aside"): ACTS,
+    ("POST", "/rejections/{id}/reopen"): ACTS,
 }
 
 

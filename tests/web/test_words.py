@@ -32,7 +32,7 @@ BUILT = (
     "accounting.", "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
     "export.tracking", "held.",
     "interfaces.flow_", "interfaces.item_", "interfaces.says_", "mappings.about_", "mappings.kind_", "mappings.wrong_",
-    "owner.", "room.", "quick.", "receipt.", "rejections.state_",
+    "owner.", "room.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_",
     "says.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
