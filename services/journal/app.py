@@ -27,7 +27,16 @@ from services.journal.pages import accounting as accounting_pages
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import audit as audit_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
+from services.journal.pages import (
+    first,
+    interface_rooms,
+    login,
+    record_list,
+    record_page,
+    refused,
+    request_form,
+    static,
+)
 from services.journal.pages import interfaces as interface_pages
 from services.journal.pages import mappings as mapping_pages
 from services.journal.problem_json import install
@@ -57,7 +66,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     app.include_router(first.routes(journal), include_in_schema=False)
     for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for room in (accounting_pages, audit_pages, mapping_pages):
+    for room in (accounting_pages, audit_pages, interface_rooms, mapping_pages):
         app.include_router(room.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, request_form, record_page):
         for resource in RESOURCES:

@@ -30,10 +30,9 @@ ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
     "accounting.", "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
-    "export.tracking", "held.",
-    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "mappings.about_", "mappings.kind_", "mappings.wrong_",
-    "owner.", "room.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_",
-    "says.", "state.", "status.mode_",
+    "export.tracking", "held.", "interfaces.check_", "interfaces.flow_", "interfaces.item_", "interfaces.says_",
+    "mappings.about_", "mappings.kind_", "mappings.wrong_", "owner.", "quick.", "receipt.", "rejections.outcome_",
+    "rejections.state_", "room.", "says.", "settings.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
 

@@ -36,7 +36,7 @@ from shared.records.rejections import (
 )
 from shared.records.resources import OF_FLOW
 from shared.runtime.intake import Intake
-from shared.runtime.resubmission import MOST, resubmit_alike
+from shared.runtime.resubmission import MOST, resubmit_alike, try_out
 
 PAGE = 50
 EDITED_MOST = 100_000
@@ -122,6 +122,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             if found is None:
                 return pages.error(request, reader, 404)
             record = became(conn, found)
+            still = bool(reveal and found.state == "open" and try_out(conn, found, found.raw))
             values = frame(conn, "rejections")
         one = whole(found, reveal, reader.language)
         values |= {
@@ -130,6 +131,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             "record": record and record | {"list": OF_FLOW[record["flow"]].name},
             "editable": reveal and found.state == "open" and len(found.raw) <= EDITED_MOST and _is_text(found.raw),
             "most": EVENT_BYTES,
+            "still": still,
             "draft": None,
             "verdict": None,
             "because": "",
