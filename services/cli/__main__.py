@@ -17,6 +17,7 @@ import typer
 from services.cli import (
     accounting,
     articles,
+    audit,
     config,
     credentials,
     doctor,
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
     services.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
+    audit.add_to(app)
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),

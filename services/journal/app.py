@@ -8,12 +8,15 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from services.journal.access_log import AccessLog
 from services.journal.api import (
+    accounting,
     answers,
+    audit,
     by_hand,
     events,
     facets,
     groups,
     interfaces,
+    mappings,
     modes,
     overview,
     people,
@@ -25,11 +28,15 @@ from services.journal.api import (
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
+from services.journal.pages import accounting as accounting_pages
 from services.journal.pages import answers as answer_pages
+from services.journal.pages import audit as audit_pages
 from services.journal.pages import by_hand as by_hand_page
 from services.journal.pages import (
     filter_form,
     first,
+    first,
+    interface_rooms,
     login,
     record_list,
     record_page,
@@ -41,6 +48,9 @@ from services.journal.pages import (
 from services.journal.pages import groups as group_pages
 from services.journal.pages import interfaces as interface_pages
 from services.journal.pages import views as view_pages
+)
+from services.journal.pages import interfaces as interface_pages
+from services.journal.pages import mappings as mapping_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -61,6 +71,8 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     pages = Pages(journal.zone, journal.titles)
     for calls in (events, answers, by_hand, groups, rejections, people, interfaces, modes, overview, views, webhooks):
         app.include_router(calls.routes(journal))
+    for of_rooms in (accounting, audit, mappings):
+        app.include_router(of_rooms.routes(journal))
     for resource in RESOURCES:
         app.include_router(facets.routes(journal, resource), tags=[resource.name])
         app.include_router(records.routes(journal, resource), tags=[resource.name])
@@ -68,6 +80,9 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for page in (login, answer_pages, by_hand_page, group_pages, interface_pages, refused, static, theme, view_pages):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, filter_form, request_form, record_page):
+    for room in (accounting_pages, audit_pages, interface_rooms, mapping_pages):
+        app.include_router(room.routes(journal, pages), include_in_schema=False)
+    for of_records in (record_list, request_form, record_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))

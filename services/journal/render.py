@@ -21,7 +21,21 @@ from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
 from shared.records.compared import laid_out
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "phone", "print")
+SHEETS = (
+    "tokens",
+    "page",
+    "head",
+    "controls",
+    "states",
+    "table",
+    "list",
+    "record",
+    "rooms",
+    "card",
+    "groups",
+    "phone",
+    "print",
+)
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 THEME_COOKIE = "connect_theme"
@@ -59,6 +73,7 @@ ICONS = {
     "lines": "M2.5 4h11M4.5 8h7M6.5 12h3",
     "plus": "M8 3v10M3 8h10",
     "pause": "M5.5 3.5v9M10.5 3.5v9",
+    "past": "M2.3 8a5.8 5.8 0 1 0 1.9-4.3L2.4 5.3M2.4 2.2v3.1h3.1M8 5v3.2l2.2 1.4",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -124,6 +139,7 @@ class Pages:
             query=dict(request.query_params),
             now=now,
             day=lambda at: moments.day(at, zone, language),
+            utc_day=lambda of: moments.utc_day(of, language),
             clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),

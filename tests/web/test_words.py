@@ -29,11 +29,11 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "attempt.part_",
-    "app.role_", "app.room_", "app.theme_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
-    "export.tracking", "held.",
-    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "list.of_", "list.span_", "owner.", "quick.", "receipt.", "rejections.state_",
-    "says.", "state.", "status.mode_",
+    "accounting.", "app.role_", "app.room_", "app.theme_", "article.type_", "attempt.part_", "drafted.",
+    "errand.title_", "error.", "export.status", "export.tracking", "held.", "interfaces.check_", "interfaces.flow_",
+    "interfaces.item_", "interfaces.says_", "list.of_", "list.span_", "mappings.about_", "mappings.kind_",
+    "mappings.wrong_", "owner.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.", "says.",
+    "settings.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
 

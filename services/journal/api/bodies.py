@@ -97,6 +97,14 @@ class GroupChange(Body):
     acknowledged: bool | None = None
 
 
+class NewMapping(Body):
+    """target: what the word is called in the ERP. was: what it was mapped to when you looked; empty: nothing."""
+
+    target: Annotated[str, StringConstraints(max_length=1000)]
+    was: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    dry_run: bool = False
+
+
 class DoneByHand(Body):
     """The number under which a person has created the order in the ERP."""
 
@@ -104,9 +112,24 @@ class DoneByHand(Body):
 
 
 class Resubmission(Body):
-    """A rejection to submit again; with body, that text instead of what came."""
+    """A rejection to submit again; with body, that text instead of what came. dry_run: only say what would be wrong."""
 
     body: str | None = None
+    dry_run: bool = False
+
+
+class ResubmitAlike(Body):
+    """Open rejections to submit again as they came: those with this problem, of one interface or of all."""
+
+    code: Short
+    interface: Short | None = None
+    dry_run: bool = False
+
+
+class Because(Body):
+    """Why."""
+
+    reason: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 
 
 class NewUser(Body):
