@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from services.journal.access_log import AccessLog
 from services.journal.api import (
@@ -22,7 +23,7 @@ from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
+from services.journal.pages import filter_form, first, login, record_list, record_page, refused, request_form, static, theme
 from services.journal.pages import interfaces as interface_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
@@ -47,11 +48,12 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for of_records in (record_list, request_form, record_page):
+    for of_records in (record_list, filter_form, request_form, record_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
+    pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))
     install(app, pages)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
