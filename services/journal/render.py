@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.journal import moments
+from shared import moments
 from services.journal.language import Speaker
 from shared.people.actor import Actor
 

@@ -98,11 +98,19 @@ class Told(BaseModel):
     known: bool = False
     over: bool = False
 
+    def next(self) -> datetime | None:
+        """When something goes out by itself."""
+        return self.due if self.due is not None else None if self.over else self.remind
+
 
 class Plan(BaseModel):
     """The state of one subscription: its open incidents. Kept as JSON between two calls."""
 
     incidents: list[Told] = []
+
+    def next(self) -> datetime | None:
+        """When there is something to do although nothing happens."""
+        return min((moment for one in self.incidents if (moment := one.next()) is not None), default=None)
 
 
 def wanted(wish: Wish, cause: Cause) -> bool:
@@ -216,16 +224,11 @@ class _Course:
 
     def _send_due(self, until: datetime) -> None:
         while True:
-            moments = [moment for one in self._of.values() if (moment := self._next(one)) is not None]
+            moments = [moment for one in self._of.values() if (moment := one.next()) is not None]
             moment = min(moments, default=None)
             if moment is None or moment > until:
                 return
-            self._send([one for one in self._of.values() if self._next(one) == moment], moment)
-
-    def _next(self, one: Told) -> datetime | None:
-        if one.due is not None:
-            return one.due
-        return None if one.over else one.remind
+            self._send([one for one in self._of.values() if one.next() == moment], moment)
 
     def _send(self, ready: list[Told], at: datetime) -> None:
         over = [one for one in ready if one.news is Mailing.RESOLVED and one.due is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,6 @@ from shared.alarms import incidents, plan
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Severity
 from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Wish
-from zoneinfo import ZoneInfo
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

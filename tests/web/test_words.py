@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import journal
-from services.journal import moments
+from shared import moments
 from services.journal.batch import cut
 from services.journal.language import Speaker, preferred, texts
 from services.journal.pages.quick import quick

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.journal.language import Speaker
-from services.journal.moments import lasting, number, relative
+from shared.moments import lasting, number, relative
 from shared.errors.entry import Language
 from shared.records.resources import OF_FLOW
 
