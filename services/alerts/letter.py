@@ -53,7 +53,7 @@ def texts(language: Language) -> Mapping[str, Mapping[str, str]]:
 
 @cache
 def _templates(html: bool) -> Environment:
-    return Environment(
+    return Environment(  # noqa: S701 - the one without escaping writes plain text
         loader=FileSystemLoader(str(files("services.alerts") / "templates")),
         autoescape=html,
         undefined=StrictUndefined,
@@ -91,8 +91,8 @@ class _Writer:
         self._language: Language = "de" if mail.language == "de" else "en"
         self._zone = ZoneInfo(mail.time_zone)
 
-    def say(self, name: str, **values: Any) -> str:
-        table, _, text = name.partition(".")
+    def say(self, text_name: str, /, **values: Any) -> str:
+        table, _, text = text_name.partition(".")
         found = texts(self._language)[table][text]
         return found.format(**values) if values else found
 
@@ -137,15 +137,15 @@ class _Writer:
         problem = Problem(one.cause.code, values=_values(one))
         said = explain(problem, self._language)
         over = one.ended is not None
-        number, say = lambda value: moments.number(value, self._language), self.say
+        say = self.say
         lasted = moments.lasting(one.since, one.ended or self._now, self._language).partition(" ")[2]
         if over:
-            count = {"count": number(one.records), "left": number(one.standing)}
+            count = {"count": self._number(one.records), "left": self._number(one.standing)}
             what = say("what.healed_rest" if one.standing else "what.healed", **count)
         elif not one.records:
             what = say("what.no_record")
         else:
-            what = say("what.orders_one" if one.standing == 1 else "what.orders", count=number(one.standing))
+            what = say("what.orders_one" if one.standing == 1 else "what.orders", count=self._number(one.standing))
         value = " + ".join(moments.money(str(v), c, self._language) for c, v in sorted(one.sums.items()))
         return {
             "severity": "resolved" if over else one.severity,
@@ -161,7 +161,7 @@ class _Writer:
             "rows": [] if over else [self._row(row) for row in one.rows],
             "heading": say(
                 "do.first" if one.standing > len(one.rows) else "do.all",
-                count=number(one.standing),
+                count=self._number(one.standing),
                 **({"shown": len(one.rows)} if one.standing > len(one.rows) else {}),
             ),
             "link": self._rows_link(one),
@@ -171,35 +171,28 @@ class _Writer:
 
     def _figures(self, one: Contents, value: str, lasted: str) -> list[tuple[str, str, bool]]:
         """(figure, what it is, whether it is bad)."""
-        part = one.weighed < one.standing
-        label = (
-            self.say("figure.value_part", count=moments.number(one.weighed, self._language))
-            if part
-            else self.say("figure.value")
-        )
         return [
-            (moments.number(one.standing, self._language), self.say("figure.records"), False),
-            *([(value, label, False)] if value else []),
-            *([(moments.number(one.due, self._language), self.say("figure.due"), True)] if one.due else []),
+            (self._number(one.standing), self.say("figure.records"), False),
+            *([(value, self.say("figure.value"), False)] if value else []),
+            *([(self._number(one.due), self.say("figure.due"), True)] if one.due else []),
             (lasted, self.say("figure.open"), False),
         ]
 
     def _row(self, row: Any) -> dict[str, Any]:
-        problems = [Problem(one["code"], one.get("field", ""), one.get("values") or {}) for one in row.reason or []]
         soon = row.ship_by is not None and (row.ship_by - self._now).total_seconds() < 86_400
         return {
             "key": row.key,
-            "reason": explain(problems[0], self._language).title if problems else "",
+            "reason": explain(_problem(row.problem), self._language).title if row.problem else "",
             "ordered": self.say("do.ordered", when=self._when(row.ordered_at)) if row.ordered_at else "",
             "due": self.say("do.due", when=self._when(row.ship_by)) if soon else "",
-            "amount": moments.money(row.total, row.currency, self._language),
+            "amount": moments.money(None if row.amount is None else str(row.amount), row.currency, self._language),
         }
 
     def _rows_link(self, one: Contents) -> str:
         if not one.cause.interface or one.cause.flow not in OF_FLOW:
             return f"{self._post.base}/"
         name = OF_FLOW[one.cause.flow].name
-        term = f"error:{one.cause.code}"
+        term = f"group:{one.cause.key}" if one.problem else f"error:{one.cause.code}"
         return f"{self._post.base}/interfaces/{one.cause.interface}/{name}?{urlencode({'filter': term})}"
 
     def _answer(self, one: Contents, what: str) -> str:
@@ -212,11 +205,17 @@ class _Writer:
             return self.say("next.none")
         return self.say("next.reminder", when=self._when(self._mail.until))
 
+    def _number(self, value: int) -> str:
+        return moments.number(value, self._language)
+
     def _when(self, at: datetime) -> str:
         return f"{moments.day(at, self._zone, self._language)} {moments.clock(at, self._zone)}"
 
 
 def _values(one: Contents) -> dict[str, str]:
-    first = (one.problem or [{}])[0]
-    values = {str(name): str(value) for name, value in (first.get("values") or {}).items()}
-    return values or ({"service": one.cause.key} if one.cause.key else {})
+    return _problem(one.problem).values if one.problem else {"service": one.cause.key}  # type: ignore[return-value]
+
+
+def _problem(stored: Mapping[str, Any]) -> Problem:
+    values = {str(name): str(value) for name, value in (stored.get("values") or {}).items()}
+    return Problem(str(stored.get("code")), str(stored.get("field") or ""), values)

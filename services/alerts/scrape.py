@@ -40,9 +40,9 @@ class Scrape:
         found = self._asked() if self._prometheus else self._scraped()
         for name, moved in found.items():
             self._missed[name] = self._missed[name] + 1 if moved is None else 0
-        moved = {name: value for name, value in found.items() if value is not None}
-        before, self._seen = self._seen, {**self._seen, **moved}
-        return any(before.get(name) != value for name, value in moved.items())
+        values = {name: value for name, value in found.items() if value is not None}
+        before, self._seen = self._seen, {**self._seen, **values}
+        return any(before.get(name) != value for name, value in values.items())
 
     def away(self) -> dict[Cause, int]:
         """The services that count as away."""
@@ -57,11 +57,12 @@ class Scrape:
         try:
             up = self._query('up{job="connect"}')
             moves = "|".join(f"{name}_total" for name in MOVES)
-            sums = {name: value for name, value in self._query(f'sum by (job) ({{__name__=~"{moves}"}})').items()}
+            sums = self._query(f'sum by (job) ({{__name__=~"{moves}"}})')
         except (OSError, ValueError, KeyError):
             return {"prometheus": None}
         total = sum(sums.values())
-        return {name: total if value else None for name, value in up.items()} | {"prometheus": total}
+        found: dict[str, float | None] = {name: total if value else None for name, value in up.items()}
+        return found | {"prometheus": total}
 
     def _query(self, query: str) -> dict[str, float]:
         address = f"{self._prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"

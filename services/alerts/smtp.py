@@ -1,4 +1,4 @@
-"""Speaks with the mail server: one conversation a batch, a deadline on everything, the three kinds of answers kept apart.
+"""Speaks with the mail server: a deadline on everything, the three kinds of answers kept apart.
 
 `smtp://user:password@host:587?from=connect@example.org&starttls=required`; `smtps://` is encrypted from the start.
 starttls: auto (where the server offers it), required, or no.

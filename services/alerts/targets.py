@@ -1,4 +1,4 @@
-"""Where the services' metrics are: told by Prometheus, else by `connect up`, else on their own ports of this machine."""
+"""Where the services' metrics are: told by `connect up`, else on their own ports of this machine."""
 
 from __future__ import annotations
 

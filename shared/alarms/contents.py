@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from shared.alarms.incidents import Cause
 from shared.db.connect import Connection
 
 FIRST = 10
-WEIGHED = 2000
-"""Sums are made of at most so many orders; a mail says so where there are more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record. reason: its problems as stored; total, currency: of an order."""
+    """One record. problem: the first one, as stored; amount, currency: of an order."""
 
     id: int
     key: str
     ordered_at: datetime | None
     ship_by: datetime | None
-    reason: list[dict[str, Any]] | None
-    total: str | None
+    problem: dict[str, Any] | None
+    amount: Decimal | None
     currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An incident. standing: records that stand so now; records: all that ever did; sums: by currency, of the `weighed`
-    first; due: to be shipped within a day; problem: for its sentence."""
+    """An incident. standing: records that stand so now; records: all that ever did; sums: by currency; due:
+    to be shipped within a day; problem: for its sentence."""
 
     id: int
     cause: Cause
@@ -50,9 +46,8 @@ class Contents:
     standing: int
     due: int
     sums: dict[str, Decimal]
-    weighed: int
     rows: tuple[Row, ...]
-    problem: list[dict[str, Any]] | None
+    problem: dict[str, Any] | None
 
 
 def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
@@ -60,8 +55,8 @@ def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             "SELECT i.*, coalesce(f.title, i.interface) AS title, coalesce(f.erp, '') AS erp,"
-            " coalesce(f.marketplace, '') AS marketplace FROM incidents i LEFT JOIN interfaces f ON f.slug = i.interface"
-            " WHERE i.id = ANY(%s)",
+            " coalesce(f.marketplace, '') AS marketplace FROM incidents i"
+            " LEFT JOIN interfaces f ON f.slug = i.interface WHERE i.id = ANY(%s)",
             (list(incidents),),
         ).fetchall()
     every = [_of(conn, one) for one in found]
@@ -70,23 +65,19 @@ def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
 
 def _of(conn: Connection, row: dict[str, Any]) -> Contents:
     cause = Cause(row["interface"], row["flow"], row["code"], row["key"])
-    counted = conn.execute(
-        "SELECT count(*), count(*) FILTER (WHERE r.ship_by < now() + interval '24 hours') FROM troubles k"
-        " JOIN records r ON r.id = k.record_id WHERE (k.interface, k.flow, k.code, k.key) = (%s, %s, %s, %s)",
-        cause,
-    ).fetchone()
-    assert counted is not None
-    rows = [
-        Row(one[0], one[1], one[2], one[3], one[4], *_total(one[5]))
-        for one in conn.execute(
-            "SELECT r.id, r.key, r.ordered_at, r.ship_by, r.reason, p.body FROM troubles k"
-            " JOIN records r ON r.id = k.record_id"
-            " LEFT JOIN payloads p ON (p.record_id, p.no) = (r.id, r.payload_no) AND r.flow = 'order-import'"
-            " WHERE (k.interface, k.flow, k.code, k.key) = (%s, %s, %s, %s)"
-            " ORDER BY r.ship_by NULLS LAST, k.since, r.id LIMIT %s",
-            (*cause, WEIGHED),
+    weighed = conn.execute(
+        "SELECT coalesce(currency, ''), count(*), coalesce(sum(amount), 0),"
+        " count(*) FILTER (WHERE ship_by < now() + interval '24 hours') FROM troubles"
+        " WHERE cause = %s AND left_at IS NULL GROUP BY 1",
+        (cause.key,),
+    ).fetchall()
+    with conn.cursor(row_factory=class_row(Row)) as cursor:
+        rows = cursor.execute(
+            "SELECT r.id, r.key, r.ordered_at, r.ship_by, k.problem, k.amount, k.currency FROM troubles k"
+            " JOIN records r ON r.id = k.record_id WHERE k.cause = %s AND k.left_at IS NULL"
+            " ORDER BY k.ship_by NULLS LAST, k.entered_at, r.id LIMIT %s",
+            (cause.key, FIRST),
         ).fetchall()
-    ]
     return Contents(
         row["id"],
         cause,
@@ -97,28 +88,9 @@ def _of(conn: Connection, row: dict[str, Any]) -> Contents:
         row["since"],
         row["ended"],
         row["records"],
-        counted[0],
-        counted[1],
-        _sums(rows),
-        len(rows),
-        tuple(rows[:FIRST]),
+        sum(count for _, count, _, _ in weighed),
+        sum(due for _, _, _, due in weighed),
+        {currency: amount for currency, _, amount, _ in weighed if amount},
+        tuple(rows),
         row["problem"],
     )
-
-
-def _total(body: bytes | None) -> tuple[str | None, str | None]:
-    try:
-        order = json.loads(bytes(body or b"{}")).get("data", {}).get("order", {})
-        return order.get("total"), order.get("currency")
-    except (ValueError, AttributeError):
-        return None, None
-
-
-def _sums(rows: Sequence[Row]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        try:
-            sums[row.currency or ""] += Decimal(row.total or "0")
-        except InvalidOperation:
-            continue
-    return {currency: amount for currency, amount in sums.items() if amount}

@@ -1,4 +1,4 @@
-"""When mails of a subscription may go: its slots, its quiet hours, its free days. Pure; wall clocks of its time zone."""
+"""When mails of a subscription may go: its slots, its quiet hours, its free days. Pure; clocks of its time zone."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ REMARK_LASTS = timedelta(hours=1)
 
 
 class Cause(NamedTuple):
-    """What an incident is about. code: of the catalogue; key: what would have to come true, or empty."""
+    """What an incident is about. code: of the catalogue; key: the group of records, or what else tells two apart."""
 
     interface: str
     flow: str
@@ -55,18 +55,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What one look found out about one cause. at: the moment of the look.
+    """How one cause stood at a look.
 
-    errors, warnings: records that came to stand so; remarks: records that were done with a remark; ended: records that
-    stood so and do no longer.
+    open: records that stand so and are not over; error: whether one of them failed; news: how many came since the last
+    look; remarks: how many were done with a remark since then, which are open for nobody.
     """
 
     at: datetime
     cause: Cause
-    errors: int = 0
-    warnings: int = 0
+    open: int = 0
+    error: bool = False
+    news: int = 0
     remarks: int = 0
-    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +114,23 @@ def advance(incidents: Incidents, facts: Iterable[Fact], until: datetime) -> lis
 
 
 def _take(incidents: Incidents, fact: Fact) -> list[Happening]:
-    at, news = fact.at, fact.errors + fact.warnings + fact.remarks
-    severity = Severity.ERROR if fact.errors else Severity.WARNING
+    at, news = fact.at, fact.news + fact.remarks
+    severity = Severity.ERROR if fact.error else Severity.WARNING
     one = incidents.standing.get(fact.cause)
     found: list[Happening] = []
     if one is None or one.ended is not None:
-        if not news:
-            return []  # the end of something from before our time
+        if not fact.open and not fact.remarks:
+            return []
         one = incidents.standing[fact.cause] = _opened(one, at, severity)
         found.append(Happening(at, fact.cause, Kind.OPENED, severity, at))
-    elif fact.errors and one.severity is Severity.WARNING:
+    elif fact.error and one.severity is Severity.WARNING:
         one.severity = Severity.ERROR
         found.append(Happening(at, fact.cause, Kind.ESCALATED, one.severity, one.since))
     elif news and one.last is not None and at - one.last >= A_MINUTE:
         found.append(Happening(at, fact.cause, Kind.MORE, one.severity, one.since))
     if found:
         one.last = at
-    one.open = max(0, one.open + fact.errors + fact.warnings - fact.ended)
+    one.open = fact.open
     one.calm = None if one.open else (one.calm or at)
     if fact.remarks and not one.open:
         one.calm = at

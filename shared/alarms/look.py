@@ -1,14 +1,12 @@
-"""One look at what has changed: transitions since the last one → `troubles` → facts. Called by `round`.
+"""One look at what has changed: troubles since the last one → facts. Called by `round`.
 
-A look goes back over the last seconds again, so that a transaction that took a moment to commit is seen; what it finds
-is compared with what is known, so seeing something twice changes nothing. A record that is tried again stands as it
-stood until that has an end: an outage of an hour is no hour of ends and beginnings. A check of everything, now and then, finds
-what even that missed.
+`troubles` is kept by the transactions that change records. A look goes back over the last seconds again, so that one
+that took a moment to commit is seen; how a cause stands is counted anew, so seeing it twice changes nothing. A check of
+all open causes, now and then, finds what even that missed.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,63 +16,49 @@ from psycopg.rows import dict_row
 from shared.alarms.incidents import Cause, Fact
 from shared.alarms.plan import DUE_SOON
 from shared.db.connect import Connection
-from shared.errors.cause import cause_of
 
 BACK = "10 seconds"
-SEVERITY = {"failed": "error", "waiting": "warning", "warning": "remark"}
 
 _TOUCHED = """
-SELECT DISTINCT t.record_id FROM transitions t WHERE t.at > %(seen)s - %(back)s::interval AND t.at <= %(now)s
+SELECT DISTINCT cause FROM troubles
+WHERE entered_at > %(seen)s - %(back)s::interval OR left_at > %(seen)s - %(back)s::interval
 """
 _ALL = """
-SELECT coalesce(r.id, k.record_id) FROM (SELECT * FROM records WHERE state IN ('failed', 'waiting')) r
-FULL JOIN (SELECT * FROM troubles WHERE severity <> 'remark') k ON k.record_id = r.id
-WHERE k.record_id IS NULL OR r.id IS NULL OR k.code IS DISTINCT FROM r.code
-   OR k.severity <> CASE r.state WHEN 'failed' THEN 'error' ELSE 'warning' END
+SELECT cause FROM troubles WHERE left_at IS NULL AND state IS DISTINCT FROM 'warning' GROUP BY 1
+UNION SELECT unnest(%(known)s::text[])
 """
-_COMPARED = """
-SELECT r.id, r.interface, r.flow, r.state, r.code, r.reason, r.test,
-       k.interface AS was_interface, k.flow AS was_flow, k.code AS was_code, k.key AS was_key, k.severity AS was
-FROM ({which}) AS touched(id) JOIN records r USING (id) LEFT JOIN troubles k ON k.record_id = r.id
-WHERE r.state IN ('failed', 'waiting', 'warning') OR k.record_id IS NOT NULL AND r.state NOT IN ('pending', 'running')
+_COUNTED = """
+SELECT t.cause, min(t.interface) AS interface, min(t.flow) AS flow, min(t.code) AS code,
+       (array_agg(t.problem ORDER BY t.entered_at DESC))[1] AS problem,
+       count(*) FILTER (WHERE t.left_at IS NULL AND t.state IS DISTINCT FROM 'warning')::int AS open,
+       coalesce(bool_or(t.left_at IS NULL AND t.state = 'failed'), false) AS error,
+       count(*) FILTER (WHERE t.entered_at > %(seen)s AND t.left_at IS NULL AND t.state IS DISTINCT FROM 'warning')::int
+         AS news,
+       count(*) FILTER (WHERE t.entered_at > %(seen)s AND t.state = 'warning')::int AS remarks
+FROM ({which}) AS c(cause) JOIN troubles t USING (cause) JOIN records r ON r.id = t.record_id
+WHERE NOT r.test AND (t.left_at IS NULL OR t.left_at > %(seen)s - %(back)s::interval) GROUP BY 1
 """
 _DUE = """
 SELECT r.interface, count(*)::int FROM records r
 WHERE r.flow = 'order-import' AND NOT r.test AND r.ship_by < %s + interval '24 hours'
   AND r.state IN ('pending', 'running', 'waiting', 'failed') GROUP BY 1
 """
+Problems = dict[Cause, dict[str, Any]]
 
 
-def look(conn: Connection, seen: datetime, now: datetime, *, everything: bool = False) -> tuple[list[Fact], Problems]:
-    """Facts at `now`, and the problem of each cause for its sentence. Changes `troubles` in the caller's transaction."""
-    which = _ALL if everything else _TOUCHED
+def look(
+    conn: Connection, seen: datetime, now: datetime, known: Iterable[Cause], *, everything: bool = False
+) -> tuple[list[Fact], Problems]:
+    """Facts at `now` about causes that changed since `seen`, and a problem of each. known: causes that stand."""
+    values = {"seen": seen, "back": BACK, "known": [cause.key for cause in known]}
+    query = _COUNTED.format(which=_ALL if everything else _TOUCHED)
     with conn.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            _COMPARED.format(which=which).encode(), {"seen": seen, "now": now, "back": BACK}
-        ).fetchall()
-    came: dict[Cause, Counter[str]] = defaultdict(Counter)
-    problems: Problems = {}
-    store: list[tuple[int, Cause, str]] = []
-    gone: list[int] = []
+        rows = cursor.execute(query.encode(), values).fetchall()
+    facts, problems = [], {}
     for row in rows:
-        is_now = _now(row)
-        was = row["was"] and (Cause(row["was_interface"], row["was_flow"], row["was_code"], row["was_key"]), row["was"])
-        if is_now == was:
-            continue
-        if was and was[1] != "remark":
-            came[was[0]]["ended"] += 1
-        if is_now is None:
-            gone += [row["id"]] if was and was[1] != "remark" else []
-            continue
-        cause, severity = is_now
-        came[cause][severity] += 1
-        problems[cause] = row["reason"]
-        store.append((row["id"], cause, severity))
-    _store(conn, store, gone, now)
-    facts = [
-        Fact(now, cause, errors=n["error"], warnings=n["warning"], remarks=n["remark"], ended=n["ended"])
-        for cause, n in came.items()
-    ]
+        cause = Cause(row["interface"], row["flow"], row["code"], row["cause"])
+        facts.append(Fact(now, cause, row["open"], row["error"], row["news"], row["remarks"]))
+        problems[cause] = row["problem"]
     return facts, problems
 
 
@@ -85,42 +69,10 @@ def due_soon(conn: Connection, now: datetime) -> dict[Cause, int]:
 
 
 def level(now: datetime, code: str, found: Mapping[Cause, int], standing: Mapping[Cause, int]) -> list[Fact]:
-    """Facts about causes of this code that are counted anew at each look: the difference to what stood so before."""
+    """Facts about causes of this code that are counted elsewhere, where that differs from what stood so before."""
     before = {cause: count for cause, count in standing.items() if cause.code == code}
     return [
-        Fact(now, cause, errors=max(0, count - was), ended=max(0, was - count))
+        Fact(now, cause, count, error=count > 0, news=max(0, count - was))
         for cause, count in {**dict.fromkeys(before, 0), **found}.items()
         if count != (was := before.get(cause, 0))
     ]
-
-
-Problems = dict[Cause, list[dict[str, Any]] | None]
-
-
-def _now(row: Mapping[str, Any]) -> tuple[Cause, str] | None:
-    """The cause and severity with which the record stands; a test stands for nothing."""
-    severity = SEVERITY.get(row["state"])
-    if severity is None or row["test"]:
-        return None
-    code, key = cause_of(row["code"], row["reason"] or [])
-    return Cause(row["interface"], row["flow"], code, key), severity
-
-
-def _store(conn: Connection, store: list[tuple[int, Cause, str]], gone: Iterable[int], now: datetime) -> None:
-    if store:
-        conn.execute(
-            "INSERT INTO troubles(record_id, interface, flow, code, key, severity, since)"
-            " SELECT n.*, %s::timestamptz FROM unnest(%s::int8[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) n"
-            " ON CONFLICT (record_id) DO UPDATE SET interface = excluded.interface, flow = excluded.flow,"
-            "  code = excluded.code, key = excluded.key, severity = excluded.severity, since = excluded.since",
-            (
-                now,
-                [record_id for record_id, _, _ in store],
-                [cause.interface for _, cause, _ in store],
-                [cause.flow for _, cause, _ in store],
-                [cause.code for _, cause, _ in store],
-                [cause.key for _, cause, _ in store],
-                [severity for _, _, severity in store],
-            ),
-        )
-    conn.execute("DELETE FROM troubles WHERE record_id = ANY(%s)", (list(gone),))

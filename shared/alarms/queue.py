@@ -27,7 +27,8 @@ def queue(conn: Connection, subscription: int, decision: int, kind: Mailing | st
     return conn.execute(
         "INSERT INTO mails(recipient, kind, decision, message_id, thread)"
         " SELECT r.id, %(kind)s, %(decision)s, %(mark)s || '.' || r.id, (SELECT m.message_id FROM mails m"
-        "   JOIN alarm_decisions d ON d.id = m.decision WHERE m.recipient = r.id AND d.incidents && %(incidents)s::int8[]"
+        "   JOIN alarm_decisions d ON d.id = m.decision WHERE m.recipient = r.id"
+        "   AND d.incidents && %(incidents)s::int8[]"
         "   ORDER BY m.id LIMIT 1)"
         " FROM recipients r WHERE r.subscription = %(subscription)s AND r.verified_at IS NOT NULL"
         "   AND r.stopped_at IS NULL",
@@ -106,7 +107,8 @@ def refused(conn: Connection, mail: int, reply: str) -> None:
 def later(conn: Connection, mail: int, reply: str, seconds: float) -> None:
     """Not now (4xx, nobody answers): tried again, up to five days."""
     conn.execute(
-        "UPDATE mails SET reply = %s, state = CASE WHEN created_at < now() - %s::interval THEN 'given-up' ELSE state END,"
+        "UPDATE mails SET reply = %s,"
+        " state = CASE WHEN created_at < now() - %s::interval THEN 'given-up' ELSE state END,"
         " due_at = CASE WHEN created_at < now() - %s::interval THEN NULL ELSE now() + make_interval(secs => %s) END"
         " WHERE id = %s",
         (reply[:500], GIVE_UP, GIVE_UP, seconds, mail),

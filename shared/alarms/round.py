@@ -56,7 +56,7 @@ def play(
         seen, checked, kept, now = row
         stands = from_json(kept)
         everything = now - checked >= CHECK_EVERYTHING
-        facts, problems = look.look(conn, seen, now, everything=everything)
+        facts, problems = look.look(conn, seen, now, stands.standing, everything=everything)
         before = {cause: one.open for cause, one in stands.standing.items() if one.ended is None}
         for code, found in {plan.DUE_SOON: look.due_soon(conn, now), **levels}.items():
             facts += look.level(now, code, found, before)
@@ -118,9 +118,9 @@ def _record(conn: Connection, subscription: Subscription, decision: Decision, ab
 def _keep_facts(conn: Connection, facts: Iterable[Fact]) -> None:
     with conn.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO alarm_facts(at, interface, flow, code, key, errors, warnings, remarks, ended)"
+            "INSERT INTO alarm_facts(at, interface, flow, code, key, open, error, news, remarks)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [(one.at, *one.cause, one.errors, one.warnings, one.remarks, one.ended) for one in facts],
+            [(one.at, *one.cause, one.open, one.error, one.news, one.remarks) for one in facts],
         )
 
 
@@ -134,7 +134,7 @@ def _keep_incidents(
     """The incidents' rows as they are now; their ids by cause and beginning."""
     news: Counter[Cause] = Counter()
     for fact in facts:
-        news[fact.cause] += fact.errors + fact.warnings + fact.remarks
+        news[fact.cause] += fact.news + fact.remarks
     since = {cause: one.since for cause, one in stands.standing.items()}
     touched = {(one.cause, one.since) for one in happened}
     touched |= {(cause, since[cause]) for cause, count in news.items() if count and cause in since}

@@ -120,13 +120,13 @@ def matching(conn: Connection, subscription: Subscription, happened: Sequence[Ha
         return list(happened)
     condition, values = to_sql(parse(subscription.filter, ZoneInfo(subscription.wish.zone), modes(conn)))
     query = sql.SQL(
-        "SELECT EXISTS (SELECT FROM troubles k JOIN records r ON r.id = k.record_id WHERE (k.interface, k.flow, k.code,"  # noqa: S608
-        f" k.key) = (%s, %s, %s, %s) AND {condition})"
+        "SELECT EXISTS (SELECT FROM troubles k JOIN records r ON r.id = k.record_id"  # noqa: S608
+        f" WHERE k.cause = %s AND {condition})"
     )
     return [
         one
         for one in happened
-        if one.kind is Kind.RESOLVED or conn.execute(query, [*one.cause, *values]).fetchone() == (True,)
+        if one.kind is Kind.RESOLVED or conn.execute(query, [one.cause.key, *values]).fetchone() == (True,)
     ]
 
 

@@ -25,13 +25,9 @@ def conn(database_url: str) -> Iterator[Connection]:
         yield opened
 
 
-def fail(conn: Connection, number: str) -> None:
-    """An order that fails now, with its transition."""
-    record = store_record(conn, number, state="failed", code="payment-unmapped", reason=UNMAPPED)
-    conn.execute(
-        "INSERT INTO transitions(record_id, seq, stage, to_state, at) VALUES (%s, 1, 'erp', 'failed', clock_timestamp())",
-        (record,),
-    )
+def fail(conn: Connection, number: str) -> int:
+    """An order that fails now."""
+    return store_record(conn, number, state="failed", code="payment-unmapped", reason=UNMAPPED)
 
 
 def decided(conn: Connection) -> list[tuple[str, int]]:
@@ -54,9 +50,9 @@ def test_a_failing_order_is_queued_once_for_each_who_asked(conn: Connection) -> 
     assert again.mails == 0, "one more of the same"
     assert decided(conn)[0] == ("opened", 1)
     row = conn.execute("SELECT interface, code, key, severity, records, ended FROM incidents").fetchone()
-    assert row == ("otto-de", "payment-unmapped", "payment:PAYPAL", "error", 2, None)
+    assert row is not None
+    assert (row[0], row[1], row[3:]) == ("otto-de", "payment-unmapped", ("error", 2, None))
     conn.execute("UPDATE records SET state = 'done', code = NULL, reason = NULL")
-    conn.execute("INSERT INTO transitions(record_id, seq, stage, to_state) SELECT id, 99, stage, state FROM records")
     play(conn)
     conn.execute("UPDATE alarm_watch SET standing = replace(standing::text, %s, %s)::jsonb", ("PT2M", "PT0S"))
     assert (last := play(conn)) is not None
@@ -65,7 +61,7 @@ def test_a_failing_order_is_queued_once_for_each_who_asked(conn: Connection) -> 
     assert threads == (2, 4), "one thread for each of the two"
 
 
-@pytest.mark.parametrize("filter_, mails", [("1001", 1), ("1002", 0)])
+@pytest.mark.parametrize(("filter_", "mails"), [("1001", 1), ("1002", 0)])
 def test_a_filter_lets_through_what_matches_it(conn: Connection, filter_: str, mails: int) -> None:
     store_interface(conn, "otto-de")
     alarm = Alarm(name="Some", filter=filter_, recipients=("a@example.org",))
@@ -80,7 +76,7 @@ def test_what_a_look_missed_is_found_by_the_check_of_everything(conn: Connection
     store_interface(conn, "otto-de")
     play(conn)
     fail(conn, "1")
-    conn.execute("UPDATE transitions SET at = at - %s", (timedelta(minutes=1),))
+    conn.execute("UPDATE troubles SET entered_at = entered_at - %s", (timedelta(minutes=1),))
     assert (blind := play(conn)) is not None
     assert blind.facts == 0
     conn.execute("UPDATE alarm_watch SET checked = 'epoch'")

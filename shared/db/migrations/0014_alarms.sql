@@ -1,19 +1,7 @@
 -- Alarms: who wants to be told what, what was found, what was decided, what was mailed.
 
--- The alert service reads what is new by the clock; transitions are inserted in about that order.
-CREATE INDEX transitions_at ON transitions USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
-
--- A record that stands between itself and done, and why; one row while it does. A remark stays for a day, told once.
-CREATE TABLE troubles (
-    record_id bigint PRIMARY KEY,
-    interface text NOT NULL,
-    flow      text NOT NULL,
-    code      text NOT NULL,
-    key       text NOT NULL DEFAULT '',
-    severity  text NOT NULL CHECK (severity IN ('warning', 'error', 'remark')),
-    since     timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX troubles_cause ON troubles (interface, flow, code, key, since);
+-- The alert service reads what is new by the clock.
+CREATE INDEX troubles_entered ON troubles (entered_at);
 
 -- What each look found out. The look back evaluates the same rows again.
 CREATE TABLE alarm_facts (
@@ -23,10 +11,10 @@ CREATE TABLE alarm_facts (
     flow      text NOT NULL,
     code      text NOT NULL,
     key       text NOT NULL,
-    errors    integer NOT NULL DEFAULT 0,
-    warnings  integer NOT NULL DEFAULT 0,
-    remarks   integer NOT NULL DEFAULT 0,
-    ended     integer NOT NULL DEFAULT 0
+    open      integer NOT NULL,
+    error     boolean NOT NULL,
+    news      integer NOT NULL DEFAULT 0,
+    remarks   integer NOT NULL DEFAULT 0
 );
 CREATE INDEX alarm_facts_at ON alarm_facts (at);
 
@@ -40,7 +28,7 @@ CREATE TABLE incidents (
     since     timestamptz NOT NULL,
     ended     timestamptz,
     records   integer NOT NULL DEFAULT 0,           -- that came to stand so since it opened
-    problem   jsonb,                                -- as in records.reason: the values of its sentence
+    problem   jsonb,                                -- one of them: the values of its sentence
     UNIQUE (interface, flow, code, key, since)
 );
 CREATE INDEX incidents_open ON incidents (interface) WHERE ended IS NULL;
