@@ -53,9 +53,9 @@ def texts(language: Language) -> Mapping[str, Mapping[str, str]]:
 
 @cache
 def _templates(html: bool) -> Environment:
-    return Environment(  # noqa: S701 - the one without escaping writes plain text
+    return Environment(
         loader=FileSystemLoader(str(files("services.alerts") / "templates")),
-        autoescape=html,
+        autoescape=html,  # noqa: S701 - the one without it writes plain text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
 from services.journal.api import (
+    alarms,
     answers,
     by_hand,
     events,
@@ -42,7 +43,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
+    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks, alarms):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])

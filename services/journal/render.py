@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shared import moments
 from services.journal.language import Speaker
+from shared import moments
 from shared.people.actor import Actor
 
 SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")

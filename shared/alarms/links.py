@@ -37,7 +37,7 @@ def incident(conn: Connection, number: int) -> dict[str, Any] | None:
 
 
 def answer(conn: Connection, number: int, by: str, *, later: bool) -> datetime | None:
-    """Acknowledge an open incident, or have it told again later; returns when. The service hears it at its next look."""
+    """Acknowledge an open incident, or have it told again later; returns when. The next round hears it."""
     row = conn.execute(
         "INSERT INTO alarm_answers(incident, by, until) SELECT id, %s, CASE WHEN %s THEN now() + %s::interval END"
         " FROM incidents WHERE id = %s AND ended IS NULL RETURNING until",

@@ -95,7 +95,7 @@ def _answers(conn: Connection, since: datetime, until: datetime) -> list[Answer]
 
 
 def _shown(conn: Connection, one: Decision) -> dict[str, Any]:
-    """A mail with its incidents as they are known: code, a problem for the sentence, how many, since when, until when."""
+    """A mail with its incidents as they are known: code, a problem for the sentence, how many, from when to when."""
     about = []
     for cause, since in one.about:
         row = conn.execute(

@@ -50,6 +50,17 @@ def queue_for(conn: Connection, recipient: int, kind: str) -> None:
     )
 
 
+def ask_unconfirmed(conn: Connection, subscription: int) -> None:
+    """Ask every recipient who was not asked yet whether the address is theirs."""
+    rows = conn.execute(
+        "SELECT id FROM recipients r WHERE subscription = %s AND verified_at IS NULL AND stopped_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM mails WHERE recipient = r.id AND kind = 'confirm')",
+        (subscription,),
+    ).fetchall()
+    for row in rows:
+        queue_for(conn, row[0], "confirm")
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A mail in hand. at: the decision's moment; incidents: their ids; until: when it is looked at again."""

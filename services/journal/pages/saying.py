@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.journal.language import Speaker
-from shared.moments import lasting, number, relative
 from shared.errors.entry import Language
+from shared.moments import lasting, number, relative
 from shared.records.resources import OF_FLOW
 
 SOON = timedelta(hours=24)
