@@ -21,9 +21,10 @@ from services.journal.api import (
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
+from services.journal.pages import alarms as alarm_pages
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
+from services.journal.pages import first, login, mail_links, record_list, record_page, refused, request_form, static
 from services.journal.pages import interfaces as interface_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
@@ -48,7 +49,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
+    for page in (mail_links, alarm_pages, login, answer_pages, by_hand_page, interface_pages, refused, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, request_form, record_page):
         for resource in RESOURCES:

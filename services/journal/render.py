@@ -19,7 +19,7 @@ from services.journal.language import Speaker
 from shared import moments
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "alarms", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

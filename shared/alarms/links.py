@@ -31,7 +31,7 @@ def incident(conn: Connection, number: int) -> dict[str, Any] | None:
     """The incident of a link."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT id, interface, flow, code, key, severity, since, ended, problem FROM incidents WHERE id = %s",
+            "SELECT id, interface, flow, code, key, severity, since, ended, records, problem FROM incidents WHERE id = %s",
             (number,),
         ).fetchone()
 

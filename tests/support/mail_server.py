@@ -46,7 +46,7 @@ class MailServer:
 
     # -- what aiosmtpd calls ------------------------------------------------------------------------------------------
 
-    async def handle_RCPT(  # noqa: N802 - the library's name
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
     ) -> str:
         del server, session, options
@@ -58,7 +58,7 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         del session
         if self.hang:
             await asyncio.sleep(self.hang)

@@ -29,6 +29,7 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
+    "alarms.day_", "alarms.frequency_", "alarms.instead_", "alarms.mail_", "alarms.on_", "alarms.what_", "mail_link.",
     "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status", "export.tracking", "held.",
     "interfaces.flow_", "interfaces.item_", "interfaces.says_", "owner.", "quick.", "receipt.", "rejections.state_",
     "says.", "state.", "status.mode_",

@@ -65,7 +65,7 @@ def routes(journal: Journal) -> APIRouter:
         """Keep an alarm. Recipients that an admin enters count as confirmed; others are asked by mail first."""
         actor = actor_of(request)
         with journal.database() as conn, conn.transaction():
-            check(conn, body)
+            check(conn, journal, body)
             with refused():
                 number = subscriptions.add(conn, body, actor.name, zone, verified=actor.at_least("admin"))
             ask_unconfirmed(conn, number)
@@ -79,7 +79,7 @@ def routes(journal: Journal) -> APIRouter:
     def backtest(body: Alarm, days: Annotated[int, Query(ge=1, le=31)] = 14) -> dict[str, Any]:
         """Which mails these settings would have sent in the last days, and how often there was none, and why."""
         with journal.database() as conn:
-            check(conn, body)
+            check(conn, journal, body)
             return asdict(look_back(conn, body, zone, days))
 
     @router.get("/alarms/{id}")
@@ -95,7 +95,7 @@ def routes(journal: Journal) -> APIRouter:
         """Keep it as it is now; incidents under way go on."""
         actor = actor_of(request)
         with journal.database() as conn, conn.transaction():
-            check(conn, body)
+            check(conn, journal, body)
             there(one_of(conn, id), "alarm")
             with refused():
                 subscriptions.change(conn, id, body, zone, verified=actor.at_least("admin"))
@@ -164,17 +164,21 @@ def routes(journal: Journal) -> APIRouter:
             audit(conn, actor, verb, {"incident": id})
         return {"incident": id, "until": until}
 
-    def one_of(conn: Connection, number: int) -> dict[str, Any] | None:
-        return next(iter(subscriptions.listed(conn, number)), None) if 0 < number < 2**63 else None
-
-    def check(conn: Connection, alarm: Alarm) -> None:
-        known = modes(conn)
-        if unknown := [slug for slug in alarm.interfaces if slug not in known]:
-            raise ApiProblem(422, "interface-unknown", f"There is no interface “{unknown[0]}”.")
-        with understood():
-            parse(alarm.filter, journal.zone, known)
-
     return router
+
+
+def one_of(conn: Connection, number: int) -> dict[str, Any] | None:
+    """One alarm with its recipients."""
+    return next(iter(subscriptions.listed(conn, number)), None) if 0 < number < 2**63 else None
+
+
+def check(conn: Connection, journal: Journal, alarm: Alarm) -> None:
+    """Its interfaces are there and its filter can be read. Raises ApiProblem."""
+    known = modes(conn)
+    if unknown := [slug for slug in alarm.interfaces if slug not in known]:
+        raise ApiProblem(422, "interface-unknown", f"There is no interface “{unknown[0]}”.")
+    with understood():
+        parse(alarm.filter, journal.zone, known)
 
 
 def shown(one: dict[str, Any], actor: Actor) -> dict[str, Any]:
