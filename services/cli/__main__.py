@@ -16,6 +16,7 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
     config,
     credentials,
@@ -75,6 +76,7 @@ def build() -> typer.Typer:
         ("exports", exports.app),
         ("articles", articles.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
