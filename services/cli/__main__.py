@@ -16,6 +16,7 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
     audit,
     config,
@@ -78,6 +79,7 @@ def build() -> typer.Typer:
         ("exports", exports.app),
         ("articles", articles.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.journal.language import Speaker
-from services.journal.moments import clock, day, money
+from shared.moments import clock, day, money
 
 
 def meta(record: Mapping[str, Any], other: Mapping[str, Any] | None, reader: Speaker, zone: ZoneInfo) -> list[str]:
