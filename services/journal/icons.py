@@ -5,8 +5,7 @@ from __future__ import annotations
 ICONS = {
     "accepted": "M3 8.6l3.2 3.2L13 4.8",
     "calendar": (
-        "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12"
-        "M5.2 1.6v2.6M10.8 1.6v2.6"
+        "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12M5.2 1.6v2.6M10.8 1.6v2.6"
     ),
     "close": "M4 4l8 8M12 4l-8 8",
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",

@@ -58,7 +58,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             happened = history(conn, id, titles=journal.titles, language=reader.language, reveal=reveal)
             besides = history(conn, beside, titles=journal.titles, language=reader.language) if beside else []
             values = frame(conn, resource.name, record["interface"])
-            (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, datetime.now(UTC))
+            (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, datetime.now(UTC), zone)
             values |= _copy(conn, record, copy, reveal) | {
                 "record": record,
                 "other": other,
