@@ -98,14 +98,17 @@ def add(
 
 
 @app.command()
-def remove(ctx: typer.Context, name: Name) -> None:
+def remove(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
     """Delete an alarm with its ledger."""
     session: Session = ctx.obj
     with session.database() as conn, conn.transaction():
         one = _find(conn, name)
         subscriptions.remove(conn, one["id"])
         audit(conn, session.actor, "alarms.remove", {"alarm": one["id"], "name": one["name"]})
-    Printer().line(f"The alarm “{one['name']}” is gone.")
+    if as_json_:
+        Printer().json({"removed": one["id"]})
+    else:
+        Printer().line(f"The alarm “{one['name']}” is gone.")
 
 
 @app.command("test")

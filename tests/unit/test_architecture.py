@@ -67,7 +67,7 @@ CODE = (".py", ".sql", ".html", ".js", ".css", ".toml")
 HOSTS = re.compile(
     r"(?i)\b(files\.pythonhosted\.org|pypi\.org|pypi\.python\.org|registry\.npmjs\.org|(deb|ftp|security)\.debian\.org"
     r"|proxy\.golang\.org|[\w.-]*artifactory[\w.-]*|[\w-]+\.(jfrog\.io|pkg\.dev))\b"
-    r"|--(extra-)?index-url|--find-links|resolved\"\s*:"
+    r"|--(extra-)?index-url|--find-links|resolved\"\s*:\s*\"http"
 )
 MACHINE = re.compile(r"(?<![\w.$}~/-])/(work|root|home/\w+|Users/\w+)/")
 TEXT = (*CODE, ".md", ".json", ".yml", ".yaml", ".txt", ".cfg", ".conf", ".sh", "")

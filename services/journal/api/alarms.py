@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -158,10 +158,7 @@ def routes(journal: Journal) -> APIRouter:
         with journal.database() as conn, conn.transaction():
             there(links.incident(conn, id) if 0 < id < 2**63 else None, "incident")
             until = links.answer(conn, id, actor, later=body.later)
-            verb: Literal["incidents.snooze", "incidents.acknowledge"] = (
-                "incidents.snooze" if body.later else "incidents.acknowledge"
-            )
-            audit(conn, actor, verb, {"incident": id})
+            audit(conn, actor, "incidents.snooze" if body.later else "incidents.acknowledge", {"incident": id})
         return {"incident": id, "until": until}
 
     return router

@@ -75,8 +75,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             if who is None or not 0 < id < 2**63 or links.incident(conn, id) is None:
                 return pages.error(request, speaker(request), 404)
             links.answer(conn, id, f"recipient {who['id']}", later=what == "later")
-            verb = "incidents.snooze" if what == "later" else "incidents.acknowledge"
-            audit(conn, "mail link", verb, {"incident": id, "recipient": who["id"]})
+            about = {"incident": id, "recipient": who["id"]}
+            audit(conn, "mail link", "incidents.snooze" if what == "later" else "incidents.acknowledge", about)
         return ask(request, token, f"{what}_done", id)
 
     def ask(request: Request, token: str, what: str, incident: int | None = None) -> Response:
