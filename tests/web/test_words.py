@@ -29,9 +29,9 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status", "export.tracking", "held.",
-    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "owner.", "quick.", "receipt.", "rejections.state_",
-    "says.", "state.", "status.mode_",
+    "app.role_", "article.type_", "card.same_", "drafted.", "errand.title_", "error.", "export.status",
+    "export.tracking", "groups.none_", "groups.unit_", "held.", "interfaces.flow_", "interfaces.item_",
+    "interfaces.says_", "owner.", "quick.", "receipt.", "rejections.state_", "says.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
 
