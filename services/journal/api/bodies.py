@@ -97,6 +97,14 @@ class GroupChange(Body):
     acknowledged: bool | None = None
 
 
+class NewMapping(Body):
+    """target: what the word is called in the ERP. was: what it was mapped to when you looked; empty: nothing."""
+
+    target: Annotated[str, StringConstraints(max_length=1000)]
+    was: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    dry_run: bool = False
+
+
 class DoneByHand(Body):
     """The number under which a person has created the order in the ERP."""
 
@@ -104,9 +112,24 @@ class DoneByHand(Body):
 
 
 class Resubmission(Body):
-    """A rejection to submit again; with body, that text instead of what came."""
+    """A rejection to submit again; with body, that text instead of what came. dry_run: only say what would be wrong."""
 
     body: str | None = None
+    dry_run: bool = False
+
+
+class ResubmitAlike(Body):
+    """Open rejections to submit again as they came: those with this problem, of one interface or of all."""
+
+    code: Short
+    interface: Short | None = None
+    dry_run: bool = False
+
+
+class Because(Body):
+    """Why."""
+
+    reason: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 
 
 class NewUser(Body):
@@ -120,10 +143,34 @@ class NewUser(Body):
 
 
 class UserChange(Body):
-    """What to change of a user; what is left out stays."""
+    """What to change of a user; what is left out stays. A language or a time zone of "" is nobody's choice."""
 
     password: str | None = Field(None, max_length=256)
+    role: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
     active: bool | None = None
+    may_reveal: bool | None = None
+
+
+class OwnChange(Body):
+    """What to change of oneself; what is left out stays."""
+
+    language: str | None = None
+    time_zone: str | None = None
+
+
+class OwnPassword(Body):
+    """The password in use and the one to use from now on."""
+
+    current: str = Field(max_length=256)
+    new: str = Field(max_length=256)
+
+
+class Why(Body):
+    """The reason, for the audit."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)]
 
 
 class NewToken(Body):
