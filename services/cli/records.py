@@ -20,6 +20,7 @@ from shared.connectors.registry import discover
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.card import error_card
 from shared.records.history import find_records, history, of_the_same_order, read_record
 from shared.records.listing import stream
 from shared.records.sheet import Sheet
@@ -108,6 +109,7 @@ def _add_show(app: typer.Typer, words: Words) -> None:
             record = read_record(conn, one(session, conn, words, number, interface), language=session.language)
             if record is None:
                 raise Trouble(f"{resource.one.title()} {number} is gone.")
+            record["card"] = error_card(conn, record, session.zone, titles, session.language)
             happened = history(conn, record["id"], titles=titles, language=session.language)
             beside = of_the_same_order(conn, record)
             other = None if beside is None else read_record(conn, beside, language=session.language)
