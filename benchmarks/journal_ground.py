@@ -166,14 +166,19 @@ INSERT INTO attempts(record_id, claim_no, stage, started_at, ended_at, outcome, 
 SELECT 2 * i - 1 + e, 1, 'erp', at, at + interval '1 second', 'done', true
 FROM ({_BASE}) b, (VALUES (0), (1)) AS f(e)
 """
-# Folded by hand, which is faster; `_differing` tells when this and the indexer disagree.
-_FOLDED = "translate(lower({0}), 'äöü', 'aou')"
+# Put together and folded by hand, which is faster; `_differing` tells when this and the indexer disagree.
+_ORDER_SAYS = "concat_ws(' ', first, last, first, 'example org', first, last, 'abc', c, 'kld', n)"
+_EXPORT_SAYS = "concat_ws(' ', 'xe' || i, 'jvgl' || (5000000000 + i), 'abc', c)"
+_TOLD = "CASE WHEN d < 9200 THEN 'jvgl' || (5000000000 + i) END"
+_REMOTE = "CASE WHEN s IN ('done', 'warning') THEN 'xe' || i END"
 _TEXTS = f"""
 INSERT INTO search_texts(record_id, words)
-SELECT 2 * i - 1 + e, array_to_tsvector(ARRAY[number, 'm', i::text, f, l, 'example', 'org', 'abc', c::text, 'kld', n::text,
-    'xe' || i, 'jvgl' || (5000000000 + i)])
-FROM ({_BASE}) b, (VALUES (0), (1)) AS f(e), LATERAL (SELECT {_NAME}) p,
-    LATERAL (SELECT {_FOLDED.format("first")} AS f, replace({_FOLDED.format("last")}, 'ß', 'ss') AS l) w
+SELECT id, {WORDS} FROM (
+  SELECT 2 * i - 1 + e AS id, replace(translate(lower(concat_ws(' ', number, 'm', i,
+    CASE e WHEN 0 THEN concat_ws(' ', {_REMOTE}, {_ORDER_SAYS}, {_EXPORT_SAYS}, {_TOLD})
+           ELSE concat_ws(' ', {_EXPORT_SAYS}, {_TOLD}, {_REMOTE}, {_ORDER_SAYS}) END,
+    CASE WHEN s IN ('failed', 'warning', 'waiting', 'skipped') THEN 'abc ' || c END)), 'äöü', 'aou'), 'ß', 'ss') AS text
+  FROM ({_BASE}) b, (VALUES (0), (1)) AS f(e), LATERAL (SELECT {_NAME}) p, LATERAL (SELECT {_STATE} AS s) s) t
 """
 _ARTICLES = (
     f"""

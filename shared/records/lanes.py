@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from shared.db.connect import Connection
 from shared.records.filter import STATES, Filter, Term
@@ -37,9 +38,26 @@ class Lanes:
         return tuple(dict.fromkeys(interface for interface, _ in self.lanes))
 
     @property
+    def states(self) -> tuple[str, ...]:
+        """Those that have a lane."""
+        return tuple(dict.fromkeys(state for _, state in self.lanes))
+
+    @property
     def whole(self) -> bool:
         """Whether of each interface every state is meant."""
         return len(self.lanes) == len(self.interfaces) * len(STATES)
+
+    pairs: ClassVar[str] = "r.interface || '/' || r.state = ANY(%s)"
+    """The condition that a record is in one of the lanes; its parameter is `named`."""
+
+    @property
+    def named(self) -> list[str]:
+        """The lanes as texts."""
+        return [f"{interface}/{state}" for interface, state in self.lanes]
+
+    def also(self, term: Term) -> Lanes:
+        """With a term more, which is not about lanes."""
+        return replace(self, rest=replace(self.rest, terms=(*self.rest.terms, term)))
 
     def of_states(self, states: Sequence[str]) -> Lanes:
         """Only the lanes of these states."""

@@ -15,6 +15,10 @@ from shared.records.lanes import Lanes
 from shared.records.sorts import Sort
 
 
+BY_ID = "(SELECT * FROM records WHERE id = ANY(%s::int8[]) OFFSET 0)"
+"""The records with these ids, looked up by nothing else: other indexes have the id, too, behind all that is no help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """A relation to stand behind FROM, with the columns of records and `sort_0` …, in order; and its parameters.
@@ -49,14 +53,13 @@ def walk(lanes: Lanes, sort: Sort, steps: int, cursor: list[Any] | None = None) 
         # The flow as a literal: an index that is about some flows needs to see it.
         pieces.append(
             f"SELECT r.*, {keys} FROM records r WHERE r.flow = '{lanes.flow}' AND r.interface = %s{of_state}"
-            f" AND {condition}"
+            f" AND {condition} ORDER BY {sort.order} LIMIT {steps}"
         )
         given += [interface, *([state] if state else []), *values]
     merged = " UNION ALL ".join(f"({piece})" for piece in pieces)
     left, asked = to_sql(rest, one_by_one=True)
     if not sort.by_state and not lanes.whole:
-        left = f"r.interface || '/' || r.state = ANY(%s) AND {left}"
-        asked = [[f"{interface}/{state}" for interface, state in lanes.lanes], *asked]
+        left, asked = f"{lanes.pairs} AND {left}", [lanes.named, *asked]
     return Walk(f"(SELECT * FROM ({merged}) r ORDER BY {order} LIMIT {steps})", given, order, left, asked)
 
 
