@@ -11,9 +11,9 @@ from typing import Any
 from shared.db.connect import Connection
 from shared.records.few import few
 from shared.records.filter import Atom, Filter, Term
-from shared.records.lanes import Lanes, lanes
 from shared.records.sample import sample
 from shared.records.states import WORST_FIRST
+from shared.records.strands import Strands, strands
 
 COUNTED_TO = 10_000
 TEST = Term((Atom("test", ":", "yes"),))
@@ -24,7 +24,7 @@ SELECT s.state, n.n FROM unnest(%(states)s::text[]) AS s(state), LATERAL (SELECT
   SELECT FROM records r WHERE r.flow = %(flow)s AND r.interface = ANY(%(interfaces)s) AND r.state = s.state
     AND (%(tests)s OR NOT r.test) LIMIT %(most)s) c) n
 """
-_BY_LANE = """
+_BY_STRAND = """
 SELECT l.interface, l.state, n.n FROM unnest(%(of_interfaces)s::text[], %(of_states)s::text[]) AS l(interface, state),
   LATERAL (SELECT count(*) AS n FROM (SELECT FROM records r WHERE r.flow = %(flow)s AND r.interface = l.interface
     AND r.state = l.state AND (%(tests)s OR NOT r.test) LIMIT %(most)s) c) n
@@ -47,7 +47,7 @@ class Count(int):
         return {"count": int(self), "capped": self.capped}
 
 
-def count(conn: Connection, meant: Lanes, ids: list[int] | None = None) -> Count:
+def count(conn: Connection, meant: Strands, ids: list[int] | None = None) -> Count:
     """How many match. ids: they are among these, see `few`."""
     if not meant.rest.terms:
         return Count(sum(by_state(conn, meant, tests=True).values()))
@@ -58,7 +58,7 @@ def count(conn: Connection, meant: Lanes, ids: list[int] | None = None) -> Count
 def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, Count]:
     """How many records of each state match; every state is named. Tests are no figures: only a filter that speaks of
     them counts them."""
-    meant, found = lanes(conn, flow, filter), dict.fromkeys(map(str, WORST_FIRST), 0)
+    meant, found = strands(conn, flow, filter), dict.fromkeys(map(str, WORST_FIRST), 0)
     tests, capped = about_tests(filter), False
     if not meant.rest.terms:
         found |= by_state(conn, meant, tests=tests)
@@ -69,27 +69,27 @@ def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, Co
     return {state: Count(n, capped) for state, n in found.items()}
 
 
-def by_state(conn: Connection, meant: Lanes, *, tests: bool) -> dict[str, int]:
-    """How many records the lanes of each state have, counted to one more than COUNTED_TO."""
-    if len(meant.lanes) != len(meant.interfaces) * len(meant.states):  # not each state of each interface
+def by_state(conn: Connection, meant: Strands, *, tests: bool) -> dict[str, int]:
+    """How many records the strands of each state have, counted to one more than COUNTED_TO."""
+    if len(meant.strands) != len(meant.interfaces) * len(meant.states):  # not each state of each interface
         found = dict.fromkeys(meant.states, 0)
-        for (_, state), n in by_lane(conn, meant, tests=tests).items():
+        for (_, state), n in by_strand(conn, meant, tests=tests).items():
             found[state] += n
         return found
     return dict(conn.execute(_BY_STATE, _given(meant, tests)).fetchall())
 
 
-def by_lane(conn: Connection, meant: Lanes, *, tests: bool) -> dict[tuple[str, str], int]:
-    """How many records each lane has, counted to one more than COUNTED_TO."""
-    return {(interface, state): n for interface, state, n in conn.execute(_BY_LANE, _given(meant, tests))}
+def by_strand(conn: Connection, meant: Strands, *, tests: bool) -> dict[tuple[str, str], int]:
+    """How many records each strand has, counted to one more than COUNTED_TO."""
+    return {(interface, state): n for interface, state, n in conn.execute(_BY_STRAND, _given(meant, tests))}
 
 
-def _given(meant: Lanes, tests: bool) -> dict[str, Any]:
+def _given(meant: Strands, tests: bool) -> dict[str, Any]:
     return {
         "interfaces": list(meant.interfaces),
         "states": list(meant.states),
-        "of_interfaces": [interface for interface, _ in meant.lanes],
-        "of_states": [state for _, state in meant.lanes],
+        "of_interfaces": [interface for interface, _ in meant.strands],
+        "of_states": [state for _, state in meant.strands],
         "flow": meant.flow,
         "tests": tests,
         "most": COUNTED_TO + 1,
@@ -98,7 +98,7 @@ def _given(meant: Lanes, tests: bool) -> dict[str, Any]:
 
 def count_tests(conn: Connection, flow: str, filter: Filter) -> Count:
     """How many tests match."""
-    meant = lanes(conn, flow, replace(filter, terms=(*filter.terms, TEST)))
+    meant = strands(conn, flow, replace(filter, terms=(*filter.terms, TEST)))
     return count(conn, meant, few(conn, meant))
 
 

@@ -10,12 +10,12 @@ import json
 from dataclasses import replace
 
 from shared.db.connect import Connection
-from shared.records.counts import NO_TEST, Count, about_tests, by_lane
+from shared.records.counts import NO_TEST, Count, about_tests, by_strand
 from shared.records.few import few
 from shared.records.filter import CHOICES, Filter
 from shared.records.filter_sql import CODES, KIND
-from shared.records.lanes import Lanes, lanes
 from shared.records.sample import sample
+from shared.records.strands import Strands, strands
 
 Facets = dict[str, dict[str, Count]]
 """Facet → value → how many; the values that occur, most first, of short lists all."""
@@ -45,15 +45,15 @@ def facets(conn: Connection, flow: str, filter: Filter) -> Facets:
 def _facets(conn: Connection, flow: str, filter: Filter, expressions: dict[str, str]) -> Facets:
     """Of these, which have the same other terms."""
     found: Facets = {}
-    meant = lanes(conn, flow, filter)
+    meant = strands(conn, flow, filter)
     if not meant.rest.terms:
-        # No more than how many records the lanes have: that is exact, and needs no look at a record.
-        by = by_lane(conn, meant, tests=False)
+        # No more than how many records the strands have: that is exact, and needs no look at a record.
+        by = by_strand(conn, meant, tests=False)
         for name, which in (("interface", 0), ("state", 1)):
             if name in expressions:
                 sums: dict[str, int] = {}
-                for lane, n in by.items():
-                    sums[lane[which]] = sums.get(lane[which], 0) + n
+                for strand, n in by.items():
+                    sums[strand[which]] = sums.get(strand[which], 0) + n
                 found[name] = {value: Count(n) for value, n in sums.items()}
     ids = few(conn, meant)
     meant = meant if about_tests(filter) else meant.also(NO_TEST)
@@ -65,7 +65,7 @@ def _facets(conn: Connection, flow: str, filter: Filter, expressions: dict[str, 
     return found | (_sampled(conn, meant, left, ids) if left else {})
 
 
-def _sampled(conn: Connection, meant: Lanes, expressions: dict[str, str], ids: list[int] | None) -> Facets:
+def _sampled(conn: Connection, meant: Strands, expressions: dict[str, str], ids: list[int] | None) -> Facets:
     some = sample(conn, meant, list(expressions.values()), ids, LOOKED_AT)
     found: Facets = {}
     for n, name in enumerate(expressions):

@@ -12,15 +12,15 @@ from dataclasses import replace
 from shared.db.connect import Connection
 from shared.records.filter import Filter, Term
 from shared.records.filter_sql import candidates, searched_words, to_sql
-from shared.records.lanes import Lanes
 from shared.records.sample import sample
 from shared.records.search import fold
+from shared.records.strands import Strands
 
 FEW = 10_000
 INDEXED = {"error", "test", "ordered", "run", "received", "changed"}
-"""Words of the filter that have an index; lanes are told apart elsewhere."""
-IN_LANES = {"ordered", "run"}
-"""Of these it begins with the lanes."""
+"""Words of the filter that have an index; strands are told apart elsewhere."""
+IN_STRANDS = {"ordered", "run"}
+"""Of these it begins with the strands."""
 
 SHORTEST = 3
 """Letters of a beginning that is looked up at once. What begins with two of them may be half of all, which the index
@@ -29,7 +29,7 @@ TASTE = 300
 COMMON = 3
 
 
-def few(conn: Connection, meant: Lanes, ordered_by: str | None = None) -> list[int] | None:
+def few(conn: Connection, meant: Strands, ordered_by: str | None = None) -> list[int] | None:
     """A superset of the ids that match, of any flow. None: no index leads to few enough.
 
     ordered_by: a word whose terms are left out, because whoever asks walks along that.
@@ -41,10 +41,10 @@ def few(conn: Connection, meant: Lanes, ordered_by: str | None = None) -> list[i
             if len(rows) <= FEW:
                 return sorted({row[0] for row in rows})
     terms = tuple(term for term in meant.rest.terms if _by_index(term, ordered_by))
-    if not terms or not meant.lanes:
+    if not terms or not meant.strands:
         return None
     condition, values = to_sql(replace(meant.rest, terms=terms))
-    if any(atom.word in IN_LANES for term in terms for atom in term.atoms):
+    if any(atom.word in IN_STRANDS for term in terms for atom in term.atoms):
         condition = f"r.interface = ANY(%s) AND r.state = ANY(%s) AND {condition}"
         values = [list(meant.interfaces), list(meant.states), *values]
     rows = conn.execute(
@@ -58,10 +58,10 @@ def _searches(filter: Filter) -> list[list[str]]:
     return [words for term in filter.terms if (words := searched_words(term))]
 
 
-def _common(conn: Connection, meant: Lanes, words: Sequence[str]) -> bool:
+def _common(conn: Connection, meant: Strands, words: Sequence[str]) -> bool:
     """Whether a word is so short, and found so often, that looking it up would be reading everything."""
     short = [word for word in words if len(fold(word).split(" ")[-1]) < SHORTEST]
-    if not short or not meant.lanes:
+    if not short or not meant.strands:
         return False
     terms = tuple(term for term in meant.rest.terms if searched_words(term) == list(words))
     alone = replace(meant, rest=replace(meant.rest, terms=terms))

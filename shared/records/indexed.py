@@ -8,6 +8,7 @@ Two forms. `said` decides for one record at a time. `narrowed` is a superset of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from shared.records.search import SEARCHED, fold, patterns
@@ -23,8 +24,8 @@ WORDS = f"""CASE WHEN octet_length(text) <= {MOST_BYTES} THEN array_to_tsvector(
    SELECT word, lead(word) OVER (ORDER BY n) AS following
    FROM unnest(string_to_array(btrim(text), ' ')) WITH ORDINALITY AS w(word, n)) w,
  LATERAL (VALUES (word), (word || ' ' || following)) AS p(part) WHERE part <> '')) END"""
-"""The SQL of what is indexed of a searched `text`: each word, and each with the one that follows it, so that `müller-str`
-or a SKU with a dash is found as it stands."""
+"""The SQL of what is indexed of a searched `text`: each word, and each with the one that follows it, so that a name or
+a SKU with a dash is found as it stands."""
 
 
 def said(words: Sequence[str]) -> tuple[str, list[Any]]:
@@ -66,7 +67,7 @@ def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def _query(folded: str) -> str:
     """All pairs of a phrase, of the last one its beginning. What is folded holds no sign that means something here."""
     words = folded.split(" ")
-    pairs = [" ".join(pair) for pair in zip(words, words[1:], strict=False)] or words
+    pairs = [" ".join(pair) for pair in pairwise(words)] or words
     # Of a pair that was cut only the beginning is known, too.
     *before, last = (f"'{pair[:LONGEST_WORD]}'" + ":*" * (len(pair) >= LONGEST_WORD) for pair in pairs)
     return f"({' & '.join([*before, last.removesuffix(':*') + ':*'])})"

@@ -1,7 +1,7 @@
 """Lists of records: a page by key (never by offset), how many there are in all, or all in a stream.
 
-A page comes by the shortest way that there is for its filter (ADR 22): a walk through its lanes in the order asked for;
-the records that a search finds by index; or, where a walk comes by too few, all that match. Called by the API, the
+A page comes by the shortest way that there is for its filter (ADR 22): a walk through its strands in the order asked
+for; the few records that an index leads to; or, where a walk comes by too few, all that match. Called by the API, the
 pages, and the CLI's `list`. Items are plain dicts, ready for JSON.
 """
 # ruff: noqa: S608 - statements are put together from texts of ours; what people wrote travels as parameters
@@ -24,11 +24,11 @@ from shared.records.few import few
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
 from shared.records.held import held, said
-from shared.records.lanes import Lanes, lanes
 from shared.records.modes import Standing, standings
 from shared.records.parts import STAGE
 from shared.records.sorts import SORTS, ListingError, Sort, cursor_of, read_cursor, sort_of
 from shared.records.states import WORST_FIRST
+from shared.records.strands import Strands, strands
 from shared.records.walk import BY_ID, walk
 
 __all__ = [
@@ -74,7 +74,7 @@ def list_records(
     by = sort_of(sort, filter)
     limit = max(1, min(limit, LARGEST_PAGE))
     behind = None if cursor is None else read_cursor(cursor, by)
-    meant = lanes(conn, flow, filter)
+    meant = strands(conn, flow, filter)
     ids = few(conn, meant, by.bound)
     rows = _rows(conn, meant, filter, by, behind, limit + 1, ids)
     page, more = rows[:limit], len(rows) > limit
@@ -85,7 +85,7 @@ def list_records(
 
 def _rows(
     conn: Connection,
-    meant: Lanes,
+    meant: Strands,
     filter: Filter,
     sort: Sort,
     behind: list[Any] | None,
@@ -93,7 +93,7 @@ def _rows(
     ids: list[int] | None,
 ) -> list[tuple[Any, ...]]:
     """The columns of a page's records and the texts of their keys, by the shortest way."""
-    if not meant.lanes:
+    if not meant.strands:
         return []
     if ids is not None:
         return _of_all(conn, meant.flow, filter, sort, behind, limit, ids)
@@ -104,7 +104,7 @@ def _rows(
 
 
 def _walked(
-    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+    conn: Connection, meant: Strands, sort: Sort, behind: list[Any] | None, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
     """What a walk comes by, and whether that is all there is in any case."""
     if sort.name.removeprefix("-") != "state":
@@ -115,7 +115,7 @@ def _walked(
     first = 0 if behind is None else states.index(WORST_FIRST[min(int(behind[0]), len(WORST_FIRST)) - 1])
     for n, state in enumerate(states[first:]):
         one = meant.of_states([state])
-        if one.lanes and len(rows) < limit and complete:
+        if one.strands and len(rows) < limit and complete:
             rank = str(WORST_FIRST.index(state) + 1)
             found, complete = _walk(conn, one, within, behind[1:] if behind and n == 0 else None, limit - len(rows))
             complete = complete or len(found) == limit - len(rows)
@@ -124,7 +124,7 @@ def _walked(
 
 
 def _walk(
-    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+    conn: Connection, meant: Strands, sort: Sort, behind: list[Any] | None, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
     free = walk(meant, sort, limit, behind)
     searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)

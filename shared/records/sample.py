@@ -12,8 +12,8 @@ from typing import Any
 
 from shared.db.connect import Connection
 from shared.records.filter_sql import to_sql
-from shared.records.lanes import Lanes
 from shared.records.sorts import SORTS
+from shared.records.strands import Strands
 from shared.records.walk import BY_ID, walk
 
 LOOKED_AT = 20_000
@@ -30,10 +30,10 @@ class Sample:
 
 
 def sample(
-    conn: Connection, meant: Lanes, expressions: Sequence[str], ids: list[int] | None, most: int | None = None
+    conn: Connection, meant: Strands, expressions: Sequence[str], ids: list[int] | None, most: int | None = None
 ) -> Sample:
     """Matches grouped by expressions over `records r`. ids: the matches are among these; most: are looked at."""
-    if not meant.lanes:
+    if not meant.strands:
         return Sample({}, True)
     searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
     looked_at = min(most or LOOKED_AT, LOOKED_AT_IN_SEARCH if searches else LOOKED_AT)
@@ -52,7 +52,7 @@ def sample(
     return Sample({tuple(row[2:]): row[1] for row in rows if row[0]}, complete)
 
 
-def _source(meant: Lanes, ids: list[int] | None, most: int) -> tuple[str, list[Any], str, list[Any]]:
+def _source(meant: Strands, ids: list[int] | None, most: int) -> tuple[str, list[Any], str, list[Any]]:
     """A relation and its parameters, and what is asked of its records and the parameters of that."""
     if ids is not None:
         condition, asked = to_sql(meant.rest, one_by_one=True)

@@ -7,6 +7,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -66,7 +67,7 @@ def filled(url: str) -> Iterator[Connection]:
             parts = dice.choice(({}, {"tracking": "done"}, {"tracking": "failed", "status": "done"}))
             export = store_export(conn, f"47{n}", parts=parts, event=changed_event(f"47{n}"), **row)
             store_shipment(conn, export, "1", f"00340434{n}")
-            more = {name: value for name, value in row.items() if name not in ("ordered_at", "state")}
+            more: dict[str, Any] = {name: value for name, value in row.items() if name not in ("ordered_at", "state")}
             store_article(conn, f"ABC-{n}", quantity=n, kind=CHOICES["type"][n % 3], name=f"Kleid {n}", **more)
         yield conn
 

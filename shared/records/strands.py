@@ -1,4 +1,4 @@
-"""Lanes: the records of one flow, interface and state. What of a filter only says which lanes are meant.
+"""Strands: the records of one flow, interface and state. What of a filter only says which strands are meant.
 
 Called by `walk` and `counts`.
 """
@@ -12,7 +12,7 @@ from typing import ClassVar
 from shared.db.connect import Connection
 from shared.records.filter import STATES, Filter, Term
 
-OF_LANES = {"state", "interface", "flow"}
+OF_STRANDS = {"state", "interface", "flow"}
 
 _INTERFACES = """
 WITH RECURSIVE i AS (
@@ -25,53 +25,53 @@ SELECT interface FROM i WHERE interface IS NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
-    """What a filter leaves of a flow. lanes: (interface, state); rest: the terms about something else."""
+class Strands:
+    """What a filter leaves of a flow. strands: (interface, state); rest: the terms about something else."""
 
     flow: str
-    lanes: tuple[tuple[str, str], ...]
+    strands: tuple[tuple[str, str], ...]
     rest: Filter
 
     @property
     def interfaces(self) -> tuple[str, ...]:
-        """Those that have a lane."""
-        return tuple(dict.fromkeys(interface for interface, _ in self.lanes))
+        """Those that have a strand."""
+        return tuple(dict.fromkeys(interface for interface, _ in self.strands))
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Those that have a lane."""
-        return tuple(dict.fromkeys(state for _, state in self.lanes))
+        """Those that have a strand."""
+        return tuple(dict.fromkeys(state for _, state in self.strands))
 
     @property
     def whole(self) -> bool:
         """Whether of each interface every state is meant."""
-        return len(self.lanes) == len(self.interfaces) * len(STATES)
+        return len(self.strands) == len(self.interfaces) * len(STATES)
 
     pairs: ClassVar[str] = "r.interface || '/' || r.state = ANY(%s)"
-    """The condition that a record is in one of the lanes; its parameter is `named`."""
+    """The condition that a record is in one of the strands; its parameter is `named`."""
 
     @property
     def named(self) -> list[str]:
-        """The lanes as texts."""
-        return [f"{interface}/{state}" for interface, state in self.lanes]
+        """The strands as texts."""
+        return [f"{interface}/{state}" for interface, state in self.strands]
 
-    def also(self, term: Term) -> Lanes:
-        """With a term more, which is not about lanes."""
+    def also(self, term: Term) -> Strands:
+        """With a term more, which is not about strands."""
         return replace(self, rest=replace(self.rest, terms=(*self.rest.terms, term)))
 
-    def of_states(self, states: Sequence[str]) -> Lanes:
-        """Only the lanes of these states."""
-        return replace(self, lanes=tuple(lane for lane in self.lanes if lane[1] in states))
+    def of_states(self, states: Sequence[str]) -> Strands:
+        """Only the strands of these states."""
+        return replace(self, strands=tuple(strand for strand in self.strands if strand[1] in states))
 
 
-def lanes(conn: Connection, flow: str, filter: Filter) -> Lanes:
-    """The lanes that a filter leaves, of interfaces that have records."""
-    about = [term for term in filter.terms if all(atom.word in OF_LANES for atom in term.atoms)]
+def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
+    """The strands that a filter leaves, of interfaces that have records."""
+    about = [term for term in filter.terms if all(atom.word in OF_STRANDS for atom in term.atoms)]
     rest = replace(filter, terms=tuple(term for term in filter.terms if term not in about))
     # Also of interfaces that are gone: a few looks into the index, however many records there are.
     interfaces = [row[0] for row in conn.execute(_INTERFACES, {"flow": flow})]
     found = [(interface, state) for interface in interfaces for state in STATES]
-    return Lanes(flow, tuple(one for one in found if all(_holds(term, flow, *one) for term in about)), rest)
+    return Strands(flow, tuple(one for one in found if all(_holds(term, flow, *one) for term in about)), rest)
 
 
 def _holds(term: Term, flow: str, interface: str, state: str) -> bool:
