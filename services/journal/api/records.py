@@ -24,6 +24,7 @@ from shared.records.interfaces import modes
 from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
+from shared.runtime.links import links
 
 ASKED = {
     "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
@@ -111,9 +112,10 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload."""
+        """The record with its payload, and where to see it in the remote systems (`links`)."""
         with journal.database() as conn:
-            return known(conn, request, id, language)
+            found = known(conn, request, id, language)
+            return found | {"links": links(conn, journal.connectors, found)}
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
