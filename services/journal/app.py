@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.journal.access_log import AccessLog
 from services.journal.api import (
+    acts,
     answers,
     by_hand,
     events,
@@ -15,15 +16,18 @@ from services.journal.api import (
     people,
     records,
     rejections,
+    runs,
     webhooks,
 )
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
+from services.journal.pages import acts as act_pages
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
 from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
 from services.journal.pages import interfaces as interface_pages
+from services.journal.pages import runs as run_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -42,14 +46,15 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
+    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks, runs):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
+        app.include_router(acts.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, run_pages, static):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for of_records in (record_list, request_form, record_page):
+    for of_records in (record_list, act_pages, request_form, record_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     install(app, pages)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from services.journal import moments
 from services.journal.language import Speaker
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "runs", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -38,6 +39,7 @@ ICONS = {
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
     "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
+    "close": "M4 4l8 8M12 4l-8 8",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -59,6 +61,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())

@@ -41,7 +41,17 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/exports/{id}/history"): READS,
     ("GET", "/api/v1/articles/{id}/history"): READS,
     ("GET", "/api/v1/receipts/{id}"): READS,
+    ("GET", "/api/v1/bulk"): READS,
     ("GET", "/api/v1/bulk/{id}"): READS,
+    ("GET", "/api/v1/bulk/{id}/items"): READS,
+    ("POST", "/api/v1/bulk/{id}/cancel"): ACTS,
+    ("POST", "/api/v1/bulk/{id}/resume"): ACTS,
+    ("POST", "/api/v1/orders/ignore"): ACTS,
+    ("POST", "/api/v1/orders/unignore"): ACTS,
+    ("POST", "/api/v1/exports/ignore"): ACTS,
+    ("POST", "/api/v1/exports/unignore"): ACTS,
+    ("POST", "/api/v1/articles/ignore"): ACTS,
+    ("POST", "/api/v1/articles/unignore"): ACTS,
     ("POST", "/api/v1/articles/listing"): ACTS,
     ("POST", "/api/v1/articles/check"): ACTS,
     ("GET", "/api/v1/errands/{id}"): READS,
@@ -89,6 +99,22 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "/orders/retry"): ACTS,
     ("POST", "/exports/retry"): ACTS,
     ("POST", "/articles/retry"): ACTS,
+    ("GET", "/orders/ignore"): ACTS,
+    ("POST", "/orders/ignore"): ACTS,
+    ("GET", "/orders/unignore"): ACTS,
+    ("POST", "/orders/unignore"): ACTS,
+    ("GET", "/exports/ignore"): ACTS,
+    ("POST", "/exports/ignore"): ACTS,
+    ("GET", "/exports/unignore"): ACTS,
+    ("POST", "/exports/unignore"): ACTS,
+    ("GET", "/articles/ignore"): ACTS,
+    ("POST", "/articles/ignore"): ACTS,
+    ("GET", "/articles/unignore"): ACTS,
+    ("POST", "/articles/unignore"): ACTS,
+    ("GET", "/runs"): READS,
+    ("GET", "/runs/{id}"): READS,
+    ("POST", "/runs/{id}/cancel"): ACTS,
+    ("POST", "/runs/{id}/resume"): ACTS,
     ("GET", "/orders/import"): ACTS,
     ("GET", "/exports/export"): ACTS,
     ("GET", "/articles/sync"): ACTS,
@@ -125,7 +151,7 @@ def test_each_role_gets_exactly_where_it_may(site: Site, role: str) -> None:
     client = site.api(None if role == "anonymous" else role)
     wrong = []
     for (method, path), allowed in MATRIX.items():
-        number = RECEIPT if re.search("receipts|bulk|errands", path) else "1"
+        number = RECEIPT if re.search("receipts|bulk|errands|runs", path) else "1"
         address = path.replace("{id}", number).replace("{slug}", "otto-de").replace("{name}", "nobody")
         # No body, so that nothing happens: who may not come in is refused before the body is looked at.
         answer = client.request(method, address)

@@ -1,4 +1,4 @@
-"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter; retry by id or filter."""
+"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import RequestRecords, RetryRecords
+from services.journal.api.bodies import RequestRecords
 from services.journal.asking import there, understood
 from services.journal.filled import filled
 from services.journal.guard import actor_of, guarded_router, needs
@@ -17,7 +17,6 @@ from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
-from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
@@ -91,22 +90,6 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
             response.status_code = 200 if found["complete"] else 202
         response.headers["Location"] = f"/api/v1/receipts/{receipt}"
         return found
-
-    @router.post("/retry", summary=f"Retry {name}")
-    @needs("operator")
-    def retry(request: Request, body: RetryRecords) -> dict[str, Any]:
-        """Set records due now; with dry_run only say what would happen. Answers with the bulk run."""
-        actor = actor_of(request).name
-        with journal.database() as conn, understood():
-            wanted = scope(conn, body.filter)
-            if body.dry_run:
-                return preview(conn, flow, ids=body.ids, filter=wanted, excepted=body.excepted)
-            if wanted is not None:
-                run = retry_matching(conn, flow, wanted, body.excepted, actor)
-            else:
-                run = retry_ids(conn, flow, body.ids or [], actor)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        return run
 
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")

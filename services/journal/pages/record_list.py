@@ -1,13 +1,13 @@
-"""The lists: filter, counters, table, retry of one or of all that match. The address is the state."""
+"""The lists: filter, counters, table. The address is the state."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,17 +16,15 @@ from services.journal.language import Speaker, speaker
 from services.journal.pages.frame import frame
 from services.journal.pages.quick import quick
 from services.journal.pages.saying import with_sentences
-from services.journal.pages.scope import place, scope, see, spoken
+from services.journal.pages.scope import place, scope, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
-from shared.people.audit import audit
-from shared.records.bulk import preview, read_run, retry_ids, retry_matching
+from shared.records.bulk_read import read_run
 from shared.records.filter import FilterError, Term, parse
 from shared.records.interfaces import modes
 from shared.records.listing import ListingError, count_tests, counts_by_state, list_records
 from shared.records.resources import Resource
-from shared.records.selected import TooMany
 from shared.records.states import WORST_FIRST
 
 PAGE = 50
@@ -80,43 +78,6 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 status = 400
         values |= {"paged": cursor is not None, "here": place(resource, slug)}
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
-
-    @router.get(f"/{name}/retry")
-    @needs("operator")
-    def get_retry(request: Request, filter: str = "", slug: str | None = None) -> Response:
-        """What a retry of all that match would touch."""
-        reader = speaker(request)
-        with journal.database() as conn:
-            values = frame(conn, name, slug) | {"text": filter, "problem": None, "plan": None}
-            try:
-                values["plan"] = preview(conn, flow, ids=None, filter=scope(conn, journal, slug, filter))
-            except (FilterError, TooMany) as error:
-                values["problem"] = str(error)
-        values |= {"here": place(resource, slug), **spoken(resource, reader)}
-        return pages.show(request, reader, "retry.html", values, 400 if values["problem"] else 200)
-
-    @router.post(f"/{name}/retry")
-    @needs("operator")
-    def post_retry(
-        request: Request,
-        filter: Annotated[str, Form()] = "",
-        slug: Annotated[str, Form()] = "",
-        id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
-        back: Annotated[str, Form()] = "list",
-    ) -> Response:
-        """Retry one record (`id`), or all that match. Goes back to the list, or to the record."""
-        actor = actor_of(request).name
-        with journal.database() as conn:
-            try:
-                if id is not None:
-                    run = retry_ids(conn, flow, [id], actor)
-                else:
-                    run = retry_matching(conn, flow, scope(conn, journal, slug or None, filter), (), actor)
-            except (FilterError, TooMany):
-                return pages.error(request, speaker(request), 400)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        path = f"/{name}/{id}" if back == "record" and id else place(resource, slug)
-        return see(request, path, filter=filter, run=run["id"])
 
     return router
 

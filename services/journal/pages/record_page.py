@@ -18,7 +18,7 @@ from services.journal.pages.frame import frame
 from services.journal.pages.scope import see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
-from shared.records.bulk import read_run
+from shared.records.bulk_read import read_run
 from shared.records.filter import Atom, Term
 from shared.records.history import history, of_the_same_order, read_record
 from shared.records.resources import OF_FLOW, Resource
