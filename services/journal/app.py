@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from services.journal.access_log import AccessLog
 from services.journal.api import (
@@ -25,7 +26,17 @@ from services.journal.origin import SameOrigin
 from services.journal.pages import acts as act_pages
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import first, login, record_list, record_page, refused, request_form, static
+from services.journal.pages import (
+    filter_form,
+    first,
+    login,
+    record_list,
+    record_page,
+    refused,
+    request_form,
+    static,
+    theme,
+)
 from services.journal.pages import interfaces as interface_pages
 from services.journal.pages import runs as run_pages
 from services.journal.problem_json import install
@@ -52,11 +63,12 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         app.include_router(records.routes(journal, resource), tags=[resource.name])
         app.include_router(acts.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, run_pages, static):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, run_pages, static, theme):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for of_records in (record_list, act_pages, request_form, record_page):
+    for of_records in (record_list, act_pages, filter_form, request_form, record_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
+    pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))
     install(app, pages)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)

@@ -18,10 +18,13 @@ from starlette.responses import HTMLResponse, Response
 
 from services.journal import moments
 from services.journal.language import Speaker
+from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "record", "runs", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "runs", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
+
+THEME_COOKIE = "connect_theme"
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 ICONS = {
@@ -39,7 +42,16 @@ ICONS = {
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
     "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
+    "down": "M4 6.2 8 10l4-3.8",
+    "enter": "M13 4v4.5H4M7 5.5l-3 3 3 3",
+    "left": "M10 3.5 5.5 8l4.5 4.5",
+    "right": "M6 3.5 10.5 8 6 12.5",
+    "menu": "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
     "close": "M4 4l8 8M12 4l-8 8",
+    "calendar": "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12M5.2 1.6v2.6M10.8 1.6v2.6",
+    "lines": "M2.5 4h11M4.5 8h7M6.5 12h3",
+    "plus": "M8 3v10M3 8h10",
+    "pause": "M5.5 3.5v9M10.5 3.5v9",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -50,6 +62,7 @@ class Pages:
     def __init__(self, zone: ZoneInfo, titles: Mapping[str, str]) -> None:
         root = files("services.journal")
         self._zone = zone
+        self.paths: frozenset[str] = frozenset()  # of the pages there are; `create_app` says so at its end
         self.static = {file.name: file.read_bytes() for file in (root / "static").iterdir() if file.is_file()}
         self.static["journal.css"] = b"".join((root / "static" / "css" / f"{name}.css").read_bytes() for name in SHEETS)
         self._stamp = hashlib.sha256(b"".join(self.static[name] for name in sorted(self.static))).hexdigest()[:12]
@@ -95,6 +108,9 @@ class Pages:
             say=reader.say,
             language=language,
             actor=actor if isinstance(actor, Actor) else None,
+            rooms=self._rooms(actor),
+            theme=_theme(request),
+            zone=zone.key,
             link=link,
             path=request.url.path,
             query=dict(request.query_params),
@@ -105,9 +121,17 @@ class Pages:
             seconds=lambda value: moments.seconds(value, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             number=lambda value: moments.number(value, language),
+            capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )
         return HTMLResponse(page, status, headers=dict(headers or {}))
+
+    def _rooms(self, actor: object) -> list[Room]:
+        return [
+            room
+            for room in ROOMS
+            if room.path in self.paths and isinstance(actor, Actor) and actor.at_least(room.least)
+        ]
 
     def error(
         self, request: Request, reader: Speaker, status: int, headers: Mapping[str, str] | None = None
@@ -115,3 +139,8 @@ class Pages:
         """A page that says what went wrong, and the way back."""
         known = status if status in (400, 403, 404, 405, 409, 413, 422, 503) else 500
         return self.show(request, reader, "error.html", {"status": known}, status, headers)
+
+
+def _theme(request: Request) -> str | None:
+    chosen = request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in ("light", "dark") else None

@@ -151,7 +151,7 @@ def start(
     with conn.transaction():
         few = conn.execute(
             sql.SQL(f"SELECT r.id FROM records r WHERE {chosen} LIMIT %s"), [*values, FEW + 1]
-        ).fetchall()  # noqa: S608
+        ).fetchall()
         many = max(len(few), len(wanted or ())) > FEW
         undo = how.undo_seconds if how.undo_seconds is not None else UNDO_SECONDS if many else 0.0
         ramp = (how.ramp if how.ramp is not None else many) and verb == "retry"
@@ -289,7 +289,7 @@ def choose(conn: Connection, run: UUID, chosen: str, values: Sequence[Any]) -> i
     made = conn.execute(
         sql.SQL(
             "INSERT INTO bulk_items(run, record_id, seq, payload_no)"
-            f" SELECT %s, r.id, r.seq, r.payload_no FROM records r WHERE {chosen} LIMIT %s"  # noqa: S608
+            f" SELECT %s, r.id, r.seq, r.payload_no FROM records r WHERE {chosen} LIMIT %s"
         ),
         [run, *values, MOST + 1],
     ).rowcount

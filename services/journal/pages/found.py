@@ -1,0 +1,132 @@
+"""What a list shows: the rows of a page, counts per state, tokens, and what its menus offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from services.journal.language import Speaker
+from services.journal.pages.missing import about_missing, first_steps
+from services.journal.pages.quick import quick, quick_menu
+from services.journal.pages.rewrite import offered, said, sides
+from services.journal.pages.scope import scope
+from services.journal.pages.tokens import tokens
+from services.journal.pages.view import View
+from services.journal.wiring import Journal
+from shared.db.connect import Connection
+from shared.errors.catalogue import catalogue
+from shared.errors.entry import VARIABLE
+from shared.people.actor import Actor
+from shared.records.cause_counts import cause_counts
+from shared.records.filter import Filter, FilterError, Term, parse
+from shared.records.listing import ListingError, count_tests, counts_by_state, list_records
+from shared.records.resources import Resource
+
+STATES = ("failed", "waiting", "pending", "running", "warning", "done", "skipped", "never")
+"""As counters and menus show them: first what needs somebody, then what moves, then what has ended."""
+
+
+def found(
+    conn: Connection,
+    journal: Journal,
+    reader: Speaker,
+    resource: Resource,
+    slug: str | None,
+    view: View,
+    actor: Actor,
+) -> dict[str, Any]:
+    """Values for `records.html`. Raises FilterError and ListingError."""
+    wanted = scope(conn, journal, slug, view.filter)
+    page = list_records(
+        conn,
+        resource.flow,
+        wanted,
+        sort=view.sort,
+        cursor=view.cursor,
+        limit=view.size,
+        reveal=actor.at_least("operator"),
+        language=reader.language,
+    )
+    written = parse(view.filter, journal.zone)
+    other = replace(written, terms=tuple(term for term in written.terms if not _about_state(term)))
+    stateless = replace(wanted, terms=tuple(term for term in wanted.terms if not _about_state(term)))
+    counts = counts_by_state(conn, resource.flow, stateless)
+    about = [term for term in written.terms if _about_state(term)]
+    chosen = about[0].atoms[0].value if len(about) == 1 and len(about[0].atoms) == 1 and not about[0].negated else None
+    today = datetime.now(UTC).astimezone(journal.zone).date()
+    return {
+        "problem": None,
+        "suggestion": None,
+        "items": page.items,
+        "next": page.next,
+        "count": page.count,
+        "capped": page.capped,
+        "effective": wanted.text,
+        "counts": {state: counts[state] for state in STATES},
+        "base": other.text,
+        "chosen": chosen if about else "all",
+        "quick": quick(resource, written),
+        "quick_of": quick_menu(resource, written),
+        "tests": count_tests(conn, resource.flow, stateless),
+        "tokens": tokens(written),
+        "sides": {word: sides(written, word) for word in ("ordered", "run")},
+        "spans": {word: offered(written, word, today) for word in ("ordered", "run")},
+        "states": _states(written, counts, reader),
+        "causes": _causes(conn, resource.flow, slug, written, reader),
+        "steps": first_steps(conn, slug, reader, not page.items and not written.terms),
+        **about_missing(conn, journal, reader, resource, slug, view, written, page),
+    }
+
+
+def not_understood(error: FilterError | ListingError) -> dict[str, Any]:
+    """The same where the filter, the sort or the cursor cannot be understood."""
+    said = error if isinstance(error, FilterError) else None
+    return {
+        "problem": str(error),
+        "term": said and said.term,
+        "detail": said and said.message,
+        "suggestion": said and said.suggestion,
+        "items": [],
+        "next": None,
+        "count": 0,
+        "capped": False,
+        "tokens": [],
+    }
+
+
+def _states(written: Filter, counts: Mapping[str, int], reader: Speaker) -> list[dict[str, Any]]:
+    chosen = said(written, "state")
+    return [
+        {
+            "value": state,
+            "name": reader.say(f"state.{state}"),
+            "icon": state,
+            "count": counts[state],
+            "on": state in chosen,
+        }
+        for state in STATES
+    ]
+
+
+def _causes(conn: Connection, flow: str, slug: str | None, written: Filter, reader: Speaker) -> list[dict[str, Any]]:
+    chosen = said(written, "error")
+    counts = cause_counts(conn, flow, slug)
+    return [
+        {"value": code, "name": cause(code, reader), "icon": None, "count": counts.get(code), "on": code in chosen}
+        for code in dict.fromkeys((*counts, *chosen))
+    ]
+
+
+def cause(code: str, reader: Speaker) -> str:
+    """A code in words, without the values of one case; a fingerprint stands for itself."""
+    entry = catalogue().get(code)
+    if entry is None:
+        return code
+    texts = entry.de if reader.language == "de" else entry.en
+    return VARIABLE.sub("…", texts.title).rstrip(".")
+
+
+def _about_state(term: Term) -> bool:
+    return all(atom.word == "state" for atom in term.atoms)
