@@ -27,9 +27,9 @@ from shared.records.resources import Resource
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
-    """`/orders`, `/interfaces/{slug}/orders`, and what their buttons do; the same for the other resources."""
+    """`/orders`, `/interfaces/{slug}/orders`; the same for the other resources."""
     router = guarded_router(journal)
-    name, flow = resource.name, resource.flow
+    name = resource.name
 
     @router.get(f"/{name}")
     @needs("viewer")
