@@ -62,6 +62,9 @@ NAMES: frozenset[str] = frozenset(
         "runs.judged",
         "runs.set-due",
         "runs.moved",
+        "search.read",
+        "search.written",
+        "search.removed",
     }
 )
 

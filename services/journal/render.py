@@ -122,6 +122,7 @@ class Pages:
             seconds=lambda value: moments.seconds(value, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             number=lambda value: moments.number(value, language),
+            counted=lambda value: moments.number(value, language) + "+" * getattr(value, "capped", False),
             capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )

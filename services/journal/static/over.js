@@ -39,7 +39,7 @@ async function open(address, opener) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.id !== "bulk") return;
+  if (form.getAttribute("id") !== "bulk") return; // `form.id` is the ticked boxes, which bear that name
   event.preventDefault();
   const address = new URL(event.submitter?.hasAttribute("formaction") ? event.submitter.formAction : form.action, location.href);
   for (const [name, value] of new FormData(form)) if (!(name === "id" && form.elements.of.value === "all")) address.searchParams.append(name, value);
