@@ -62,6 +62,7 @@ NAMES: frozenset[str] = frozenset(
         "runs.judged",
         "runs.set-due",
         "runs.moved",
+        "edit.stored",
         "search.read",
         "search.written",
         "search.removed",

@@ -13,11 +13,8 @@ import structlog
 import uvicorn
 
 from services.journal.app import create_app
-<<<<<<< HEAD
-from services.journal.runner import Runner
-=======
 from services.journal.indexing import keep_indexed
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
+from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
@@ -113,12 +110,9 @@ def main() -> int:
     frame.check("pages", lambda: None if server.started else "not started")
     frame.loop("pages", serve)
     frame.loop("sweep", tidy)
-<<<<<<< HEAD
     runner = Runner(lambda: connect(given.database(), "connect-runs"), journal.zone, journal.failpoint)
     frame.loop("runs", lambda beat: runner.run(beat, frame.stopping, frame.pause), stall_seconds=CHOOSING_SECONDS + 60)
-=======
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
     try:
         return frame.run()
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-
 from starlette.middleware.gzip import GZipMiddleware
 
 from services.journal.access_log import AccessLog
@@ -12,6 +11,7 @@ from services.journal.api import (
     acts,
     answers,
     by_hand,
+    edit,
     events,
     facets,
     interfaces,
@@ -20,11 +20,8 @@ from services.journal.api import (
     people,
     records,
     rejections,
-<<<<<<< HEAD
     runs,
-=======
     views,
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
     webhooks,
 )
 from services.journal.headers import SafeHeaders
@@ -33,6 +30,7 @@ from services.journal.origin import SameOrigin
 from services.journal.pages import acts as act_pages
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
+from services.journal.pages import edit as edit_page
 from services.journal.pages import (
     filter_form,
     first,
@@ -45,11 +43,8 @@ from services.journal.pages import (
     theme,
 )
 from services.journal.pages import interfaces as interface_pages
-<<<<<<< HEAD
 from services.journal.pages import runs as run_pages
-=======
 from services.journal.pages import views as view_pages
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -68,22 +63,29 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-<<<<<<< HEAD
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks, runs):
-=======
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, views, webhooks):
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
+    for calls in (
+        events,
+        answers,
+        by_hand,
+        rejections,
+        people,
+        interfaces,
+        modes,
+        overview,
+        views,
+        webhooks,
+        runs,
+        edit,
+    ):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(facets.routes(journal, resource), tags=[resource.name])
         app.include_router(records.routes(journal, resource), tags=[resource.name])
         app.include_router(acts.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-<<<<<<< HEAD
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, run_pages, static, theme):
-=======
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme, view_pages):
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
+    for page in (
+        login, answer_pages, by_hand_page, edit_page, interface_pages, refused, run_pages, static, theme, view_pages,
+    ):  # fmt: skip
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, act_pages, filter_form, request_form, record_page):
         for resource in RESOURCES:

@@ -133,10 +133,12 @@ def request_selected(
     filter: Filter | None = None,
     excepted: Sequence[int] = (),
     dry_run: bool = False,
+    again: bool = False,
 ) -> UUID:
     """The same for records that are there, by id or by filter, of any interface. An id that is not is `not-found`.
 
-    Raises TooMany.
+    again: of an import, read also what Connect has; what has not changed there is answered with `exists` and does not
+    run. Raises TooMany.
     """
     resource = OF_VERB[verb]
     with conn.transaction():
@@ -147,7 +149,7 @@ def request_selected(
         places = [(interface, key) for interface, key in rows]
         places += [(NOWHERE, str(one)) for one in dict.fromkeys(ids or ()) if one not in set(found)]
         interfaces = {interface for interface, _ in rows}
-        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor, dry_run)
+        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor, dry_run, again)
 
 
 def _store(
@@ -157,14 +159,15 @@ def _store(
     places: Sequence[tuple[str, str]],
     actor: str,
     dry_run: bool,
+    again: bool = False,
 ) -> UUID:
     """interface: of the whole receipt, None where its numbers belong to several."""
     longest = resource.number_length
     bad = [len(number) > longest or not number.isprintable() for _, number in places]
     with conn.transaction():
         row = conn.execute(
-            "INSERT INTO receipts(verb, interface, created_by, dry_run) VALUES (%s, %s, %s, %s) RETURNING id",
-            (resource.verb, interface, actor, dry_run),
+            "INSERT INTO receipts(verb, interface, created_by, dry_run, again) VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            (resource.verb, interface, actor, dry_run, again),
         ).fetchone()
         assert row is not None
         conn.execute(
@@ -186,7 +189,7 @@ def _store(
                 ],
                 "bad": bad,
                 "nowhere": NOWHERE,
-                "new": resource.verb == "import" and not dry_run,
+                "new": resource.verb == "import" and not dry_run and not again,
                 "flow": resource.flow,
             },
         )

@@ -92,5 +92,3 @@ def _sorted(name: str, values: dict[str, Count]) -> dict[str, Count]:
 def as_json(found: Facets) -> dict[str, dict[str, dict[str, object]]]:
     """For programs."""
     return {name: {value: many.as_json() for value, many in values.items()} for name, values in found.items()}
-
-

@@ -8,15 +8,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import Chosen, IgnoreRecords, RetryRecords, UnignoreRecords
-from services.journal.asking import understood
+from services.journal.api.bodies import Chosen, FetchRecords, IgnoreRecords, RetryRecords, UnignoreRecords
+from services.journal.asking import there, understood
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
+from shared.people.audit import audit
+from shared.records.actions import request_selected
 from shared.records.bulk import BulkVerb, How, preview, start
 from shared.records.filter import Filter, parse
 from shared.records.interfaces import modes
-from shared.records.resources import Resource
+from shared.records.receipt import read_receipt
+from shared.records.resources import ORDERS, Resource
 
 
 def routes(journal: Journal, resource: Resource) -> APIRouter:
@@ -65,5 +68,23 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
             found = start(conn, flow, verb, actor, ids=body.ids, filter=wanted, excepted=body.excepted, how=how)
         response.headers["Location"] = f"/api/v1/bulk/{found['id']}"
         return found
+
+    if resource is ORDERS:
+
+        @router.post("/fetch", status_code=202, summary="Read orders from the marketplace again")
+        @needs("operator")
+        def fetch(request: Request, response: Response, body: FetchRecords) -> dict[str, Any]:
+            """Read orders that are there from the marketplace as they are now; not the same as a retry, which takes the
+            staged copy. What has changed is staged and runs, the rest is answered with `exists`. Answers with a receipt."""
+            actor = actor_of(request).name
+            with journal.database() as conn, understood(), conn.transaction():
+                wanted = scope(conn, body.filter)
+                receipt = request_selected(
+                    conn, resource.verb, actor, ids=body.ids, filter=wanted, excepted=body.excepted, again=True
+                )
+                audit(conn, actor, "orders.fetch", {"interface": None, "receipt": str(receipt)}, body.why)
+                found = there(read_receipt(conn, receipt), "receipt")
+            response.headers["Location"] = f"/api/v1/receipts/{receipt}"
+            return found
 
     return router

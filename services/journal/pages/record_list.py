@@ -23,11 +23,7 @@ from shared.records.filter import FilterError
 from shared.records.interfaces import modes
 from shared.records.pasted import as_filter
 from shared.records.resources import Resource
-<<<<<<< HEAD
-=======
-from shared.records.selected import TooMany
 from shared.records.sorts import ListingError
->>>>>>> 070b9777bc0b95b3ceacc9e8f85549895a7d1bdf
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:

@@ -64,3 +64,6 @@ CREATE TABLE ignored (
     why       text NOT NULL,
     at        timestamptz NOT NULL DEFAULT now()
 );
+
+-- What Connect has already is read again from where it comes from, and staged if it has changed there.
+ALTER TABLE receipts ADD again boolean NOT NULL DEFAULT false;
