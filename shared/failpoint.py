@@ -58,6 +58,14 @@ NAMES: frozenset[str] = frozenset(
         "stock-round.read",
         "stock-round.published",
         "stock-round.moved",
+        "runs.chosen",
+        "runs.judged",
+        "runs.set-due",
+        "runs.moved",
+        "edit.stored",
+        "search.read",
+        "search.written",
+        "search.removed",
     }
 )
 

@@ -80,6 +80,9 @@ class Metrics:
             "connect_breaker_state", "0 closed, 1 half-open, 2 open", ["interface", "side"], registry=r
         )
         self.rejections = Counter("connect_rejections", "Input refused", ["queue"], registry=r)
+        self.search_notes = Gauge(
+            "connect_search_notes", "Records that the index of texts is behind with, counted up to 100,000", registry=r
+        )
         self.loop_age = Gauge(
             "connect_loop_progress_timestamp_seconds", "Last progress of a loop", ["loop"], registry=r
         )

@@ -29,6 +29,7 @@ from services.cli import (
     tokens,
     topology,
     users,
+    views,
 )
 from services.cli.session import Session, language_of
 from services.cli.trouble import say
@@ -78,6 +79,7 @@ def build() -> typer.Typer:
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
+        ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
         ("secrets", credentials.app),

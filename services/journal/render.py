@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
 from shared.records.compared import laid_out
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "runs", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 THEME_COOKIE = "connect_theme"
@@ -47,11 +48,13 @@ ICONS = {
     "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
     "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
     "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
+    "enter": "M13 4v4.5H4M7 5.5l-3 3 3 3",
     "left": "M10 3.5 5.5 8l4.5 4.5",
     "right": "M6 3.5 10.5 8 6 12.5",
     "menu": "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
     "calendar": "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12M5.2 1.6v2.6M10.8 1.6v2.6",
     "lines": "M2.5 4h11M4.5 8h7M6.5 12h3",
+    "ignore": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM3.6 3.6l8.8 8.8",
     "plus": "M8 3v10M3 8h10",
     "pause": "M5.5 3.5v9M10.5 3.5v9",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
@@ -78,6 +81,7 @@ class Pages:
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())
@@ -125,6 +129,7 @@ class Pages:
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),
+            counted=lambda value: moments.number(value, language) + "+" * getattr(value, "capped", False),
             capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )

@@ -19,6 +19,7 @@ class Room:
 
 ROOMS = (
     Room("journal", "/orders"),
+    Room("runs", "/runs"),
     Room("rejections", "/rejections"),
     Room("interfaces", "/interfaces"),
     Room("accounting", "/accounting"),

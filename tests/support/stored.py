@@ -68,11 +68,12 @@ def store_record(conn: Connection, key: str, *, event: dict[str, Any] | None = N
     if row.get("reason") is not None:
         row["reason"] = Jsonb(row["reason"])
     names = ", ".join(row)
-    found = conn.execute(
-        f"INSERT INTO records({names}) VALUES ({', '.join(['%s'] * len(row))}) RETURNING id",
-        list(row.values()),
-    ).fetchone()
-    assert found is not None
     body = json.dumps(event or order_event(key), ensure_ascii=False).encode()
-    conn.execute("INSERT INTO payloads(record_id, no, body) VALUES (%s, 1, %s)", (found[0], body))
+    with conn.transaction():  # as the flows do: nobody sees a record without its payload
+        found = conn.execute(
+            f"INSERT INTO records({names}) VALUES ({', '.join(['%s'] * len(row))}) RETURNING id",
+            list(row.values()),
+        ).fetchone()
+        assert found is not None
+        conn.execute("INSERT INTO payloads(record_id, no, body) VALUES (%s, 1, %s)", (found[0], body))
     return int(found[0])

@@ -1,4 +1,4 @@
-"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter; retry by id or filter."""
+"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import RequestRecords, RetryRecords
+from services.journal.api.bodies import RequestRecords
 from services.journal.asking import there, understood
+from services.journal.download import MEDIA, download
 from services.journal.filled import filled
 from services.journal.guard import actor_of, guarded_router, needs
+from services.journal.language import speaker
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
-from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
 from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
+from shared.records.sheet import Sheet
 from shared.runtime.links import links
 
 ASKED = {
@@ -32,6 +35,16 @@ ASKED = {
     "sync": "Read the quantities of articles from the ERP now and send them, even if nothing has changed.",
 }
 """By verb: what a request does."""
+
+LISTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            MEDIA["csv"]: {"schema": {"type": "string"}},
+            MEDIA["xlsx"]: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
 
 
 def routes(journal: Journal, resource: Resource) -> APIRouter:
@@ -42,7 +55,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def scope(conn: Connection, text: str | None) -> Filter | None:
         return None if text is None else parse(text, journal.zone, modes(conn))
 
-    @router.get("", summary=f"List {name}")
+    @router.get("", summary=f"List {name}", response_model=None, responses=LISTED)
     @needs("viewer")
     def list_(
         request: Request,
@@ -50,10 +63,24 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         sort: str = "-updated",
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        format: Literal["json"] = "json",  # noqa: ARG001 - refuses what this release cannot write
-        language: Literal["de", "en"] = "en",
-    ) -> dict[str, Any]:
-        """A page: items, the cursor of the next page, and how many match (exact up to 10,000)."""
+        format: Literal["json", "csv", "xlsx"] = "json",
+        language: Literal["de", "en"] | None = None,
+    ) -> Any:
+        """A page: items, the cursor of the next page, and how many match (exact up to 10,000).
+
+        As csv or xlsx everything that matches; with a language heads and states are words, and times the user's.
+        """
+        if format != "json":
+            sheet = Sheet(resource, language, speaker(request).zone or journal.zone)
+            with understood():
+                return download(
+                    journal,
+                    sheet,
+                    format,
+                    lambda conn: parse(filter, journal.zone, modes(conn)),
+                    sort=sort,
+                    reveal=actor_of(request).at_least("operator"),
+                )
         with journal.database() as conn, understood():
             page = list_records(
                 conn,
@@ -63,7 +90,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
                 cursor=cursor,
                 limit=limit,
                 reveal=actor_of(request).at_least("operator"),
-                language=language,
+                language=language or "en",
             )
         return {"items": page.items, "next": page.next, "total": {"count": page.count, "capped": page.capped}}
 
@@ -93,21 +120,28 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         response.headers["Location"] = f"/api/v1/receipts/{receipt}"
         return found
 
-    @router.post("/retry", summary=f"Retry {name}")
-    @needs("operator")
-    def retry(request: Request, body: RetryRecords) -> dict[str, Any]:
-        """Set records due now; with dry_run only say what would happen. Answers with the bulk run."""
-        actor = actor_of(request).name
+    @router.get("/diagnose", summary=f"Say why a number is not among the {name}")
+    @needs("viewer")
+    def why(
+        number: Annotated[str, Query(min_length=1, max_length=1000)],
+        filter: str = "",
+        interface: str | None = None,
+        language: Literal["de", "en"] = "en",
+    ) -> dict[str, Any]:
+        """Filtered out (by which terms), rejected, asked for, not found where it was asked for, too old, or never received."""
         with journal.database() as conn, understood():
-            wanted = scope(conn, body.filter)
-            if body.dry_run:
-                return preview(conn, flow, ids=body.ids, filter=wanted, excepted=body.excepted)
-            if wanted is not None:
-                run = retry_matching(conn, flow, wanted, body.excepted, actor)
-            else:
-                run = retry_ids(conn, flow, body.ids or [], actor)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        return run
+            if interface is not None and interface not in modes(conn):
+                raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")
+            narrowed = parse(filter, journal.zone, modes(conn))
+            return diagnose(
+                conn,
+                resource,
+                number.replace("\0", ""),
+                journal.zone,
+                filter=narrowed,
+                interface=interface,
+                language=language,
+            )
 
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")

@@ -25,7 +25,7 @@ from services.journal.pages.scope import see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
-from shared.records.bulk import read_run
+from shared.records.bulk_read import read_run
 from shared.records.copies import changed_since, read_copies, read_copy
 from shared.records.filter import Atom, Term
 from shared.records.history import history, newest_first, of_the_same_order, read_record
@@ -56,7 +56,8 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             happened = history(conn, id, titles=journal.titles, language=reader.language, reveal=reveal)
             besides = history(conn, beside, titles=journal.titles, language=reader.language) if beside else []
             values = frame(conn, resource.name, record["interface"])
-            (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, datetime.now(UTC))
+            zone, now = reader.zone or journal.zone, datetime.now(UTC)
+            (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, now, zone)
             values |= _copy(conn, record, copy, reveal) | {
                 "record": record,
                 "other": other,
@@ -68,7 +69,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                     )
                 ),
                 "attempts": [one for one in happened if one["kind"] == "attempt"],
-                "meta": meta(record, other, reader, reader.zone or journal.zone),
+                "meta": meta(record, other, reader, zone),
                 "parent_filter": Term((Atom("", "", record.get("parent_sku") or ""),)).text,
                 "run": run and read_run(conn, run),
                 "masked": not reveal,
