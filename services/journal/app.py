@@ -14,6 +14,7 @@ from services.journal.api import (
     edit,
     events,
     facets,
+    groups,
     interfaces,
     modes,
     overview,
@@ -42,6 +43,7 @@ from services.journal.pages import (
     static,
     theme,
 )
+from services.journal.pages import groups as group_pages
 from services.journal.pages import interfaces as interface_pages
 from services.journal.pages import runs as run_pages
 from services.journal.pages import views as view_pages
@@ -67,6 +69,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         events,
         answers,
         by_hand,
+        groups,
         rejections,
         people,
         interfaces,
@@ -84,7 +87,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         app.include_router(acts.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
     for page in (
-        login, answer_pages, by_hand_page, edit_page, interface_pages, refused, run_pages, static, theme, view_pages,
+        login, answer_pages, by_hand_page, edit_page, group_pages, interface_pages, refused, run_pages, static, theme, view_pages,
     ):  # fmt: skip
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, act_pages, filter_form, request_form, record_page):

@@ -22,7 +22,9 @@ from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
 from shared.records.compared import laid_out
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "runs", "phone", "print")
+SHEETS = (
+    "tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "runs", "phone", "print",
+)  # fmt: skip
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 THEME_COOKIE = "connect_theme"
@@ -57,6 +59,9 @@ ICONS = {
     "ignore": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM3.6 3.6l8.8 8.8",
     "plus": "M8 3v10M3 8h10",
     "pause": "M5.5 3.5v9M10.5 3.5v9",
+    "person": "M8 2.5a2.7 2.7 0 1 1 0 5.4 2.7 2.7 0 0 1 0-5.4zM2.8 14a5.3 5.3 0 0 1 10.4 0",
+    "note": "M3 2.2h10v8.3L9.6 14H3zM13 10.5H9.6V14M5.5 5.5h5M5.5 8h3",
+    "eye": "M1.4 8C3 5 5.3 3.6 8 3.6S13 5 14.6 8C13 11 10.7 12.4 8 12.4S3 11 1.4 8zM8 6a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
     "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
 }
 
@@ -126,6 +131,8 @@ class Pages:
             clock=lambda at, seconds=False: moments.clock(at, zone, seconds),
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
+            span=lambda value: moments.length(value, language),
+            at=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from starlette.requests import Request
 
 from shared.records.actions import MOST_NUMBERS
+from shared.records.causes import LONGEST_NOTE
 from shared.records.selected import MOST as MOST_IDS
 
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -137,6 +138,14 @@ class GoLive(OfFlow):
 
     from_: Short | None = Field(None, alias="from")
     anyway: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)] | None = None
+
+
+class GroupChange(Body):
+    """What to say about a cause; what is left out stays, null or an empty text takes it away."""
+
+    note: Annotated[str, StringConstraints(max_length=LONGEST_NOTE)] | None = None
+    assignee: Short | None = None
+    acknowledged: bool | None = None
 
 
 class DoneByHand(Body):

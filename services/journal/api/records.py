@@ -19,6 +19,7 @@ from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
+from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
@@ -146,9 +147,11 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload, and where to see it in the remote systems (`links`)."""
+        """The record with its payload, where to see it in the remote systems (`links`), and where it is in trouble its
+        error card."""
         with journal.database() as conn:
             found = known(conn, request, id, language)
+            found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
             return found | {"links": links(conn, journal.connectors, found)}
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")

@@ -26,6 +26,7 @@ from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.records.bulk_read import read_run
+from shared.records.card import error_card
 from shared.records.copies import changed_since, read_copies, read_copy
 from shared.records.filter import Atom, Term
 from shared.records.history import history, newest_first, of_the_same_order, read_record
@@ -51,12 +52,16 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 return pages.error(request, reader, 404)
             if record["flow"] != resource.flow:
                 return see(request, f"/{OF_FLOW[record['flow']].name}/{id}")
+            zone = reader.zone or journal.zone
+            record["card"] = error_card(conn, record, zone, journal.titles, reader.language, actor_of(request))
             beside = of_the_same_order(conn, record)
             other = read_record(conn, beside, reveal=reveal, language=reader.language) if beside else None
             happened = history(conn, id, titles=journal.titles, language=reader.language, reveal=reveal)
-            besides = history(conn, beside, titles=journal.titles, language=reader.language) if beside else []
+            besides = (
+                history(conn, beside, titles=journal.titles, language=reader.language, reveal=reveal) if beside else []
+            )
             values = frame(conn, resource.name, record["interface"])
-            zone, now = reader.zone or journal.zone, datetime.now(UTC)
+            now = datetime.now(UTC)
             (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, now, zone)
             values |= _copy(conn, record, copy, reveal) | {
                 "record": record,
