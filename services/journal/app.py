@@ -11,11 +11,13 @@ from services.journal.api import (
     by_hand,
     events,
     interfaces,
+    me,
     modes,
     overview,
     people,
     records,
     rejections,
+    reveals,
     webhooks,
 )
 from services.journal.headers import SafeHeaders
@@ -23,8 +25,21 @@ from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import filter_form, first, login, record_list, record_page, refused, request_form, static, theme
+from services.journal.pages import (
+    filter_form,
+    first,
+    login,
+    record_list,
+    record_page,
+    refused,
+    request_form,
+    static,
+    theme,
+    users,
+)
 from services.journal.pages import interfaces as interface_pages
+from services.journal.pages import me as me_page
+from services.journal.pages import reveals as reveal_page
 from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -43,14 +58,15 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         telemetry={"tracing": False},
     )
     pages = Pages(journal.zone, journal.titles)
-    for calls in (events, answers, by_hand, rejections, people, interfaces, modes, overview, webhooks):
+    for calls in (events, answers, by_hand, rejections, people, me, interfaces, modes, overview, webhooks):
         app.include_router(calls.routes(journal))
     for resource in RESOURCES:
         app.include_router(records.routes(journal, resource), tags=[resource.name])
+        app.include_router(reveals.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme, users, me_page):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for of_records in (record_list, filter_form, request_form, record_page):
+    for of_records in (record_list, filter_form, request_form, record_page, reveal_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))

@@ -20,7 +20,7 @@ from services.journal.language import Speaker
 from services.journal.rooms import ROOMS, Room
 from shared.people.actor import Actor
 
-SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "phone", "print")
+SHEETS = ("tokens", "page", "head", "controls", "states", "table", "list", "record", "people", "phone", "print")
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 
 THEME_COOKIE = "connect_theme"

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import speaker
-from services.journal.pages.frame import frame
 from services.journal.pages.found import found, not_understood
+from services.journal.pages.frame import frame
 from services.journal.pages.saying import with_sentences
 from services.journal.pages.scope import place, scope, see, spoken
 from services.journal.pages.view import SIZES, View

@@ -18,6 +18,7 @@ from services.journal.pages.frame import frame
 from services.journal.pages.scope import see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
+from shared.people.reveals import sees_buyers
 from shared.records.bulk import read_run
 from shared.records.filter import Atom, Term
 from shared.records.history import history, of_the_same_order, read_record
@@ -33,8 +34,8 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
     def get_record(request: Request, id: int, run: UUID | None = None) -> Response:
         """The page of one record. One of another list is shown there."""
         reader = speaker(request)
-        reveal = actor_of(request).at_least("operator")
         with journal.database() as conn:
+            reveal = sees_buyers(conn, actor_of(request), id)
             record = None
             if 0 < id < 2**63:
                 record = read_record(conn, id, reveal=reveal, language=reader.language)
