@@ -29,6 +29,7 @@ from services.journal.pages import (
     filter_form,
     first,
     login,
+    provided,
     record_list,
     record_page,
     refused,
@@ -64,7 +65,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         app.include_router(records.routes(journal, resource), tags=[resource.name])
         app.include_router(reveals.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
-    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme, users, me_page):
+    for page in (login, answer_pages, by_hand_page, interface_pages, refused, static, theme, users, me_page, provided):
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in (record_list, filter_form, request_form, record_page, reveal_page):
         for resource in RESOURCES:

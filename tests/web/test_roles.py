@@ -81,6 +81,8 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/login"): ALL,
     ("POST", "/login"): ALL,
+    ("GET", "/login/provider"): ALL,
+    ("GET", "/login/provider/back"): ALL,
     ("POST", "/logout"): ALL,
     ("POST", "/theme"): ALL,
     ("GET", "/static/{stamp}/{name}"): ALL,

@@ -25,7 +25,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     router = guarded_router(journal)
 
     def form(request: Request, problem: str | None, target: str, status: int = 200, wait: int = 0) -> Response:
-        values = {"problem": problem, "target": target, "wait": wait}
+        values = {"problem": problem, "target": target, "wait": wait, "provider": journal.provider is not None}
         headers = {"Retry-After": str(wait)} if wait else {}
         return pages.show(request, speaker(request), "login.html", values, status, headers)
 
