@@ -16,11 +16,13 @@ from services.journal.api import (
     facets,
     groups,
     interfaces,
+    me,
     modes,
     overview,
     people,
     records,
     rejections,
+    reveals,
     runs,
     views,
     webhooks,
@@ -36,15 +38,19 @@ from services.journal.pages import (
     filter_form,
     first,
     login,
+    provided,
     record_list,
     record_page,
     refused,
     request_form,
     static,
     theme,
+    users,
 )
 from services.journal.pages import groups as group_pages
 from services.journal.pages import interfaces as interface_pages
+from services.journal.pages import me as me_page
+from services.journal.pages import reveals as reveal_page
 from services.journal.pages import runs as run_pages
 from services.journal.pages import views as view_pages
 from services.journal.problem_json import install
@@ -72,6 +78,7 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
         groups,
         rejections,
         people,
+        me,
         interfaces,
         modes,
         overview,
@@ -84,13 +91,15 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for resource in RESOURCES:
         app.include_router(facets.routes(journal, resource), tags=[resource.name])
         app.include_router(records.routes(journal, resource), tags=[resource.name])
+        app.include_router(reveals.routes(journal, resource), tags=[resource.name])
         app.include_router(acts.routes(journal, resource), tags=[resource.name])
     app.include_router(first.routes(journal), include_in_schema=False)
     for page in (
         login, answer_pages, by_hand_page, edit_page, group_pages, interface_pages, refused, run_pages, static, theme, view_pages,
+        users, me_page, provided,
     ):  # fmt: skip
         app.include_router(page.routes(journal, pages), include_in_schema=False)
-    for of_records in (record_list, act_pages, filter_form, request_form, record_page):
+    for of_records in (record_list, act_pages, filter_form, request_form, record_page, reveal_page):
         for resource in RESOURCES:
             app.include_router(of_records.routes(journal, pages, resource), include_in_schema=False)
     pages.paths = frozenset(str(route.path) for route in iter_route_contexts(app.routes))

@@ -23,7 +23,8 @@ from shared.people.actor import Actor
 from shared.records.compared import laid_out
 
 SHEETS = (
-    "tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "runs", "phone", "print",
+    "tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "runs",
+    "people", "phone", "print",
 )  # fmt: skip
 """The parts of the style sheet in `static/css`, in the order in which they are served as one."""
 

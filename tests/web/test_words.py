@@ -30,6 +30,7 @@ ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
     "attempt.part_",
+    "me.done_", "users.language_", "users.made_",
     "app.role_", "app.room_", "app.theme_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
     "export.tracking", "held.",
     "interfaces.flow_", "interfaces.item_", "interfaces.says_", "list.of_", "list.span_", "owner.", "quick.", "receipt.", "rejections.state_",

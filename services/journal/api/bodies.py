@@ -171,10 +171,34 @@ class NewUser(Body):
 
 
 class UserChange(Body):
-    """What to change of a user; what is left out stays."""
+    """What to change of a user; what is left out stays. A language or a time zone of "" is nobody's choice."""
 
     password: str | None = Field(None, max_length=256)
+    role: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
     active: bool | None = None
+    may_reveal: bool | None = None
+
+
+class OwnChange(Body):
+    """What to change of oneself; what is left out stays."""
+
+    language: str | None = None
+    time_zone: str | None = None
+
+
+class OwnPassword(Body):
+    """The password in use and the one to use from now on."""
+
+    current: str = Field(max_length=256)
+    new: str = Field(max_length=256)
+
+
+class RevealBody(Body):
+    """The reason, for the audit."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)]
 
 
 class NewToken(Body):

@@ -18,6 +18,7 @@ from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
+from shared.people.reveals import sees_buyers
 from shared.records.actions import request, request_selected
 from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
@@ -163,11 +164,11 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         """
         with journal.database() as conn:
             known(conn, request, id, language)
-            reveal = actor_of(request).at_least("operator")
+            reveal = sees_buyers(conn, actor_of(request), id)
             return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
-        reveal = actor_of(http).at_least("operator")
+        reveal = sees_buyers(conn, actor_of(http), id)
         found = read_record(conn, id, reveal=reveal, language=language) if 0 < id < 2**63 else None
         return there(found if found and found["flow"] == flow else None, one)
 

@@ -25,6 +25,7 @@ from services.journal.pages.scope import see, spoken
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
+from shared.people.reveals import sees_buyers
 from shared.records.bulk_read import read_run
 from shared.records.card import error_card
 from shared.records.copies import changed_since, read_copies, read_copy
@@ -43,8 +44,8 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
     def get_record(request: Request, id: int, run: UUID | None = None, copy: int | None = None) -> Response:
         """The page of one record; one of another list is shown there. copy: of its event, without it the newest."""
         reader = speaker(request)
-        reveal = actor_of(request).at_least("operator")
         with journal.database() as conn:
+            reveal = sees_buyers(conn, actor_of(request), id)
             record = None
             if 0 < id < 2**63:
                 record = read_record(conn, id, reveal=reveal, language=reader.language)
