@@ -27,6 +27,7 @@ from tests.support.seed_words import ARTICLES, CAUSES, HOSTILE, PEOPLE, STREETS,
 from tests.support.stored import order_event, store_interface, store_record
 
 SLUG = "otto-de"
+PASSWORD = "correct-horse-battery"
 STATES = {"done": 1062, "waiting": 59, "failed": 47, "skipped": 29, "pending": 28, "warning": 6, "running": 3}
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
