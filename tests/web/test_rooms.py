@@ -210,6 +210,7 @@ def test_each_term_of_the_books_leads_to_its_rows(site: Site) -> None:
     page = browser.get("/accounting").text
     assert "Does not balance" in page
     assert "2 inputs have no outcome yet: 6 came in, 4 have one." in page
+    assert "Does not balance" in browser.get("/accounting/days").text
     assert "Nothing came in on this day." in browser.get("/accounting?day=2020-02-29").text
     wrong = browser.get("/accounting?day=2020-02-30")
     assert (wrong.status_code, "“2020-02-30” is no day" in wrong.text) == (400, True)
