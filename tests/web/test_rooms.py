@@ -275,3 +275,19 @@ def test_an_interface_shows_its_titles_settings_and_articles(site: Site) -> None
     assert cards.count('class="card sheet"') == 2
     for path in ("", "/settings", "/listing", "/mappings"):
         assert browser.get(f"/interfaces/nobody{path}").status_code == 404
+
+
+def test_what_no_database_takes_is_found_nowhere_and_breaks_nothing(site: Site) -> None:
+    api, browser = site.api("operator"), site.browser("operator")
+    for path in (
+        "/api/v1/audit?about=%00&actor=%00", "/api/v1/rejections?queue=%00&code=%00&interface=%00",
+        "/api/v1/interfaces/otto-de/listing?search=%00&cursor=%00",
+    ):  # fmt: skip
+        assert api.get(path).json()["items"] == [], path
+    assert api.delete(f"{MAPPINGS}/payment/%00").status_code == 404
+    assert api.get("/api/v1/accounting/inputs?term=done&cursor=2026-11-23T10:00:00%2B00:00~%00").status_code == 400
+    for reason, status in (("because \\u0000", 404), ("because \\ud800", 422)):
+        body = f'{{"reason": "{reason}"}}'
+        assert api.post("/api/v1/rejections/1/set-aside", content=body, headers=JSON).status_code == status
+    for path in (f"{PAGE}?kind=%00&source=%00", "/audit?about=%00", "/rejections?queue=%00&code=%00", "/rejections/0"):
+        assert browser.get(path).status_code in (200, 404), path
