@@ -79,8 +79,8 @@ def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
 
     page.get_by_role("link", name="Ablehnungen").click()
     page.get_by_role("row").nth(1).get_by_role("link").click()
-    page.locator("summary", has_text="Inhalt bearbeiten").click()
-    page.get_by_role("textbox").fill(raw)
+    page.get_by_label("Inhalt bearbeiten").fill(raw)
+    expect(page.locator("#verdict")).to_contain_text("So würde es angenommen.")
     page.get_by_role("button", name="Bearbeitet einreichen").click()
     expect(page.get_by_role("heading", name="4713")).to_be_visible()
 
@@ -207,3 +207,31 @@ def test_an_interface_goes_live_and_pauses_without_scripts(browser: Browser, sit
     page.goto(f"{site.url}/orders")
     expect(page.get_by_role("note")).to_have_count(0)
     context.close()
+
+
+def test_a_person_maps_what_is_missing_and_its_orders_go_on(page: Page, site: Site) -> None:
+    site.conn.execute(
+        "INSERT INTO audit(actor, verb, target) VALUES ('Jana', 'interfaces.unmap',"
+        ' \'{"interface": "otto-de", "kind": "payment", "source": "PAYPAL", "before": "3"}\')'
+    )
+    for number in ("4711", "4712"):
+        record = store_record(site.conn, number, state="failed", reason=PROBLEM, code="payment-unmapped", blocked=True)
+        site.conn.execute("INSERT INTO blocks VALUES ('otto-de', 'payment:PAYPAL', %s)", (record,))
+    _log_in(page, site)
+    page.goto(f"{site.url}/interfaces/otto-de/mappings?kind=payment&source=PAYPAL")
+    expect(page.get_by_text("2 Datensätze warten darauf")).to_be_visible()
+    target = page.get_by_label("PAYPAL in Xentral")
+    expect(target).to_be_focused()
+    expect(target).to_have_value("3")
+    target.fill("7")
+    target.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("2 Datensätze, die darauf warteten, laufen weiter.")
+    assert site.conn.execute("SELECT DISTINCT state FROM records").fetchall() == [("pending",)]
+    page.get_by_role("link", name="Zuordnung „PAYPAL“ entfernen").click()
+    expect(page.get_by_text("bleibt, wie es ist")).to_be_visible()
+    page.get_by_role("button", name="Entfernen").click()
+    expect(page.get_by_role("status")).to_contain_text("„PAYPAL“ ist nicht mehr zugeordnet.")
+    page.get_by_role("link", name="Protokoll").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Zuordnung entfernt")
+    page.get_by_role("row").nth(1).get_by_role("link", name="otto-de").click()
+    expect(page.get_by_role("heading", name="otto-de")).to_be_visible()

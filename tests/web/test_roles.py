@@ -139,6 +139,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/api/v1/accounting/days"): READS,
     ("GET", "/api/v1/accounting/inputs"): READS,
     ("GET", "/accounting"): READS,
+    ("GET", "/accounting/days"): READS,
     ("GET", "/accounting/inputs"): READS,
     ("GET", "/api/v1/status"): READS,
     ("GET", "/api/v1/openapi.json"): ALL,
