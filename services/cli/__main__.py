@@ -16,7 +16,9 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
+    audit,
     config,
     credentials,
     doctor,
@@ -29,6 +31,7 @@ from services.cli import (
     tokens,
     topology,
     users,
+    views,
 )
 from services.cli.session import Session, language_of
 from services.cli.trouble import say
@@ -70,14 +73,17 @@ def build() -> typer.Typer:
     services.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
+    audit.add_to(app)
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
         ("articles", articles.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
+        ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
         ("secrets", credentials.app),

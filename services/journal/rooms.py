@@ -20,6 +20,7 @@ class Room:
 ROOMS = (
     Room("journal", "/orders"),
     Room("rejections", "/rejections"),
+    Room("alarms", "/alarms"),
     Room("interfaces", "/interfaces"),
     Room("accounting", "/accounting"),
     Room("audit", "/audit"),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from starlette.requests import Request
 
 from shared.records.actions import MOST_NUMBERS
+from shared.records.causes import LONGEST_NOTE
 from shared.records.selected import MOST as MOST_IDS
 
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -88,6 +89,22 @@ class GoLive(OfFlow):
     anyway: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)] | None = None
 
 
+class GroupChange(Body):
+    """What to say about a cause; what is left out stays, null or an empty text takes it away."""
+
+    note: Annotated[str, StringConstraints(max_length=LONGEST_NOTE)] | None = None
+    assignee: Short | None = None
+    acknowledged: bool | None = None
+
+
+class NewMapping(Body):
+    """target: what the word is called in the ERP. was: what it was mapped to when you looked; empty: nothing."""
+
+    target: Annotated[str, StringConstraints(max_length=1000)]
+    was: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    dry_run: bool = False
+
+
 class DoneByHand(Body):
     """The number under which a person has created the order in the ERP."""
 
@@ -95,9 +112,24 @@ class DoneByHand(Body):
 
 
 class Resubmission(Body):
-    """A rejection to submit again; with body, that text instead of what came."""
+    """A rejection to submit again; with body, that text instead of what came. dry_run: only say what would be wrong."""
 
     body: str | None = None
+    dry_run: bool = False
+
+
+class ResubmitAlike(Body):
+    """Open rejections to submit again as they came: those with this problem, of one interface or of all."""
+
+    code: Short
+    interface: Short | None = None
+    dry_run: bool = False
+
+
+class Because(Body):
+    """Why."""
+
+    reason: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 
 
 class NewUser(Body):

@@ -19,13 +19,18 @@ from shared.db.connect import Connection
 from shared.errors.catalogue import catalogue
 from shared.errors.entry import VARIABLE
 from shared.people.actor import Actor
-from shared.records.cause_counts import cause_counts
+from shared.records.counts import Count, count_tests
+from shared.records.facets import facets
 from shared.records.filter import Filter, FilterError, Term, parse
-from shared.records.listing import ListingError, count_tests, counts_by_state, list_records
+from shared.records.listing import list_records
 from shared.records.resources import Resource
+from shared.records.sorts import ListingError, sort_of
+from shared.records.views import list_views
 
 STATES = ("failed", "waiting", "pending", "running", "warning", "done", "skipped", "never")
 """As counters and menus show them: first what needs somebody, then what moves, then what has ended."""
+
+MOST_CAUSES = 12
 
 
 def found(
@@ -52,7 +57,8 @@ def found(
     written = parse(view.filter, journal.zone)
     other = replace(written, terms=tuple(term for term in written.terms if not _about_state(term)))
     stateless = replace(wanted, terms=tuple(term for term in wanted.terms if not _about_state(term)))
-    counts = counts_by_state(conn, resource.flow, stateless)
+    of = facets(conn, resource.flow, wanted)
+    counts = {state: of["state"].get(state, Count(0)) for state in STATES}
     about = [term for term in written.terms if _about_state(term)]
     chosen = about[0].atoms[0].value if len(about) == 1 and len(about[0].atoms) == 1 and not about[0].negated else None
     today = datetime.now(UTC).astimezone(journal.zone).date()
@@ -64,7 +70,10 @@ def found(
         "count": page.count,
         "capped": page.capped,
         "effective": wanted.text,
-        "counts": {state: counts[state] for state in STATES},
+        "sort": sort_of(view.sort, wanted).name,
+        "views": list_views(conn, actor.name, resource.name),
+        "counts": counts,
+        "all": Count(sum(counts.values()), any(one.capped for one in counts.values())),
         "base": other.text,
         "chosen": chosen if about else "all",
         "quick": quick(resource, written),
@@ -74,7 +83,7 @@ def found(
         "sides": {word: sides(written, word) for word in ("ordered", "run")},
         "spans": {word: offered(written, word, today) for word in ("ordered", "run")},
         "states": _states(written, counts, reader),
-        "causes": _causes(conn, resource.flow, slug, written, reader),
+        "causes": _causes(of["error"], written, reader),
         "steps": first_steps(conn, slug, reader, not page.items and not written.terms),
         **about_missing(conn, journal, reader, resource, slug, view, written, page),
     }
@@ -93,10 +102,11 @@ def not_understood(error: FilterError | ListingError) -> dict[str, Any]:
         "count": 0,
         "capped": False,
         "tokens": [],
+        "sort": "-updated",
     }
 
 
-def _states(written: Filter, counts: Mapping[str, int], reader: Speaker) -> list[dict[str, Any]]:
+def _states(written: Filter, counts: Mapping[str, Count], reader: Speaker) -> list[dict[str, Any]]:
     chosen = said(written, "state")
     return [
         {
@@ -110,12 +120,11 @@ def _states(written: Filter, counts: Mapping[str, int], reader: Speaker) -> list
     ]
 
 
-def _causes(conn: Connection, flow: str, slug: str | None, written: Filter, reader: Speaker) -> list[dict[str, Any]]:
+def _causes(counts: Mapping[str, Count], written: Filter, reader: Speaker) -> list[dict[str, Any]]:
     chosen = said(written, "error")
-    counts = cause_counts(conn, flow, slug)
     return [
         {"value": code, "name": cause(code, reader), "icon": None, "count": counts.get(code), "on": code in chosen}
-        for code in dict.fromkeys((*counts, *chosen))
+        for code in dict.fromkeys((*list(counts)[:MOST_CAUSES], *chosen))
     ]
 
 

@@ -22,10 +22,10 @@ from shared.people.audit import audit
 from shared.records.bulk import preview, read_run, retry_ids, retry_matching
 from shared.records.filter import FilterError
 from shared.records.interfaces import modes
-from shared.records.listing import ListingError
 from shared.records.pasted import as_filter
 from shared.records.resources import Resource
 from shared.records.selected import TooMany
+from shared.records.sorts import ListingError
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
@@ -57,13 +57,18 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             try:
                 values |= found(conn, journal, reader, resource, slug, view, actor_of(request))
                 values["items"] = with_sentences(
-                    values["items"], journal.titles, values["interfaces"], reader, datetime.now(UTC)
+                    values["items"],
+                    journal.titles,
+                    values["interfaces"],
+                    reader,
+                    datetime.now(UTC),
+                    reader.zone or journal.zone,
                 )
                 status = 200
             except (FilterError, ListingError) as error:
                 values |= not_understood(error)
                 status = 400
-        values |= {"text": view.filter, "sort": view.sort, "size": view.size, "at": view.at, "kept": view.kept()}
+        values |= {"text": view.filter, "size": view.size, "at": view.at, "kept": view.kept()}
         values |= {"paged": view.cursor is not None, "here": place(resource, slug), "sizes": SIZES}
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
 
