@@ -15,6 +15,7 @@ SHEETS = (
     "card",
     "groups",
     "alarms",
+    "people",
     "phone",
     "print",
 )

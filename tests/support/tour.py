@@ -77,6 +77,8 @@ def stops(app: FastAPI, client: httpx2.Client, ids: Mapping[str, str]) -> list[S
     found = {name: path for name, path in _variants(ids).items() if client.get(path).status_code < 500}
     for route, path in _addresses(app, client, ids).items():
         answer = client.get(path)
+        if answer.status_code not in (200, 303):
+            raise NotReached(f"{path} answers {answer.status_code}.")
         if answer.headers.get("content-type", "").startswith("text/html") or route in SIGNED_OUT:
             found.setdefault(PARAMETER.sub("one", route).strip("/").replace("/", "-") or "first", path)
     by_path = {path: name for name, path in reversed(found.items())}
