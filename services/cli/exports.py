@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.cli.facets import add_facets
 from services.cli.bulk_commands import add_bulk_commands
+from services.cli.facets import add_facets
 from services.cli.record_words import OF_EXPORTS
 from services.cli.records import group
 from services.cli.requests import add_request

@@ -13,7 +13,7 @@ from services.cli.printing import Printer, as_json
 from services.cli.record_table import print_list
 from services.cli.record_view import print_record
 from services.cli.record_why import add_why
-from services.cli.record_words import Words, examples, said, split_numbers
+from services.cli.record_words import Words, examples, split_numbers
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover

@@ -29,8 +29,8 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "app.role_", "app.room_", "app.theme_", "article.type_", "drafted.", "errand.title_", "error.", "export.status",
-    "export.tracking", "held.",
+    "acts.", "app.role_", "app.room_", "app.theme_", "article.type_", "drafted.", "edit.", "errand.title_", "error.", "export.status",
+    "export.tracking", "held.", "left.", "runs.",
     "interfaces.flow_", "interfaces.item_", "interfaces.says_", "list.of_", "list.span_", "owner.", "quick.", "receipt.", "rejections.state_",
     "says.", "state.", "status.mode_",
 )  # fmt: skip

@@ -67,9 +67,9 @@ class Chosen(Selection):
 class RetryRecords(Chosen):
     """What to retry, and how: see `GET /bulk/{id}` for what a run is.
 
-    undo_seconds: so long it can be undone before it begins, without it 10 s for more than 25 records; ramp: 1, 5, 25, then
-    the rest, without it for more than 25; per_minute: at most so many a minute; leave: kinds of records to leave alone;
-    why: for the audit; token: of your own making, the same wish sent twice with it is one run.
+    undo_seconds: so long it can be undone before it begins, without it 10 s for more than 25 records; ramp: 1, 5, 25,
+    then the rest, without it for more than 25; per_minute: at most so many a minute; leave: kinds of records to leave
+    alone; why: for the audit; token: of your own making, the same wish sent twice with it is one run.
     """
 
     dry_run: bool = False

@@ -14,7 +14,7 @@ from services.journal.language import speaker
 from services.journal.pages.found import found, not_understood
 from services.journal.pages.frame import frame
 from services.journal.pages.saying import with_sentences
-from services.journal.pages.scope import place, spoken
+from services.journal.pages.scope import place, see, spoken
 from services.journal.pages.view import SIZES, View
 from services.journal.render import Pages
 from services.journal.wiring import Journal
