@@ -41,9 +41,7 @@ def add_why(app: typer.Typer, words: Words) -> None:
         with session.database() as conn:
             if interface is not None:
                 session.known_interface(conn, interface)
-            found = diagnose(
-                conn, resource, number, session.zone, interface=interface, language=session.language
-            )
+            found = diagnose(conn, resource, number, session.zone, interface=interface, language=session.language)
         printer = Printer()
         if as_json_:
             printer.json(found)

@@ -27,7 +27,17 @@ from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
 from services.journal.pages import answers as answer_pages
 from services.journal.pages import by_hand as by_hand_page
-from services.journal.pages import filter_form, first, login, record_list, record_page, refused, request_form, static, theme
+from services.journal.pages import (
+    filter_form,
+    first,
+    login,
+    record_list,
+    record_page,
+    refused,
+    request_form,
+    static,
+    theme,
+)
 from services.journal.pages import interfaces as interface_pages
 from services.journal.pages import views as view_pages
 from services.journal.problem_json import install

@@ -47,9 +47,7 @@ class Journal:
     networks: Networks | None = None
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
 
-    downloads: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
-    )
+    downloads: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DOWNLOADS_AT_ONCE))
 
     @contextmanager
     def database(self) -> Iterator[Connection]:
