@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.printing import Printer
 from services.cli.facets import add_facets
+from services.cli.printing import Printer
 from services.cli.record_words import OF_ARTICLES, said
 from services.cli.records import Json, group
 from services.cli.requests import Timeout, Wait, add_request

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from services.cli.printing import Printer
-from services.cli.records import FilterText, Interface, Json
 from services.cli.record_words import Words, examples
+from services.cli.records import FilterText, Interface, Json
 from services.cli.session import Session
 from shared.records.counts import Count
 from shared.records.facets import as_json, facets

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.printing import Printer
 from services.cli.facets import add_facets
+from services.cli.printing import Printer
 from services.cli.record_words import OF_ORDERS
 from services.cli.records import Interface, Json, group, one
 from services.cli.requests import add_request

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-
 from starlette.middleware.gzip import GZipMiddleware
 
 from services.journal.access_log import AccessLog

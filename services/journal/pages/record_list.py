@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import speaker
-from services.journal.pages.frame import frame
 from services.journal.pages.found import found, not_understood
+from services.journal.pages.frame import frame
 from services.journal.pages.saying import with_sentences
 from services.journal.pages.scope import place, scope, see, spoken
 from services.journal.pages.view import SIZES, View
@@ -69,7 +69,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 values |= not_understood(error)
                 status = 400
         values |= {"text": view.filter, "size": view.size, "at": view.at, "kept": view.kept()}
-        values |= {"paged": view.cursor is not None, "here": place(resource, slug), "sizes": SIZES}
+        values |= {"paged": view.cursor is not None or view.before is not None, "here": place(resource, slug), "sizes": SIZES}
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
 
     @router.get(f"/{name}/retry")
