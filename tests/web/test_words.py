@@ -31,7 +31,8 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
     "acts.", "app.role_", "app.room_", "app.theme_", "article.type_", "drafted.", "edit.", "errand.title_", "error.", "export.status",
     "export.tracking", "held.", "left.", "runs.",
-    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "list.of_", "list.span_", "owner.", "quick.", "receipt.", "rejections.state_",
+    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "list.of_", "list.span_",
+    "owner.", "quick.", "receipt.", "rejections.state_",
     "says.", "state.", "status.mode_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
