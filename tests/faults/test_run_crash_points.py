@@ -1,4 +1,4 @@
-"""The Journal dies in the middle of a bulk run, at each of its crash points: the next one goes on, nothing runs twice."""
+"""The Journal dies in a bulk run, at each of its crash points: the next one goes on, and nothing runs twice."""
 
 from __future__ import annotations
 
