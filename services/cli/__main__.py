@@ -16,7 +16,9 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
+    audit,
     config,
     credentials,
     doctor,
@@ -72,12 +74,14 @@ def build() -> typer.Typer:
     services.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
+    audit.add_to(app)
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
         ("articles", articles.app),
         ("runs", runs.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),

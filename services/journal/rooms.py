@@ -21,6 +21,7 @@ ROOMS = (
     Room("journal", "/orders"),
     Room("runs", "/runs"),
     Room("rejections", "/rejections"),
+    Room("alarms", "/alarms"),
     Room("interfaces", "/interfaces"),
     Room("accounting", "/accounting"),
     Room("audit", "/audit"),

@@ -20,6 +20,7 @@ from tests.web.test_browser import _log_in, browser, page
 
 __all__ = ["browser", "page"]
 pytestmark = [pytest.mark.servers, pytest.mark.web, pytest.mark.timeout(1200)]
+expect.set_options(timeout=30_000)
 PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
 
 

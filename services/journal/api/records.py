@@ -19,6 +19,7 @@ from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
+from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
@@ -145,17 +146,23 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload."""
+        """The record with its payload, and with its error card where it is in trouble."""
         with journal.database() as conn:
-            return known(conn, request, id, language)
+            found = known(conn, request, id, language)
+            found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
+            return found
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
     def read_history(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """Every transition and attempt, newest first, with source and target of the hop."""
+        """Every transition and attempt, newest first, with source and target of the hop.
+
+        An attempt has its calls: operation, method, target, status, seconds, and for operators request and response.
+        """
         with journal.database() as conn:
             known(conn, request, id, language)
-            return {"items": history(conn, id, titles=journal.titles, language=language)}
+            reveal = actor_of(request).at_least("operator")
+            return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
         reveal = actor_of(http).at_least("operator")
