@@ -1,4 +1,4 @@
-"""Bulk runs over the API and on the pages: undo, cancel, preview, tokens, ignore, correct; the same in both languages."""
+"""Bulk runs over the API and on the pages: undo, cancel, preview, tokens; ignore and correct one."""
 
 from __future__ import annotations
 
