@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.cli.printing import Cell, Printer
-from services.cli.record_card import print_card
 from services.cli.record_calls import calls
+from services.cli.record_card import print_card
 from services.cli.session import Session
 from shared.records.resources import OF_FLOW, Resource
 from shared.records.wording import state_word

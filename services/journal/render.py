@@ -27,49 +27,6 @@ from shared.records.compared import laid_out
 THEME_COOKIE = "connect_theme"
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-SHEETS = (
-    "tokens", "page", "head", "controls", "states", "table", "list", "record", "card", "groups", "runs",
-    "people", "phone", "print",
-)  # fmt: skip
-"""The parts of the style sheet in `static/css`, in the order in which they are served as one."""
-
-THEME_COOKIE = "connect_theme"
-
-TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-ICONS = {
-    "failed": "M5 1.6h6L14.4 5v6L11 14.4H5L1.6 11V5zM5.8 5.8l4.4 4.4m0-4.4-4.4 4.4",
-    "waiting": "M4 1.8h8M4 14.2h8M5 1.8v2.6L8 8l3-3.6V1.8M5 14.2v-2.6L8 8l3 3.6v2.6",
-    "warning": "M8 2 15 14H1zM8 6.4v3.4M8 11.8v.2",
-    "pending": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM8 4.6V8l2.3 1.5",
-    "running": "M13.6 6A6 6 0 1 0 14 8.6M14 2.6V6h-3.4",
-    "done": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM5.2 8.2l2 2 3.7-4",
-    "skipped": "M2 4l4 4-4 4M8 4l4 4-4 4M14 4v8",
-    "never": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7z",
-    "retry": "M2.4 6a6 6 0 1 1-.4 2.6M2 2.6V6h3.4",
-    "search": "M7 2a5 5 0 1 1 0 10A5 5 0 0 1 7 2zM10.8 10.8 14 14",
-    "up": "M4 9.8 8 6l4 3.8",
-    "down": "M4 6.2 8 10l4-3.8",
-    "close": "M4 4l8 8M12 4l-8 8",
-    "copy": "M6 5.5h7v8H6zM10 3.5v-1H3v8h1",
-    "outward": "M6.500 3H3v10h10V9.500M9 2.500h4.500V7M13.500 2.500 7.500 8.500",
-    "accepted": "M3 8.6l3.2 3.2L13 4.8",
-    "confirmed": "M1.4 8.6l3 3L10.6 5M7 10.4l1.2 1.2L14.6 5",
-    "export": "M8 10.2V2M4.8 5 8 1.8 11.2 5M2.4 13.6h11.2",
-    "sync": "M2.4 6.4h9.4L9 3.6M13.6 9.6H4.2L7 12.4",
-    "enter": "M13 4v4.5H4M7 5.5l-3 3 3 3",
-    "left": "M10 3.5 5.5 8l4.5 4.5",
-    "right": "M6 3.5 10.5 8 6 12.5",
-    "menu": "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
-    "calendar": "M3 3h10a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM2 6.5h12M5.2 1.6v2.6M10.8 1.6v2.6",
-    "lines": "M2.5 4h11M4.5 8h7M6.5 12h3",
-    "ignore": "M8 1.7a6.3 6.3 0 1 1 0 12.6A6.3 6.3 0 0 1 8 1.7zM3.6 3.6l8.8 8.8",
-    "plus": "M8 3v10M3 8h10",
-    "pause": "M5.5 3.5v9M10.5 3.5v9",
-    "person": "M8 2.5a2.7 2.7 0 1 1 0 5.4 2.7 2.7 0 0 1 0-5.4zM2.8 14a5.3 5.3 0 0 1 10.4 0",
-    "note": "M3 2.2h10v8.3L9.6 14H3zM13 10.5H9.6V14M5.5 5.5h5M5.5 8h3",
-    "eye": "M1.4 8C3 5 5.3 3.6 8 3.6S13 5 14.6 8C13 11 10.7 12.4 8 12.4S3 11 1.4 8zM8 6a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
-    "import": "M8 2v8M4.8 7 8 10.2 11.2 7M2.4 13.6h11.2",
-}
 
 
 class Pages:
@@ -93,6 +50,9 @@ class Pages:
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
         self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
+        self._templates.filters["unquoted"] = unquote
+        self._templates.globals["laid_out"] = laid_out
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())

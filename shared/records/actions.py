@@ -53,7 +53,8 @@ v AS (SELECT o.*, {WHY} AS why FROM o),
 u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, tries = 0, trying_since = NULL,
         forced = v.wish, updated_at = now(),
         code = CASE WHEN v.state = 'skipped' AND v.code = 'ignored' THEN NULL ELSE r.code END,
-        reason = CASE WHEN v.state = 'skipped' AND v.code = 'ignored' THEN NULL ELSE r.reason END FROM v WHERE r.id = v.id AND v.why IS NULL
+        reason = CASE WHEN v.state = 'skipped' AND v.code = 'ignored' THEN NULL ELSE r.reason END
+      FROM v WHERE r.id = v.id AND v.why IS NULL
       RETURNING r.id, r.seq, r.stage, v.state AS was),
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)
       SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)
@@ -166,7 +167,8 @@ def _store(
     bad = [len(number) > longest or not number.isprintable() for _, number in places]
     with conn.transaction():
         row = conn.execute(
-            "INSERT INTO receipts(verb, interface, created_by, dry_run, again) VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            "INSERT INTO receipts(verb, interface, created_by, dry_run, again) VALUES (%s, %s, %s, %s, %s)"
+            " RETURNING id",
             (resource.verb, interface, actor, dry_run, again),
         ).fetchone()
         assert row is not None

@@ -1,8 +1,8 @@
 """Bulk runs: what a person wants done to many records, as an object that goes on by itself and can be undone.
 
 A few records (up to FEW) are acted on at once, in the transaction of the wish. For more the run is stored with what was
-asked for; the choice of records is fixed there and then where that is quick, else by a runner (`bulk_steps`), which also
-does the rest. Called by the API, the pages and the command line.
+asked for; the choice of records is fixed there and then where that is quick, else by a runner (`bulk_steps`), which
+also does the rest. Called by the API, the pages and the command line.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ QUICK_SECONDS = 0.4
 class How:
     """How a run is to go. undo_seconds: None is UNDO_SECONDS, for a few records 0; ramp: None is by their number.
 
-    per_minute: set due at most so many; leave: kinds of records to leave alone (`left_alone.CHOICES`); why: for the audit
-    and, of `ignore`, for the record; token: of the form, so that one sent twice is one run.
+    per_minute: set due at most so many; leave: kinds of records to leave alone (`left_alone.CHOICES`); why: for the
+    audit and, of `ignore`, for the record; token: of the form, so that one sent twice is one run.
     """
 
     undo_seconds: float | None = None
@@ -79,7 +79,8 @@ def preview(
     # Of each row why it stands back by choice: what a person does not leave alone runs all the same.
     rows = conn.execute(
         sql.SQL(
-            f"WITH r AS (SELECT id, interface, flow, state, code, seq, payload_no, forced FROM records r WHERE {chosen})"  # noqa: S608
+            "WITH r AS (SELECT id, interface, flow, state, code, seq, payload_no, forced FROM records r"  # noqa: S608
+            f"   WHERE {chosen})"
             f" SELECT o.state, {why} AS why, CASE WHEN o.state IN ('failed', 'waiting') THEN o.code END, count(*)"
             " FROM (SELECT r.*, m.mode, r.seq AS seen, r.payload_no AS copy FROM r"
             "   JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow) o GROUP BY 1, 2, 3"
@@ -150,7 +151,8 @@ def start(
     chosen, values = meant(flow, wanted, filter, excepted)
     with conn.transaction():
         few = conn.execute(
-            sql.SQL(f"SELECT r.id FROM records r WHERE {chosen} LIMIT %s"), [*values, FEW + 1]
+            sql.SQL(f"SELECT r.id FROM records r WHERE {chosen} LIMIT %s"),  # noqa: S608
+            [*values, FEW + 1],
         ).fetchall()
         many = max(len(few), len(wanted or ())) > FEW
         undo = how.undo_seconds if how.undo_seconds is not None else UNDO_SECONDS if many else 0.0
@@ -249,13 +251,15 @@ def _act(
     )
     over = settled or not done.done
     conn.execute(
-        "UPDATE bulk_runs SET matched = %(matched)s, set_due = %(done)s, left_alone = %(left)s, position = 9223372036854775807,"
-        "   succeeded = CASE WHEN %(settled)s THEN %(done)s ELSE 0 END, step_at = now(),"
+        "UPDATE bulk_runs SET matched = %(matched)s, set_due = %(done)s, left_alone = %(left)s,"
+        "   position = 9223372036854775807, succeeded = CASE WHEN %(settled)s THEN %(done)s ELSE 0 END,"
+        "   step_at = now(),"
         "   state = CASE WHEN %(over)s THEN 'done' ELSE 'running' END,"
         "   finished_at = CASE WHEN %(over)s THEN now() END, due_at = CASE WHEN NOT %(over)s THEN now() END"
         " WHERE id = %(run)s",
         {
-            "run": run, "matched": len(ids), "done": len(done.done), "left": len(left), "settled": settled, "over": over,
+            "run": run, "matched": len(ids), "done": len(done.done), "left": len(left), "settled": settled,
+            "over": over,
         },
     )  # fmt: skip
 
@@ -284,11 +288,11 @@ def _choose(conn: Connection, run: UUID, chosen: str, values: Sequence[Any], wan
 
 
 def choose(conn: Connection, run: UUID, chosen: str, values: Sequence[Any]) -> int:
-    """Store the records of a run as they are now, in one statement and so one snapshot; returns how many, or, where they
-    are more than MOST, MOST + 1, and then the run is over. In the caller's transaction, short of its other statements."""
+    """Store the records of a run as they are now, in one statement and so one snapshot; returns how many, or, where
+    they are more than MOST, MOST + 1, and then the run is over. In the caller's transaction."""
     made = conn.execute(
         sql.SQL(
-            "INSERT INTO bulk_items(run, record_id, seq, payload_no)"
+            "INSERT INTO bulk_items(run, record_id, seq, payload_no)"  # noqa: S608
             f" SELECT %s, r.id, r.seq, r.payload_no FROM records r WHERE {chosen} LIMIT %s"
         ),
         [run, *values, MOST + 1],
@@ -296,7 +300,8 @@ def choose(conn: Connection, run: UUID, chosen: str, values: Sequence[Any]) -> i
     if made > MOST:
         conn.execute("DELETE FROM bulk_items WHERE run = %s", (run,))
         conn.execute(
-            "UPDATE bulk_runs SET state = 'stopped', code = 'too-many', finished_at = now(), due_at = NULL WHERE id = %s",
+            "UPDATE bulk_runs SET state = 'stopped', code = 'too-many', finished_at = now(), due_at = NULL"
+            " WHERE id = %s",
             (run,),
         )
     else:

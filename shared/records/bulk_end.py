@@ -27,8 +27,9 @@ def cancel(conn: Connection, run: UUID, actor: str) -> bool | None:
 def go_on(conn: Connection, run: UUID) -> bool | None:
     """Let a run that stopped because too many failed set the rest due, without asking again. As `cancel`."""
     row = conn.execute(
-        "WITH u AS (UPDATE bulk_runs SET state = 'running', code = NULL, ramp = false, finished_at = NULL, due_at = now(),"
-        "   step_at = now() WHERE id = %(run)s AND state = 'stopped' AND code = 'too-many-fail' RETURNING 1)"
+        "WITH u AS (UPDATE bulk_runs SET state = 'running', code = NULL, ramp = false, finished_at = NULL,"
+        "   due_at = now(), step_at = now() WHERE id = %(run)s AND state = 'stopped' AND code = 'too-many-fail'"
+        "   RETURNING 1)"
         " SELECT EXISTS (SELECT FROM u) FROM bulk_runs WHERE id = %(run)s",
         {"run": run},
     ).fetchone()

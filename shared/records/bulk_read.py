@@ -1,4 +1,4 @@
-"""A bulk run as people and programs see it: what was asked, by whom, how far it is, what failed again and what was left."""
+"""A bulk run as people and programs see it: what was asked, by whom, how far it is, what failed again or was left."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RAMP = (1, 5, 25)
 OVER = ("done", "cancelled", "stopped")
 
 _RUN = (
-    "SELECT id, verb, flow, filter, excepted, created_by, created_at, finished_at, state, matched, why, leaves, begins_at,"
-    " due_at, ramp, per_minute, step, set_due, left_alone, succeeded, failed, code, ended_by FROM bulk_runs"
+    "SELECT id, verb, flow, filter, excepted, created_by, created_at, finished_at, state, matched, why, leaves,"
+    " begins_at, due_at, ramp, per_minute, step, set_due, left_alone, succeeded, failed, code, ended_by FROM bulk_runs"
 )
 
 

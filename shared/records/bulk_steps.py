@@ -1,8 +1,8 @@
 """The steps of a bulk run. Each is one transaction under a lock of the run's row: whoever dies in one leaves it undone,
 and another process goes on from there. Called by the Journal's runner.
 
-A ramp sets 1, 5, 25 records due and waits for each step to settle; the rest follows with at most CHUNK under way, so that
-new orders are not held up behind it. A run stops by itself where more than STOP_PERCENT of a step fail again.
+A ramp sets 1, 5, 25 records due and waits for each step to settle; the rest follows with at most CHUNK under way, so
+that new orders are not held up behind it. A run stops by itself where more than STOP_PERCENT of a step fail again.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def store_edited(
     ship_by: datetime | None,
     actor: str,
 ) -> int:
-    """Stage the corrected copy and set the record due; returns the copy's number. In the transaction of `lock_staged`."""
+    """Stage the corrected copy and set the record due; returns the copy's number. In `lock_staged`'s transaction."""
     named = ", ".join(fields[:NAMED_FIELDS]) + (" …" if len(fields) > NAMED_FIELDS else "")
     reason = Jsonb([Problem("edited", values={"actor": actor, "fields": named}).as_json()])
     values: dict[str, Any] = {

@@ -26,8 +26,8 @@ def read_receipt(
     if row is None:
         return None
     numbers = conn.execute(
-        "SELECT n.interface, n.number, n.result, n.record_id, r.state, r.remote, n.code, n.answer FROM receipt_numbers n"
-        " LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
+        "SELECT n.interface, n.number, n.result, n.record_id, r.state, r.remote, n.code, n.answer"
+        " FROM receipt_numbers n LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
         (receipt,),
     ).fetchall()
     seen = reveal or row[1] == ARTICLES.verb

@@ -10,6 +10,7 @@ from typing import Any
 from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.events.envelope import Event
+from shared.failpoint import Failpoints
 from shared.people.audit import audit
 from shared.records.edited import lock_staged, store_edited
 from shared.runtime.decode import Refused, decode
@@ -21,7 +22,7 @@ SHOWN = 300  # characters of a value in a list of changes
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What became of a correction. changes: path, before and after of each value; payload_no: of the copy that is staged.
+    """What became of a correction. changes: path, before and after of each value; payload_no: of the staged copy.
 
     refused: why it was not stored: `state` (running, or in the ERP already), `overtaken` (another copy is staged),
     `unchanged`, `problems`; None where it was, or would be.
@@ -44,7 +45,7 @@ def edit_order(
     seen: int | None = None,
     why: str | None = None,
     dry_run: bool = False,
-    failpoint: Callable[[str], None] = lambda name: None,
+    failpoint: Callable[[str], None] = Failpoints(),  # noqa: B008 - inert
 ) -> Edited | None:
     """Replace the `data` of an order's staged event; its envelope stays. None when there is no such order.
 

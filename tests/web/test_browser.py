@@ -84,6 +84,7 @@ def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Bearbeitet einreichen").click()
     expect(page.get_by_role("heading", name="4713")).to_be_visible()
 
+    page.locator("summary", has_text="Benutzermenü").click()
     page.get_by_role("button", name="Abmelden").click()
     expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
     page.goto(f"{site.url}/orders")
@@ -101,11 +102,12 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
 
     _log_in(page, site)
     page.get_by_role("link", name="Auftragsstatus & Tracking").first.click()
+    page.locator("summary", has_text="Tracking").click()
     page.get_by_role("link", name="Kein Tracking exportiert").click()
     expect(page.get_by_role("row").filter(has_text="4711")).to_have_count(0)
     expect(page.get_by_role("row").filter(has_text="4712")).to_contain_text("Es wurde noch kein Status-Update")
     page.get_by_label("Auftragsstatus & Tracking filtern").fill("T-4711")
-    page.get_by_role("button", name="Suchen").click()
+    page.get_by_label("Auftragsstatus & Tracking filtern").press("Enter")
     page.get_by_role("link", name="4711").first.click()
     expect(page.get_by_role("row").filter(has_text="T-4711")).to_contain_text("noch nicht gemeldet")
     page.get_by_role("button", name="Jetzt exportieren").click()

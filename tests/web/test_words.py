@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from services import journal
 from services.journal.batch import cut
+from services.journal.icons import ICONS
 from services.journal.language import Speaker, preferred, texts
 from services.journal.pages.quick import quick
 from services.journal.pages.saying import sentence
-from services.journal.icons import ICONS
 from shared import moments
 from shared.events.orders import OrderChanged
 from shared.records.filter import parse

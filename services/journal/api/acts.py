@@ -1,4 +1,4 @@
-"""What operators do to many orders, exports or articles: retry, ignore, ignore no more; fetch orders again; correct one."""
+"""What operators do to many orders, exports or articles: retry, ignore, ignore no more; fetch orders again."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.post("/ignore", summary=f"Ignore {name}")
     @needs("operator")
     def ignore(request: Request, response: Response, body: IgnoreRecords) -> dict[str, Any]:
-        """Leave records alone from now on, for a reason that is shown with each. Answers with the bulk run. What is running
-        or finished is not ignored; a newer version from the source brings a record back by itself."""
+        """Leave records alone from now on, for a reason that is shown with each. Answers with the bulk run. What is
+        running or finished is not ignored; a newer version from the source brings a record back by itself."""
         how = How(body.undo_seconds, None, None, (), body.why, body.token)
         return run(request, response, "ignore", body, how)
 
@@ -74,8 +74,8 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         @router.post("/fetch", status_code=202, summary="Read orders from the marketplace again")
         @needs("operator")
         def fetch(request: Request, response: Response, body: FetchRecords) -> dict[str, Any]:
-            """Read orders that are there from the marketplace as they are now; not the same as a retry, which takes the
-            staged copy. What has changed is staged and runs, the rest is answered with `exists`. Answers with a receipt."""
+            """Read orders that are there from the marketplace as they are now; a retry takes the staged copy instead.
+            What has changed is staged and runs, the rest is answered with `exists`. Answers with a receipt."""
             actor = actor_of(request).name
             with journal.database() as conn, understood(), conn.transaction():
                 wanted = scope(conn, body.filter)

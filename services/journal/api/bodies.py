@@ -14,7 +14,7 @@ from shared.records.selected import MOST as MOST_IDS
 
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
 Short = Annotated[str, StringConstraints(max_length=100)]
-Why = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
+Reason = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 
 
 class Body(BaseModel):
@@ -68,9 +68,9 @@ class Chosen(Selection):
 class RetryRecords(Chosen):
     """What to retry, and how: see `GET /bulk/{id}` for what a run is.
 
-    undo_seconds: so long it can be undone before it begins, without it 10 s for more than 25 records; ramp: 1, 5, 25, then
-    the rest, without it for more than 25; per_minute: at most so many a minute; leave: kinds of records to leave alone;
-    why: for the audit; token: of your own making, the same wish sent twice with it is one run.
+    undo_seconds: so long it can be undone before it begins, without it 10 s for more than 25 records; ramp: 1, 5, 25,
+    then the rest, without it for more than 25; per_minute: at most so many a minute; leave: kinds of records to leave
+    alone; why: for the audit; token: of your own making, the same wish sent twice with it is one run.
     """
 
     dry_run: bool = False
@@ -78,7 +78,7 @@ class RetryRecords(Chosen):
     ramp: bool | None = None
     per_minute: int | None = Field(None, ge=1, le=1_000_000)
     leave: list[Literal["finished", "hopeless"]] = Field(default_factory=list)
-    why: Why | None = None
+    why: Reason | None = None
     token: UUID | None = None
 
 
@@ -93,7 +93,7 @@ class IgnoreRecords(Chosen):
 class UnignoreRecords(Chosen):
     """What is to be ignored no more."""
 
-    why: Why | None = None
+    why: Reason | None = None
     undo_seconds: float | None = Field(None, ge=0, le=3600)
     token: UUID | None = None
 
@@ -101,7 +101,7 @@ class UnignoreRecords(Chosen):
 class FetchRecords(Chosen):
     """Which orders to read from the marketplace again."""
 
-    why: Why | None = None
+    why: Reason | None = None
 
 
 class EditPayload(Body):
@@ -112,7 +112,7 @@ class EditPayload(Body):
 
     data: dict[str, Any]
     seen: int | None = Field(None, ge=1)
-    why: Why | None = None
+    why: Reason | None = None
     dry_run: bool = False
 
 

@@ -130,7 +130,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         interface: str | None = None,
         language: Literal["de", "en"] = "en",
     ) -> dict[str, Any]:
-        """Filtered out (by which terms), rejected, asked for, not found where it was asked for, too old, or never received."""
+        """Filtered out (by which terms), rejected, asked for, not found there, too old, or never received."""
         with journal.database() as conn, understood():
             if interface is not None and interface not in modes(conn):
                 raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")

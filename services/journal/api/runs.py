@@ -61,8 +61,8 @@ def routes(journal: Journal) -> APIRouter:
     @router.post("/bulk/{id}/cancel", tags=["bulk"], summary="Cancel or undo a bulk run")
     @needs("operator")
     def post_cancel(request: Request, id: UUID) -> dict[str, Any]:
-        """In its undo window nothing happens at all; later what is done stays done, and nothing more is begun. One that is
-        over already is answered as it is."""
+        """In its undo window nothing happens at all; later what is done stays done, and nothing more is begun. One that
+        is over already is answered as it is."""
         return change(request, id, "cancel")
 
     @router.post("/bulk/{id}/resume", tags=["bulk"], summary="Let a stopped bulk run go on")

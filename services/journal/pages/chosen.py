@@ -1,4 +1,4 @@
-"""What a form means: records that were ticked, or all that match a search except some. Shared by the pages of actions."""
+"""What a form means: records that were ticked, or all that match a search except some. Shared by pages of actions."""
 
 from __future__ import annotations
 

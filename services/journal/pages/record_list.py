@@ -67,7 +67,11 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 values |= not_understood(error)
                 status = 400
         values |= {"text": view.filter, "size": view.size, "at": view.at, "kept": view.kept()}
-        values |= {"paged": view.cursor is not None, "here": place(resource, slug), "sizes": SIZES}
+        values |= {
+            "paged": view.cursor is not None or view.before is not None,
+            "here": place(resource, slug),
+            "sizes": SIZES,
+        }
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
 
     return router

@@ -26,7 +26,6 @@ from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.reveals import sees_buyers
-from shared.records.bulk import read_run
 from shared.records.bulk_read import read_run
 from shared.records.card import error_card
 from shared.records.copies import changed_since, read_copies, read_copy

@@ -1,6 +1,6 @@
-"""Import orders, export status and tracking, sync articles: by number, or records that are there; and fetch orders again.
+"""Import orders, export status and tracking, sync articles: by number, or records that are there; fetch orders again.
 
-The form says what each number is before it is sent: `numbers.js` asks the API's dry check; without it the receipt tells.
+With JavaScript the form says what each number is before it is sent (`numbers.js`); without it the receipt tells.
 """
 
 from __future__ import annotations
