@@ -94,7 +94,7 @@ class Pages:
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
             span=lambda value: moments.length(value, language),
-            at=lambda at: moments.short(at, now, zone, language),
+            brief=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),
