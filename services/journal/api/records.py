@@ -29,6 +29,7 @@ from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
 from shared.records.sheet import Sheet
+from shared.runtime.links import links
 
 ASKED = {
     "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
@@ -163,11 +164,12 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload, and with its error card where it is in trouble."""
+        """The record with its payload, where to see it in the remote systems (`links`), and where it is in trouble its
+        error card."""
         with journal.database() as conn:
             found = known(conn, request, id, language)
             found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
-            return found
+            return found | {"links": links(conn, journal.connectors, found)}
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")

@@ -31,6 +31,7 @@ from shared.records.copies import changed_since, read_copies, read_copy
 from shared.records.filter import Atom, Term
 from shared.records.history import history, newest_first, of_the_same_order, read_record
 from shared.records.resources import OF_FLOW, Resource
+from shared.runtime.links import links
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
@@ -74,6 +75,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 "parent_filter": Term((Atom("", "", record.get("parent_sku") or ""),)).text,
                 "run": run and read_run(conn, run),
                 "masked": not reveal,
+                "links": links(conn, journal.connectors, record),
             }
         return pages.show(request, reader, "record.html", values | spoken(resource, reader))
 
