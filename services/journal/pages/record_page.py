@@ -89,9 +89,10 @@ def _first(conn: Connection, id: int) -> Mapping[str, Any]:
 def _copy(conn: Connection, record: Mapping[str, Any], asked: int | None, reveal: bool) -> dict[str, Any]:
     """The copy of the event that the page shows, the newest unless another was asked for, and what it changed."""
     copies = read_copies(conn, record["id"])
-    shown = next((one for one in copies if one["no"] == (asked or record["payload_no"])), None) or {"no": 0}
-    stored = record["payload"] if shown["no"] == record["payload_no"] else None
-    event = stored or read_copy(conn, record["id"], shown["no"], reveal) or {}
+    known = {one["no"]: one for one in copies}
+    shown = known.get(asked or 0) or known.get(record["payload_no"]) or {"no": 0}
+    newest = record["payload"] if shown["no"] == record["payload_no"] else None
+    event = newest or read_copy(conn, record["id"], shown["no"], reveal) or {}
     earlier = read_copy(conn, record["id"], shown["no"] - 1, reveal) if shown["no"] > 1 else None
     return {
         "copies": copies,
