@@ -8,6 +8,7 @@ from typing import Any
 
 from services.cli.printing import Cell, Printer
 from services.cli.record_calls import calls
+from services.cli.record_card import print_card
 from services.cli.session import Session
 from shared.records.resources import OF_FLOW, Resource
 from shared.records.wording import state_word
@@ -122,6 +123,8 @@ def print_record(
         printer.line((f"{head_of} ({len(problems)})", "head"))
     for number, problem in enumerate(problems, start=1):
         _print_problem(printer, session, number, problem, record["state"] in UNFINISHED)
+    if record["card"]:
+        print_card(printer, session, record["card"])
     for kind, source in (key.split(":", 1) for key in record["waits_for"] if key.partition(":")[0] in MAPPED):
         printer.line(f"  connect interfaces map {record['interface']} {kind} {shlex.quote(source)} …")
     if record["state"] == "failed" and any(not problem["goes_on"] for problem in problems):

@@ -1,4 +1,4 @@
-"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter; retry by id or filter."""
+"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import RequestRecords, RetryRecords
+from services.journal.api.bodies import RequestRecords
 from services.journal.asking import there, understood
 from services.journal.download import MEDIA, download
 from services.journal.filled import filled
@@ -18,8 +18,8 @@ from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
+from shared.people.reveals import sees_buyers
 from shared.records.actions import request, request_selected
-from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
@@ -122,22 +122,6 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         response.headers["Location"] = f"/api/v1/receipts/{receipt}"
         return found
 
-    @router.post("/retry", summary=f"Retry {name}")
-    @needs("operator")
-    def retry(request: Request, body: RetryRecords) -> dict[str, Any]:
-        """Set records due now; with dry_run only say what would happen. Answers with the bulk run."""
-        actor = actor_of(request).name
-        with journal.database() as conn, understood():
-            wanted = scope(conn, body.filter)
-            if body.dry_run:
-                return preview(conn, flow, ids=body.ids, filter=wanted, excepted=body.excepted)
-            if wanted is not None:
-                run = retry_matching(conn, flow, wanted, body.excepted, actor)
-            else:
-                run = retry_ids(conn, flow, body.ids or [], actor)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        return run
-
     @router.get("/diagnose", summary=f"Say why a number is not among the {name}")
     @needs("viewer")
     def why(
@@ -146,7 +130,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         interface: str | None = None,
         language: Literal["de", "en"] = "en",
     ) -> dict[str, Any]:
-        """Filtered out (by which terms), rejected, asked for, not found where it was asked for, too old, or never received."""
+        """Filtered out (by which terms), rejected, asked for, not found there, too old, or never received."""
         with journal.database() as conn, understood():
             if interface is not None and interface not in modes(conn):
                 raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")
@@ -180,11 +164,11 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         """
         with journal.database() as conn:
             known(conn, request, id, language)
-            reveal = actor_of(request).at_least("operator")
+            reveal = sees_buyers(conn, actor_of(request), id)
             return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
-        reveal = actor_of(http).at_least("operator")
+        reveal = sees_buyers(conn, actor_of(http), id)
         found = read_record(conn, id, reveal=reveal, language=language) if 0 < id < 2**63 else None
         return there(found if found and found["flow"] == flow else None, one)
 
