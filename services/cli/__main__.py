@@ -16,6 +16,7 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
     audit,
     config,
@@ -30,6 +31,7 @@ from services.cli import (
     tokens,
     topology,
     users,
+    views,
 )
 from services.cli.session import Session, language_of
 from services.cli.trouble import say
@@ -77,9 +79,11 @@ def build() -> typer.Typer:
         ("exports", exports.app),
         ("articles", articles.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
+        ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
         ("secrets", credentials.app),

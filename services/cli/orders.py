@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.facets import add_facets
 from services.cli.printing import Printer
 from services.cli.record_words import OF_ORDERS
 from services.cli.records import Interface, Json, group, one
@@ -17,6 +18,7 @@ from shared.records.by_hand import mark_done_by_hand
 from shared.records.resources import ORDERS
 
 app = group(OF_ORDERS)
+add_facets(app, OF_ORDERS)
 add_request(app, OF_ORDERS)
 
 

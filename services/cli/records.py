@@ -12,6 +12,7 @@ import typer
 from services.cli.printing import Printer, as_json
 from services.cli.record_table import print_list
 from services.cli.record_view import print_record
+from services.cli.record_why import add_why
 from services.cli.record_words import Words, examples, said, split_numbers
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
@@ -21,6 +22,8 @@ from shared.people.audit import audit
 from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.history import find_records, history, of_the_same_order, read_record
 from shared.records.listing import stream
+from shared.records.sheet import Sheet
+from shared.records.sheet_csv import csv_lines
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Interface = Annotated[str | None, typer.Option("--interface", "-i", help="only this interface, e.g. otto-de")]
@@ -41,6 +44,7 @@ def group(words: Words) -> typer.Typer:
     app = typer.Typer(help=words.about)
     _add_list(app, words)
     _add_show(app, words)
+    add_why(app, words)
     _add_retry(app, words)
     return app
 
@@ -59,13 +63,19 @@ def _add_list(app: typer.Typer, words: Words) -> None:
         ] = "-updated",
         limit: Annotated[int | None, typer.Option(min=1, help="at most so many; without it every match")] = None,
         as_json_: Json = False,
+        as_csv: Annotated[bool, typer.Option("--csv", help="a sheet, every match; heads are those of the API")] = False,
     ) -> None:
         session: Session = ctx.obj
+        if as_json_ and as_csv:
+            raise Trouble("Take --json or --csv, not both.", USAGE)
         with session.database() as conn:
             wanted = session.filter(conn, filter or "", interface)
             with closing(stream(conn, resource.flow, wanted, sort=sort, language=session.language)) as items:
                 shown = islice(items, limit)
-                if as_json_:
+                if as_csv:
+                    for piece in csv_lines(Sheet(resource, None, session.zone), shown):
+                        Printer().raw(piece.decode())
+                elif as_json_:
                     _json_list(shown)
                 else:
                     print_list(Printer(), session, resource, shown)

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from services.journal.app import create_app
+from services.journal.indexing import keep_indexed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
@@ -107,6 +108,7 @@ def main() -> int:
     frame.check("pages", lambda: None if server.started else "not started")
     frame.loop("pages", serve)
     frame.loop("sweep", tidy)
+    frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:

@@ -20,6 +20,9 @@ from shared.seal import Seal
 PATIENCE = 3.0
 """Seconds a request waits for a free connection before it is turned away with 503."""
 
+DOWNLOADS_AT_ONCE = 3
+"""Each holds a connection as long as it is read."""
+
 HASHES_AT_ONCE = 3  # each takes 64 MiB and 0.1 s of a core
 
 
@@ -43,6 +46,8 @@ class Journal:
     seal: Seal | None = None
     networks: Networks | None = None
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
+
+    downloads: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DOWNLOADS_AT_ONCE))
 
     @contextmanager
     def database(self) -> Iterator[Connection]:

@@ -8,11 +8,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from shared.records import dates
+from shared.records import dates, indexed
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.filter_groups import assigned, in_groups
 from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
-from shared.records.search import SEARCHED, codes_that_say, patterns, staged_copy
+from shared.records.search import codes_that_say, staged_copy
 
 CODES = "jsonb_path_query_array(r.reason, '$[*].code')"
 KIND = (
@@ -20,33 +21,56 @@ KIND = (
     f" (SELECT copy.data ->> 'kind' FROM {staged_copy('r')} copy), 'simple')"
 )
 DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
-TRACKING = (
-    "coalesce((SELECT CASE WHEN p.state IN ('done', 'warning') THEN 'exported' WHEN p.state = 'failed' THEN 'failed'"
-    " END FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
-)
+ORDERED = "coalesce(r.ordered_at, '-infinity'::timestamptz)"
+"""The order date as it is indexed: what has none was ordered before all others."""
+_PART = "EXISTS (SELECT FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking' AND p.state {})"
+TRACKING = {
+    "exported": _PART.format("IN ('done', 'warning')"),
+    "failed": _PART.format("= 'failed'"),
+    "open": "NOT " + _PART.format("IN ('done', 'warning', 'failed')"),
+}
 COLUMNS = {
     "state": "r.state",
     "stage": STAGE,
     "interface": "r.interface",
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
-    "tracking": f"CASE WHEN r.flow = 'order-export' THEN {TRACKING} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
-    "test": "CASE WHEN r.test THEN 'yes' ELSE 'no' END",
-    "group": "r.code",
 }
 
 
-def to_sql(filter: Filter) -> tuple[str, list[Any]]:
-    """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`."""
+def to_sql(filter: Filter, *, one_by_one: bool = False) -> tuple[str, list[Any]]:
+    """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`.
+
+    It leads to all that match by index where there is one. one_by_one: only decides about each record, for whoever goes
+    through them in an order and stops early.
+    """
     if not filter.terms:
         return "true", []
     conditions, values = [], []
     for term in filter.terms:
         condition, of_term = _term(term, filter)
+        if not one_by_one and (words := searched_words(term)):
+            found, of_found = candidates(words)
+            # As an array: a semijoin would be planned by a guess, and may read all records.
+            condition, of_term = f"r.id = ANY(ARRAY({found})) AND {condition}", [*of_found, *of_term]
         conditions.append(condition)
         values += of_term
     return " AND ".join(conditions), values
+
+
+def searched_words(term: Term) -> list[str]:
+    """The words of a term that is a search and nothing else; [] of all others."""
+    return [] if term.negated or any(atom.word for atom in term.atoms) else [atom.value for atom in term.atoms]
+
+
+def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
+    """A query for the ids of all that may match a search for one of these words, the sentences of errors included."""
+    found, values = indexed.candidates(words)
+    if codes := codes_that_say(words):
+        found += f" UNION ALL SELECT r.id FROM records r WHERE {CODES} ?| %s"
+        values += [codes]
+    return found, values
 
 
 def _term(term: Term, filter: Filter) -> tuple[str, list[Any]]:
@@ -66,22 +90,35 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         parts = [_date(Atom(word, op, value), filter) for value in said]
         return " OR ".join(part for part, _ in parts), [value for _, values in parts for value in values]
     if word == "":
-        words = list(said)
-        codes = codes_that_say(words)
-        searched = f"{SEARCHED} LIKE ANY(%s)"
-        if not codes:
-            return searched, [patterns(words)]
-        return f"{CODES} ?| %s OR {searched}", [codes, patterns(words)]
+        codes, (searched, values) = codes_that_say(said), indexed.said(said)
+        return (f"{CODES} ?| %s OR {searched}", [codes, *values]) if codes else (searched, values)
+    if word == "tracking":
+        return _tracking(said), []
+    if word == "test":
+        return " OR ".join("r.test" if value == "yes" else "NOT r.test" for value in said), []
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
-    if word == "assignee":  # nobody can be assigned in this release
-        return "%s", ["none" in said]
+    if word == "group":
+        return in_groups(said)
+    if word == "assignee":
+        return assigned(said)
     return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
+
+
+def _tracking(said: Sequence[str]) -> str:
+    return f"r.flow = 'order-export' AND ({' OR '.join(TRACKING[value] for value in said)})"
 
 
 def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:
     column, stretch = f"r.{DATES[atom.word]}", dates.read(atom.value, filter.zone)
-    if atom.op == ":":
+    if atom.word == "ordered":  # no order date is before no date
+        condition, moments = _stretch(ORDERED, atom.op, stretch)
+        return (f"{condition} AND r.ordered_at IS NOT NULL" if "<" in atom.op else condition), moments
+    return _stretch(column, atom.op, stretch)
+
+
+def _stretch(column: str, op: str, stretch: dates.Stretch) -> tuple[str, list[datetime]]:
+    if op == ":":
         spans = [(stretch.start, stretch.end), *([stretch.twice] if stretch.twice else [])]
         condition = " OR ".join(f"({column} >= %s AND {column} < %s)" for _ in spans)
         return condition, [moment for span in spans for moment in span]
@@ -90,5 +127,5 @@ def _date(atom: Atom, filter: Filter) -> tuple[str, list[datetime]]:
         "<": ("<", stretch.start),
         ">": (">=", stretch.last_end),
         "<=": ("<", stretch.last_end),
-    }[atom.op]
+    }[op]
     return f"{column} {side} %s", [moment]

@@ -1,17 +1,16 @@
-"""Lists of records: a page by key (never by offset), how many there are in all, how many per state, or all in a stream.
+"""Lists of records: a page by key (never by offset), how many there are in all, or all in a stream.
 
-Called by the API, the pages, and the CLI's `list`. Items are plain dicts, ready for JSON.
+A page comes by the shortest way that there is for its filter (ADR 22): a walk through its lanes in the order asked for;
+the records that a search finds by index; or, where a walk comes by too few, all that match. Called by the API, the
+pages, and the CLI's `list`. Items are plain dicts, ready for JSON.
 """
 # ruff: noqa: S608 - statements are put together from texts of ours; what people wrote travels as parameters
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -20,30 +19,30 @@ from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
+from shared.records.counts import COUNTED_TO, Count, about_tests, count, count_tests, counts_by_state
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
+from shared.records.found import found_by_search
 from shared.records.held import held, said
+from shared.records.lanes import Lanes, lanes
 from shared.records.modes import Standing, standings
 from shared.records.parts import STAGE
+from shared.records.sorts import SORTS, ListingError, Sort, cursor_of, read_cursor, sort_of
 from shared.records.states import WORST_FIRST
+from shared.records.walk import walk
 
-COUNTED_TO = 10_000
+__all__ = [
+    "COUNTED_TO", "Count", "ListingError", "Page", "about_tests", "count_tests", "counts_by_state", "list_records",
+    "stream",
+]  # fmt: skip
 LARGEST_PAGE = 1_000
-LONG_AGO = "'-infinity'::timestamptz"
-SORTS = {
-    "number": ('r.key COLLATE "C"', "text"),
-    "ordered": (f"coalesce(r.ordered_at, {LONG_AGO})", "timestamptz"),
-    "updated": ("r.updated_at", "timestamptz"),
-    "state": (f"array_position('{{{','.join(WORST_FIRST)}}}'::text[], r.state)", "int"),
-}
+STEPS = 10_000
+"""So many records are looked at in their order before all that match are looked for."""
+
 COLUMNS = (
     "id", "interface", "flow", "key", "stage", "state", "reason", "code", "updated_at", "received_at", "marketplace_id",
     "remote", "ordered_at", "ship_by", "due_at", "tries", "test", "changed_at", "payload_no", "forced",
 )  # fmt: skip
-
-
-class ListingError(ValueError):
-    """The sort or the cursor is not one of ours; the message says what is possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,61 +60,110 @@ def list_records(
     flow: str,
     filter: Filter,
     *,
-    sort: str = "-updated",
+    sort: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
     reveal: bool = True,
     language: Language = "en",
 ) -> Page:
-    """A page. sort: number, ordered, updated or state, with `-` for descending. Raises ListingError.
+    """A page. sort: number, ordered, updated or state, with `-` for descending; None: see `sort_of`. Raises ListingError.
 
     reveal False shows initials instead of buyers' names.
     """
-    expression, kind, descending = _sort(sort)
+    by = sort_of(sort, filter)
     limit = max(1, min(limit, LARGEST_PAGE))
-    condition, values = to_sql(filter)
-    query, parameters = f"r.flow = %s AND {condition}", [flow, *values]
-    if cursor is not None:
-        query += f" AND ({expression}, r.id) {'<' if descending else '>'} (%s::{kind}, %s::bigint)"
-        parameters += _open_cursor(cursor, sort, kind)
-    way = "DESC" if descending else "ASC"
+    behind = None if cursor is None else read_cursor(cursor, by)
+    ids = found_by_search(conn, filter)
+    rows = _rows(conn, lanes(conn, flow, filter), filter, by, behind, limit + 1, ids)
+    page, more = rows[:limit], len(rows) > limit
+    total = count(conn, flow, filter, ids)
+    following = cursor_of(by, page[-1][len(COLUMNS) :], page[-1][0]) if more else None
+    return Page(_items(conn, page, reveal, language), following, total, total.capped)
+
+
+def _rows(
+    conn: Connection,
+    meant: Lanes,
+    filter: Filter,
+    sort: Sort,
+    behind: list[Any] | None,
+    limit: int,
+    ids: list[int] | None,
+) -> list[tuple[Any, ...]]:
+    """The columns of a page's records and the texts of their keys, by the shortest way."""
+    if not meant.lanes:
+        return []
+    if ids is not None:
+        return _of_all(conn, meant.flow, filter, sort, behind, limit, ids)
+    rows, complete = _walked(conn, meant, sort, behind, limit)
+    if complete or len(rows) == limit:
+        return rows
+    return _of_all(conn, meant.flow, filter, sort, behind, limit, None)
+
+
+def _walked(
+    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """What a walk comes by, and whether that is all there is in any case."""
+    if sort.name.removeprefix("-") != "state":
+        return _walk(conn, meant, sort, behind, limit)
+    rows: list[tuple[Any, ...]] = []
+    within, complete = SORTS["updated"].going(sort.descending), True
+    states = WORST_FIRST[::-1] if sort.descending else WORST_FIRST
+    first = 0 if behind is None else states.index(WORST_FIRST[min(int(behind[0]), len(WORST_FIRST)) - 1])
+    for n, state in enumerate(states[first:]):
+        one = meant.of_states([state])
+        if one.lanes and len(rows) < limit and complete:
+            rank = str(WORST_FIRST.index(state) + 1)
+            found, complete = _walk(conn, one, within, behind[1:] if behind and n == 0 else None, limit - len(rows))
+            complete = complete or len(found) == limit - len(rows)
+            rows += [(*row[: len(COLUMNS)], rank, *row[len(COLUMNS) :]) for row in found]
+    return rows, complete
+
+
+def _walk(
+    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+) -> tuple[list[tuple[Any, ...]], bool]:
+    free = walk(meant, sort, limit, behind)
+    way = free if free.free else walk(meant, sort, STEPS, behind)
+    keys = ", ".join(f"r.sort_{n}::text" for n in range(len(sort.keys)))
     rows = conn.execute(
         _literal(
-            f"SELECT {_columns()}, {expression}::text FROM records r WHERE {query}"
-            f" ORDER BY {expression} {way}, r.id {way} LIMIT %s"
+            f"SELECT {_columns()}, {keys} FROM {way.relation} r WHERE {way.condition} ORDER BY {way.order} LIMIT %s"
         ),
-        [*parameters, limit + 1],
+        [*way.values, *way.asked, limit],
     ).fetchall()
-    page, more = rows[:limit], len(rows) > limit
-    count, capped = _count(conn, flow, condition, values)
-    following = _cursor(sort, page[-1][-1], page[-1][0]) if more else None
-    return Page(_items(conn, page, reveal, language), following, count, capped)
+    return rows, way.free
 
 
-def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, int]:
-    """How many records of each state match; every state is named. Tests are no figures: only a filter that speaks of
-    them counts them."""
-    condition, values = to_sql(filter)
-    found = _by_state(conn, flow, condition, values)
-    # Taken off afterwards: with a look at each row for whether it is a test, the index would not do.
-    tests = {} if about_tests(filter) else _by_state(conn, flow, f"({condition}) AND r.test", values)
-    return {str(state): found.get(state, 0) - tests.get(state, 0) for state in WORST_FIRST}
-
-
-def _by_state(conn: Connection, flow: str, condition: str, values: list[Any]) -> dict[str, int]:
-    statement = f"SELECT r.state, count(*) FROM records r WHERE r.flow = %s AND {condition} GROUP BY r.state"
-    return dict(conn.execute(_literal(statement), [flow, *values]).fetchall())
-
-
-def count_tests(conn: Connection, flow: str, filter: Filter) -> int:
-    """How many tests match, at most as many as are counted anywhere."""
-    condition, values = to_sql(filter)
-    return _count(conn, flow, f"({condition}) AND r.test", values)[0]
-
-
-def about_tests(filter: Filter) -> bool:
-    """Whether it says which of tests and others are meant."""
-    return any(atom.word == "test" for term in filter.terms for atom in term.atoms)
+def _of_all(
+    conn: Connection,
+    flow: str,
+    filter: Filter,
+    sort: Sort,
+    behind: list[Any] | None,
+    limit: int,
+    ids: list[int] | None,
+) -> list[tuple[Any, ...]]:
+    """The first of all that match. ids: they are among these."""
+    condition, values = to_sql(filter, one_by_one=ids is not None)
+    if ids is not None:
+        condition, values = f"r.id = ANY(%s::int8[]) AND {condition}", [ids, *values]
+    if behind is not None:
+        condition, values = f"{condition} AND {sort.behind()}", [*values, *behind]
+    keys = ", ".join(f"{key} AS sort_{n}" for n, (key, _) in enumerate(sort.keys))
+    names = [f"sort_{n}" for n in range(len(sort.keys))]
+    order = ", ".join(f"{name} {sort.way}" for name in (*names, "id"))
+    # In two steps: who expects to stop early goes through an index by the order, however few there are to find.
+    return conn.execute(
+        _literal(
+            f"WITH f AS MATERIALIZED (SELECT r.id, {keys} FROM records r WHERE r.flow = '{flow}' AND {condition}),"
+            f" p AS (SELECT * FROM f ORDER BY {order} LIMIT %s)"
+            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)} FROM p JOIN records r ON r.id = p.id"
+            f" ORDER BY {', '.join(f'p.{name} {sort.way}' for name in (*names, 'id'))}"
+        ),
+        [*values, limit],
+    ).fetchall()
 
 
 def stream(
@@ -123,7 +171,7 @@ def stream(
     flow: str,
     filter: Filter,
     *,
-    sort: str = "-updated",
+    sort: str | None = None,
     reveal: bool = True,
     language: Language = "en",
     chunk: int = 500,
@@ -132,12 +180,9 @@ def stream(
 
     Raises ListingError.
     """
-    expression, _, descending = _sort(sort)
+    by = sort_of(sort, filter)
     condition, values = to_sql(filter)
-    way = "DESC" if descending else "ASC"
-    statement = _literal(
-        f"SELECT {_columns()} FROM records r WHERE r.flow = %s AND {condition} ORDER BY {expression} {way}, r.id {way}"
-    )
+    statement = _literal(f"SELECT {_columns()} FROM records r WHERE r.flow = %s AND {condition} ORDER BY {by.order}")
     with conn.transaction(), conn.cursor(name="connect_stream") as rows:
         rows.execute(statement, [flow, *values])
         while found := rows.fetchmany(chunk):
@@ -151,41 +196,6 @@ def _literal(text: str) -> sql.SQL:
 
 def _columns() -> str:
     return ", ".join(STAGE if name == "stage" else f"r.{name}" for name in COLUMNS)
-
-
-def _count(conn: Connection, flow: str, condition: str, values: list[Any]) -> tuple[int, bool]:
-    row = conn.execute(
-        _literal(f"SELECT count(*) FROM (SELECT FROM records r WHERE r.flow = %s AND {condition} LIMIT %s) found"),
-        [flow, *values, COUNTED_TO + 1],
-    ).fetchone()
-    count = int(row[0]) if row else 0
-    return min(count, COUNTED_TO), count > COUNTED_TO
-
-
-def _sort(sort: str) -> tuple[str, str, bool]:
-    known = SORTS.get(sort.removeprefix("-"))
-    if known is None:
-        raise ListingError(f"“{sort}” is not something to sort by: {', '.join(SORTS)}, with - in front for descending.")
-    return (*known, sort.startswith("-"))
-
-
-def _cursor(sort: str, value: str, record_id: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([sort, value, record_id]).encode()).decode().rstrip("=")
-
-
-def _open_cursor(cursor: str, sort: str, kind: str) -> list[Any]:
-    try:
-        of, value, record_id = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        if of != sort or not isinstance(value, str) or type(record_id) is not int or "\0" in value:
-            raise ValueError
-        value.encode()
-        if kind == "timestamptz" and value != "-infinity":
-            datetime.fromisoformat(value)
-        if (kind == "int" and not 0 < int(value) < 100) or not -(2**63) <= record_id < 2**63:
-            raise ValueError
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        raise ListingError("This cursor belongs to no list with this sort: start again without one.") from None
-    return [value, record_id]
 
 
 def _items(conn: Connection, rows: Sequence[tuple[Any, ...]], reveal: bool, language: Language) -> list[dict[str, Any]]:

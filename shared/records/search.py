@@ -1,7 +1,7 @@
 """What a bare word is looked for in, and how texts are made comparable: the same rules in Python and in SQL.
 
 The rules name their characters one by one, so they do not depend on the locale of a database. The SQL of the searched
-text stands here alone, so that an index can be put behind it later. Called by `filter`.
+text stands here alone; `indexer` writes its words down, `indexed` searches by them. Called by `filter`.
 """
 # ruff: noqa: S608 - SQL is put together from texts of ours; what people wrote travels as parameters
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 from shared.errors.catalogue import catalogue
@@ -97,12 +98,12 @@ SEARCHED = fold_sql(
 """The folded text of the record `r`: numbers, ids, SKUs, tracking numbers, customer, and the values in its message."""
 
 
-def patterns(words: list[str]) -> list[str]:
+def patterns(words: Sequence[str]) -> list[str]:
     """LIKE patterns over `SEARCHED`; what is folded holds no wildcard."""
     return [f"% {fold(word)}%" for word in words]
 
 
-def codes_that_say(words: list[str]) -> list[str]:
+def codes_that_say(words: Sequence[str]) -> list[str]:
     """The codes of the catalogue whose sentence, in either language, contains a word that starts so."""
     starts = [f" {fold(word)}" for word in words]
     return sorted(code for code, pieces in _sentences().items() if any(s in piece for s in starts for piece in pieces))

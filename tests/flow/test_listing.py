@@ -10,7 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection, connect
-from shared.records import listing
+from shared.records import counts
 from shared.records.fate import fate
 from shared.records.filter import parse
 from shared.records.hashes import event_hash
@@ -74,7 +74,7 @@ def test_only_known_columns_can_be_sorted_by(conn: Connection) -> None:
 def test_counts_are_exact_up_to_a_bound_and_say_when_they_are_not(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "COUNTED_TO", 3)
+    monkeypatch.setattr(counts, "COUNTED_TO", 3)
     for n in range(3):
         store_record(conn, f"A{n}")
     assert not list_records(conn, "order-import", ALL).capped

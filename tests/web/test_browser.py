@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from shared.people.users import add_user
 from shared.records.actions import request
 from shared.records.errands import ask_errand, finish_errand, take_errand
-from tests.support.browser import NoBrowser, chromium, playwright_libraries
 from tests.support.rows import changed_event, store_article, store_export, store_shipment
 from tests.support.stored import order_event, store_record
 from tests.web.conftest import PASSWORD, Site
@@ -23,24 +21,6 @@ from tests.web.conftest import PASSWORD, Site
 # The first run downloads the browser.
 pytestmark = [pytest.mark.servers, pytest.mark.web, pytest.mark.timeout(1200)]
 PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
-
-
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with ExitStack() as stack:
-        try:
-            # Whoever waits for a download sees how far it is.
-            with capture.global_and_fixture_disabled():
-                program = chromium()
-                stack.enter_context(playwright_libraries())
-        except NoBrowser as error:
-            pytest.fail(str(error), pytrace=False)
-        playwright = stack.enter_context(sync_playwright())
-        # Without its sandbox, which refuses to run as root; it opens our own pages only.
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

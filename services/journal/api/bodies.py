@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from starlette.requests import Request
 
 from shared.records.actions import MOST_NUMBERS
+from shared.records.causes import LONGEST_NOTE
 from shared.records.selected import MOST as MOST_IDS
 
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -88,6 +89,14 @@ class GoLive(OfFlow):
     anyway: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)] | None = None
 
 
+class GroupChange(Body):
+    """What to say about a cause; what is left out stays, null or an empty text takes it away."""
+
+    note: Annotated[str, StringConstraints(max_length=LONGEST_NOTE)] | None = None
+    assignee: Short | None = None
+    acknowledged: bool | None = None
+
+
 class NewMapping(Body):
     """target: what the word is called in the ERP. was: what it was mapped to when you looked; empty: nothing."""
 
@@ -134,10 +143,34 @@ class NewUser(Body):
 
 
 class UserChange(Body):
-    """What to change of a user; what is left out stays."""
+    """What to change of a user; what is left out stays. A language or a time zone of "" is nobody's choice."""
 
     password: str | None = Field(None, max_length=256)
+    role: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
     active: bool | None = None
+    may_reveal: bool | None = None
+
+
+class OwnChange(Body):
+    """What to change of oneself; what is left out stays."""
+
+    language: str | None = None
+    time_zone: str | None = None
+
+
+class OwnPassword(Body):
+    """The password in use and the one to use from now on."""
+
+    current: str = Field(max_length=256)
+    new: str = Field(max_length=256)
+
+
+class Why(Body):
+    """The reason, for the audit."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)]
 
 
 class NewToken(Body):

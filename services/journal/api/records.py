@@ -10,20 +10,25 @@ from starlette.responses import Response
 
 from services.journal.api.bodies import RequestRecords, RetryRecords
 from services.journal.asking import there, understood
+from services.journal.download import MEDIA, download
 from services.journal.filled import filled
 from services.journal.guard import actor_of, guarded_router, needs
+from services.journal.language import speaker
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.actions import request, request_selected
 from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.card import error_card
+from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
 from shared.records.history import history, read_record
 from shared.records.interfaces import modes
 from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
+from shared.records.sheet import Sheet
 
 ASKED = {
     "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
@@ -31,6 +36,16 @@ ASKED = {
     "sync": "Read the quantities of articles from the ERP now and send them, even if nothing has changed.",
 }
 """By verb: what a request does."""
+
+LISTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            MEDIA["csv"]: {"schema": {"type": "string"}},
+            MEDIA["xlsx"]: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
 
 
 def routes(journal: Journal, resource: Resource) -> APIRouter:
@@ -41,7 +56,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def scope(conn: Connection, text: str | None) -> Filter | None:
         return None if text is None else parse(text, journal.zone, modes(conn))
 
-    @router.get("", summary=f"List {name}")
+    @router.get("", summary=f"List {name}", response_model=None, responses=LISTED)
     @needs("viewer")
     def list_(
         request: Request,
@@ -49,10 +64,24 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         sort: str = "-updated",
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        format: Literal["json"] = "json",  # noqa: ARG001 - refuses what this release cannot write
-        language: Literal["de", "en"] = "en",
-    ) -> dict[str, Any]:
-        """A page: items, the cursor of the next page, and how many match (exact up to 10,000)."""
+        format: Literal["json", "csv", "xlsx"] = "json",
+        language: Literal["de", "en"] | None = None,
+    ) -> Any:
+        """A page: items, the cursor of the next page, and how many match (exact up to 10,000).
+
+        As csv or xlsx everything that matches; with a language heads and states are words, and times the user's.
+        """
+        if format != "json":
+            sheet = Sheet(resource, language, speaker(request).zone or journal.zone)
+            with understood():
+                return download(
+                    journal,
+                    sheet,
+                    format,
+                    lambda conn: parse(filter, journal.zone, modes(conn)),
+                    sort=sort,
+                    reveal=actor_of(request).at_least("operator"),
+                )
         with journal.database() as conn, understood():
             page = list_records(
                 conn,
@@ -62,7 +91,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
                 cursor=cursor,
                 limit=limit,
                 reveal=actor_of(request).at_least("operator"),
-                language=language,
+                language=language or "en",
             )
         return {"items": page.items, "next": page.next, "total": {"count": page.count, "capped": page.capped}}
 
@@ -108,20 +137,49 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
             audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
         return run
 
+    @router.get("/diagnose", summary=f"Say why a number is not among the {name}")
+    @needs("viewer")
+    def why(
+        number: Annotated[str, Query(min_length=1, max_length=1000)],
+        filter: str = "",
+        interface: str | None = None,
+        language: Literal["de", "en"] = "en",
+    ) -> dict[str, Any]:
+        """Filtered out (by which terms), rejected, asked for, not found where it was asked for, too old, or never received."""
+        with journal.database() as conn, understood():
+            if interface is not None and interface not in modes(conn):
+                raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")
+            narrowed = parse(filter, journal.zone, modes(conn))
+            return diagnose(
+                conn,
+                resource,
+                number.replace("\0", ""),
+                journal.zone,
+                filter=narrowed,
+                interface=interface,
+                language=language,
+            )
+
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload."""
+        """The record with its payload, and with its error card where it is in trouble."""
         with journal.database() as conn:
-            return known(conn, request, id, language)
+            found = known(conn, request, id, language)
+            found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
+            return found
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
     def read_history(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """Every transition and attempt, newest first, with source and target of the hop."""
+        """Every transition and attempt, newest first, with source and target of the hop.
+
+        An attempt has its calls: operation, method, target, status, seconds, and for operators request and response.
+        """
         with journal.database() as conn:
             known(conn, request, id, language)
-            return {"items": history(conn, id, titles=journal.titles, language=language)}
+            reveal = actor_of(request).at_least("operator")
+            return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
         reveal = actor_of(http).at_least("operator")

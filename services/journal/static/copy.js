@@ -1,13 +1,21 @@
-// Copies the text behind the address that a button names. Only where the browser lets a page copy: otherwise the button
-// stays away, and the file beside it is the way.
+// A button that copies a text. Without it the text is selected and copied by hand.
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const answer = await fetch(button.dataset.copy);
-    if (!answer.ok) return;
-    await navigator.clipboard.writeText(await answer.text());
-    button.textContent = button.dataset.copied;
-  });
+export function copy(root) {
+  const line = root.querySelector("[data-said]");
+  for (const button of root.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const text = root.querySelector(`#${button.dataset.copy}`);
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        if (line) line.textContent = line.dataset.copied;
+        button.classList.add("copied");
+        setTimeout(() => button.classList.remove("copied"), 2000);
+      } catch {
+        // Not allowed, or not over https: it is selected, and one key press away.
+        getSelection().selectAllChildren(text);
+        text.focus();
+      }
+    });
+  }
 }

@@ -53,6 +53,20 @@ def lasting(since: datetime, now: datetime, language: Language) -> str:
     return f"seit {count} {UNITS[index][2]}" if language == "de" else f"for {count} {UNITS[index][1]}"
 
 
+def length(seconds: float, language: Language) -> str:
+    """ "4 Min"; "4 min"."""
+    count, index = span(seconds)
+    return f"{count} {UNITS[index][2 if language == 'de' else 1]}"
+
+
+def short(at: datetime, now: datetime, zone: ZoneInfo, language: Language) -> str:
+    """ "10:38" of today, else "23.11. 10:38" or "11-23 10:38"."""
+    local = at.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return clock(at, zone)
+    return f"{local.strftime('%d.%m.' if language == 'de' else '%m-%d')} {clock(at, zone)}"
+
+
 def seconds(value: float, language: Language) -> str:
     """ "0,43 s" or "0.43 s"."""
     text = f"{value:.2f} s"
@@ -63,6 +77,17 @@ def number(value: int, language: Language) -> str:
     """ "1.234" or "1,234"."""
     text = f"{value:,}"
     return text.replace(",", ".") if language == "de" else text
+
+
+def percent(rate: str | None, language: Language) -> str:
+    """ "19 %" or "19%"; what is not a number is shown as it is."""
+    if rate is None:
+        return ""
+    try:
+        text = f"{Decimal(rate).normalize():f}"
+    except (InvalidOperation, ValueError):
+        return rate
+    return f"{text.replace('.', ',')} %" if language == "de" else f"{text}%"
 
 
 def money(amount: str | None, currency: str | None, language: Language) -> str:

@@ -1,0 +1,65 @@
+"""A search for words as SQL that the index of texts answers, and exact whatever the indexer has not read yet.
+
+Two forms. `said` decides for one record at a time. `narrowed` is a superset of what matches, by index; it stands beside
+`said` where every match is wanted. Called by `filter_sql`. Who writes the index: `indexer`.
+"""
+# ruff: noqa: S608 - put together from texts of ours
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.records.search import SEARCHED, fold, patterns
+
+LONGEST_WORD = 100
+"""Characters of a word that are indexed: what is longer is looked for by its beginning, then in the record itself."""
+
+MOST_BYTES = 300_000
+"""A longer text is not indexed but read."""
+
+WORDS = f"""CASE WHEN octet_length(text) <= {MOST_BYTES} THEN array_to_tsvector(ARRAY(
+ SELECT left(word, {LONGEST_WORD}) FROM string_to_table(text, ' ') word WHERE word <> '')) END"""
+"""The SQL of what is indexed of a searched `text`."""
+
+
+def said(words: Sequence[str]) -> tuple[str, list[Any]]:
+    """Whether the record `r` says one of the words. The searched text is put together only where the index is behind,
+    or where several words must follow each other."""
+    simple, phrases = _sorted(words)
+    every = " | ".join(map(_query, (*simple, *phrases)))
+    sure, values = "NULL::bool", [every]
+    if simple:
+        sure = "(SELECT t.words @@ %s::tsquery FROM search_texts t WHERE t.record_id = r.id)" if phrases else "x.hit"
+        values += [" | ".join(map(_query, simple))] if phrases else []
+    return (
+        "(SELECT CASE WHEN NOT x.stale AND NOT x.hit THEN false"
+        f" WHEN NOT x.stale AND {sure} THEN true ELSE {SEARCHED} LIKE ANY(%s) END"
+        " FROM (SELECT EXISTS (SELECT FROM search_stale s WHERE s.record_id = r.id OFFSET 0) AS stale,"
+        " (SELECT t.words @@ %s::tsquery FROM search_texts t WHERE t.record_id = r.id) AS hit OFFSET 0) x)",
+        [*values[1:], patterns(list(words)), values[0]],
+    )
+
+
+def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
+    """A query for the ids of all that may say one of the words: those by index, and all that the index is behind with."""
+    query = " | ".join(_query(fold(word)) for word in words)
+    return (
+        "SELECT t.record_id FROM search_texts t WHERE t.words @@ %s::tsquery"
+        " UNION ALL SELECT t.record_id FROM search_texts t WHERE t.words IS NULL"
+        " UNION ALL SELECT s.record_id FROM search_stale s",
+        [query],
+    )
+
+
+def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Folded: those that the index alone can tell, and those that it only leads to."""
+    folded = [fold(word) for word in words]
+    simple = [one for one in folded if " " not in one and len(one) <= LONGEST_WORD]
+    return simple, [one for one in folded if one not in simple]
+
+
+def _query(folded: str) -> str:
+    """All words of a phrase, of the last one its beginning. What is folded holds no sign that means something here."""
+    *before, last = (f"'{word[:LONGEST_WORD]}'" for word in folded.split(" "))
+    return f"({' & '.join([*before, f'{last}:*'])})"
