@@ -11,10 +11,12 @@ SHEETS = (
     "table",
     "list",
     "record",
+    "runs",
     "rooms",
     "card",
     "groups",
     "alarms",
+    "people",
     "phone",
     "print",
 )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from services.journal.api import (
     accounting,
+    acts,
     alarms,
     answers,
     audit,
     by_hand,
+    edit,
     events,
     facets,
     groups,
     interfaces,
     mappings,
+    me,
     modes,
     overview,
     people,
     records,
     rejections,
+    reveals,
+    runs,
     views,
     webhooks,
 )
@@ -28,14 +33,17 @@ CALLS = (
     answers,
     audit,
     by_hand,
+    edit,
     events,
     groups,
     interfaces,
     mappings,
+    me,
     modes,
     overview,
     people,
     rejections,
+    runs,
     views,
     webhooks,
 )
@@ -43,5 +51,7 @@ CALLS = (
 OF_RESOURCES = (
     facets,
     records,
+    acts,
+    reveals,
 )
 """Served for orders, exports and articles each; a fixed name before `/{id}`."""
