@@ -18,10 +18,12 @@ from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
+from shared.records.card import error_card
 from shared.records.history import find_records, history, of_the_same_order, read_record
 from shared.records.listing import stream
 from shared.records.sheet import Sheet
 from shared.records.sheet_csv import csv_lines
+from shared.runtime.links import links
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Interface = Annotated[str | None, typer.Option("--interface", "-i", help="only this interface, e.g. otto-de")]
@@ -97,21 +99,27 @@ def _add_show(app: typer.Typer, words: Words) -> None:
         ctx: typer.Context,
         number: Annotated[str, typer.Argument(help="what it is named by")],
         interface: Interface = None,
+        bodies: Annotated[
+            bool, typer.Option("--calls", help="with what was sent to remote systems and answered")
+        ] = False,
         as_json_: Json = False,
     ) -> None:
         session: Session = ctx.obj
-        titles = {key: connector.title for key, connector in discover().items()}
+        connectors = discover()
+        titles = {key: connector.title for key, connector in connectors.items()}
         with session.database() as conn:
             record = read_record(conn, one(session, conn, words, number, interface), language=session.language)
             if record is None:
                 raise Trouble(f"{resource.one.title()} {number} is gone.")
+            record["card"] = error_card(conn, record, session.zone, titles, session.language)
             happened = history(conn, record["id"], titles=titles, language=session.language)
+            record |= {"links": links(conn, connectors, record)}
             beside = of_the_same_order(conn, record)
             other = None if beside is None else read_record(conn, beside, language=session.language)
         if as_json_:
             Printer().json({**record, "history": happened})
         else:
-            print_record(Printer(), session, resource, record, happened, other)
+            print_record(Printer(), session, resource, record, happened, other, bodies=bodies)
 
 
 def one(session: Session, conn: Connection, words: Words, number: str, interface: str | None) -> int:

@@ -14,6 +14,7 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.provider import Client, Provider
 from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
@@ -45,7 +46,7 @@ def main() -> int:
     try:
         given = settings.load()
         log.set_up("journal", given.log_format)
-        seal = Seal(given.secret())
+        seal, identity = Seal(given.secret()), given.identity()
         if missing := pending(given.database()):
             raise MigrationError(f"The database lacks {', '.join(missing)}: run `connect migrate`.")
     except (settings.SettingsError, MigrationError, psycopg.OperationalError) as error:
@@ -64,6 +65,8 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        provider=None if identity is None else Provider(Client(**identity)),
+        base_url=str(given.base_url).rstrip("/"),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 

@@ -32,7 +32,7 @@ def change(journal: Journal, actor: Actor, name: str, asked: dict[str, Any]) -> 
 
 
 def change_oneself(journal: Journal, actor: Actor, language: str | None, time_zone: str | None) -> None:
-    """One's own language and time zone; "" for what browser and installation say, None to leave it. Raises UserError."""
+    """One's own language and time zone; "" is what browser and installation say, None stays. Raises UserError."""
     with journal.database() as conn, conn.transaction():
         changed = users.change_user(
             conn,

@@ -47,6 +47,9 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.filters["unquoted"] = unquote
+        self._templates.globals["laid_out"] = laid_out
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
@@ -96,7 +99,7 @@ class Pages:
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
             span=lambda value: moments.length(value, language),
-            at=lambda at: moments.short(at, now, zone, language),
+            short=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),

@@ -128,7 +128,8 @@ def sentence(verb: str, language: Language = "en") -> str:
 
 def details(target: Mapping[str, Any], language: Language = "en") -> Iterator[tuple[str, str, str]]:
     """(name, its label, its value as text) of everything a line holds that says something."""
-    for name, value in target.items():
+    order = {name: place for place, name in enumerate(LABELS)}
+    for name, value in sorted(target.items(), key=lambda item: order.get(item[0], len(order))):
         if isinstance(value, Mapping):
             yield from details(value, language)
         elif value not in (None, "", [], False) or name == "cancels":

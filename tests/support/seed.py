@@ -18,6 +18,8 @@ from psycopg.types.json import Jsonb
 from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.people.audit import audit
+from shared.people.tokens import create_token
+from shared.people.users import add_user
 from shared.records.actions import request
 from shared.records.errands import ask_errand, finish_errand, take_errand
 from shared.records.interfaces import save_mapping
@@ -27,6 +29,7 @@ from tests.support.seed_words import ARTICLES, CAUSES, HOSTILE, PEOPLE, STREETS,
 from tests.support.stored import order_event, store_interface, store_record
 
 SLUG = "otto-de"
+PASSWORD = "correct-horse-battery"
 STATES = {"done": 1062, "waiting": 59, "failed": 47, "skipped": 29, "pending": 28, "warning": 6, "running": 3}
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -241,9 +244,12 @@ class _Day:
         taken = take_errand(self._conn, 60)
         if taken is not None:
             finish_errand(self._conn, taken, {"articles": 12})
-        audit(
-            self._conn, "Mara Kern", "orders.retry", {"filter": "error:payment-unmapped", "count": 31}, "Zuordnung da"
-        )
+        self.ids["user"] = str(add_user(self._conn, "Mara Kern", PASSWORD, "operator", language="de"))
+        add_user(self._conn, "Jana Vogt", PASSWORD, "admin", time_zone="Europe/Berlin")
+        add_user(self._conn, "Tim Brandt", PASSWORD, "viewer")
+        create_token(self._conn, "shop-events", "publisher", [SLUG])
+        again = {"filter": "error:payment-unmapped", "count": 31}
+        audit(self._conn, "Mara Kern", "orders.retry", again, "Zuordnung ergänzt")
         audit(self._conn, "Jana Vogt", "interfaces.mode", {"interface": "otto-outlet", "mode": "paused"}, "Inventur")
 
     def _booked(self, record: int, key: str, event: str, at: datetime) -> None:

@@ -30,6 +30,7 @@ SAMPLES = {
     "/receipts/{id}": "/receipts/{receipt}",
     "/errands/{id}": "/errands/{errand}",
     "/rejections/{id}": "/rejections/{rejection}",
+    "/users/{id}": "/users/{user}",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
 }
@@ -50,6 +51,9 @@ VARIANTS = {
     "not-there": "/orders/999999999",
 }
 """More than one look at a page."""
+
+ELSEWHERE = ("/login/provider", "/login/provider/back")
+"""They lead to an identity provider and show nothing themselves."""
 
 SIGNED_OUT = ("/login",)
 """What somebody who is not logged in sees; everybody else is sent on."""
@@ -73,6 +77,8 @@ def stops(app: FastAPI, client: httpx2.Client, ids: Mapping[str, str]) -> list[S
     found = {name: path for name, path in _variants(ids).items() if client.get(path).status_code < 500}
     for route, path in _addresses(app, client, ids).items():
         answer = client.get(path)
+        if answer.status_code not in (200, 303):
+            raise NotReached(f"{path} answers {answer.status_code}.")
         if answer.headers.get("content-type", "").startswith("text/html") or route in SIGNED_OUT:
             found.setdefault(PARAMETER.sub("one", route).strip("/").replace("/", "-") or "first", path)
     by_path = {path: name for name, path in reversed(found.items())}
@@ -86,7 +92,10 @@ def page_routes(app: FastAPI) -> list[str]:
         {
             str(route.path)
             for route in iter_route_contexts(app.routes)
-            if "GET" in (route.methods or ()) and not is_api(str(route.path)) and "/static/" not in str(route.path)
+            if "GET" in (route.methods or ())
+            and str(route.path) not in ELSEWHERE
+            and not is_api(str(route.path))
+            and "/static/" not in str(route.path)
         }
     )
 

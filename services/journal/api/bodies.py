@@ -218,7 +218,7 @@ class OwnPassword(Body):
     new: str = Field(max_length=256)
 
 
-class Why(Body):
+class RevealBody(Body):
     """The reason, for the audit."""
 
     reason: Annotated[str, StringConstraints(max_length=500)]

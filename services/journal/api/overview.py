@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 
+from services.journal.api.description import description
 from services.journal.guard import guarded_router, needs
 from services.journal.wiring import Journal
 from shared.records.overview import backlog, interfaces, services
@@ -30,7 +30,7 @@ def routes(journal: Journal) -> APIRouter:
         """This API as OpenAPI 3.1; holds no data, so everybody may read it."""
         app = request.app
         if app.openapi_schema is None:
-            app.openapi_schema = get_openapi(title="Connect", version=app.version, routes=app.routes)
+            app.openapi_schema = description(app)
         schema: dict[str, Any] = app.openapi_schema
         return schema
 

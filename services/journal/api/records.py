@@ -18,6 +18,7 @@ from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.audit import audit
+from shared.people.reveals import sees_buyers
 from shared.records.actions import request, request_selected
 from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
@@ -28,6 +29,7 @@ from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
 from shared.records.sheet import Sheet
+from shared.runtime.links import links
 
 ASKED = {
     "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
@@ -146,11 +148,12 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload, and with its error card where it is in trouble."""
+        """The record with its payload, where to see it in the remote systems (`links`), and where it is in trouble its
+        error card."""
         with journal.database() as conn:
             found = known(conn, request, id, language)
             found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
-            return found
+            return found | {"links": links(conn, journal.connectors, found)}
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
@@ -161,11 +164,11 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         """
         with journal.database() as conn:
             known(conn, request, id, language)
-            reveal = actor_of(request).at_least("operator")
+            reveal = sees_buyers(conn, actor_of(request), id)
             return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:
-        reveal = actor_of(http).at_least("operator")
+        reveal = sees_buyers(conn, actor_of(http), id)
         found = read_record(conn, id, reveal=reveal, language=language) if 0 < id < 2**63 else None
         return there(found if found and found["flow"] == flow else None, one)
 

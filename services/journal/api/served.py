@@ -15,11 +15,13 @@ from services.journal.api import (
     groups,
     interfaces,
     mappings,
+    me,
     modes,
     overview,
     people,
     records,
     rejections,
+    reveals,
     runs,
     views,
     webhooks,
@@ -36,6 +38,7 @@ CALLS = (
     groups,
     interfaces,
     mappings,
+    me,
     modes,
     overview,
     people,
@@ -47,7 +50,8 @@ CALLS = (
 
 OF_RESOURCES = (
     facets,
-    acts,
     records,
+    acts,
+    reveals,
 )
 """Served for orders, exports and articles each; a fixed name before `/{id}`."""

@@ -17,13 +17,17 @@ from services.journal.pages import (
     login,
     mail_links,
     mappings,
+    me,
+    provided,
     record_list,
     record_page,
     refused,
     request_form,
+    reveals,
     runs,
     static,
     theme,
+    users,
     views,
 )
 
@@ -40,10 +44,13 @@ PAGES = (
     interface_rooms,
     login,
     mappings,
+    me,
+    provided,
     refused,
     runs,
     static,
     theme,
+    users,
     views,
 )
 
@@ -53,5 +60,6 @@ OF_RESOURCES = (
     filter_form,
     request_form,
     record_page,
+    reveals,
 )
 """Served for orders, exports and articles each; a fixed name before `/{id}`."""
