@@ -1,4 +1,4 @@
-"""Tidies what people leave behind: sessions past their life, counts of failed logins, documents of dry runs, old runs."""
+"""Tidies what people leave behind: old sessions and runs, counts of failed logins, documents of dry runs."""
 
 from __future__ import annotations
 
