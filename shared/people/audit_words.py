@@ -73,6 +73,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "users.password": ("Passwort gesetzt", "Set a password"),
     "users.lock": ("Benutzer gesperrt", "Locked a user"),
     "users.unlock": ("Benutzer entsperrt", "Unlocked a user"),
+    "users.log-out": ("Sitzungen eines Benutzers beendet", "Ended the sessions of a user"),
     "tokens.create": ("Token erzeugt", "Created a token"),
     "tokens.revoke": ("Token widerrufen", "Revoked a token"),
 }
