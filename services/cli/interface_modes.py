@@ -14,6 +14,7 @@ from services.cli.interface_rehearsal import print_items
 from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
+from shared.connectors.registry import titles
 from shared.db.connect import Connection
 from shared.records import dates
 from shared.records.gate import Gate, alarm_offer, gate
@@ -86,7 +87,7 @@ def live(
         raise Trouble("--anyway takes the reason, which is kept in the audit.", USAGE)
     with session.database() as conn:
         session.known_interface(conn, slug)
-        stands = gate(conn, slug, flow, session.language)
+        stands = gate(conn, slug, flow, session.language, titles())
         if stands.open and anyway is None:
             _refuse(slug, flow, stands, as_json_)
         since = _moment(session, from_ or _asked(stands, as_json_))

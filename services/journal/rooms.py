@@ -19,7 +19,9 @@ class Room:
 
 ROOMS = (
     Room("journal", "/orders"),
+    Room("runs", "/runs"),
     Room("rejections", "/rejections"),
+    Room("alarms", "/alarms"),
     Room("interfaces", "/interfaces"),
     Room("accounting", "/accounting"),
     Room("audit", "/audit"),

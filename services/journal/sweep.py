@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.db.connect import Connection
-from shared.people import sessions, throttle
+from shared.people import federated, sessions, throttle
 from shared.records.drafted import forget_drafted
 
 SWEEP_SECONDS = 3600.0
@@ -11,4 +11,4 @@ SWEEP_SECONDS = 3600.0
 
 def sweep(conn: Connection) -> int:
     """Returns how many rows went. Several Journals may do it at once."""
-    return sessions.sweep(conn) + throttle.sweep(conn) + forget_drafted(conn)
+    return sessions.sweep(conn) + throttle.sweep(conn) + federated.sweep(conn) + forget_drafted(conn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,18 @@ class Gate:
     open: tuple[Item, ...]
 
 
-def gate(conn: Connection, slug: str, flow: str | None, language: Language = "en") -> Gate:
-    """How it stands now."""
+def gate(
+    conn: Connection,
+    slug: str,
+    flow: str | None,
+    language: Language = "en",
+    titles: Mapping[str, str] | None = None,
+) -> Gate:
+    """How it stands now. titles: what the systems are called, by key."""
     begins = step(conn, slug, flow)
-    return Gate(begins, tuple(still_open(checklist(conn, slug, language), begins.new)) if begins.new else ())
+    if not begins.new:
+        return Gate(begins, ())
+    return Gate(begins, tuple(still_open(checklist(conn, slug, language, titles), begins.new)))
 
 
 def alarm_offer(slug: str, flow: str | None) -> dict[str, Any]:

@@ -106,8 +106,10 @@ def rate(text: object) -> str | None:
         return str(text)
 
 
-def checklist(conn: Connection, slug: str, language: Language = "en") -> list[Item]:
-    """Every item, the open ones with what to do."""
+def checklist(
+    conn: Connection, slug: str, language: Language = "en", titles: Mapping[str, str] | None = None
+) -> list[Item]:
+    """Every item, the open ones with what to do. titles: connector key → what the system is called."""
     proofs = {
         item: Proof(ok, at, detail)
         for item, ok, at, detail in conn.execute(
@@ -115,7 +117,8 @@ def checklist(conn: Connection, slug: str, language: Language = "en") -> list[It
         ).fetchall()
     }
     items = [
-        _connection(conn, slug, side, proofs.get(f"connection:{side}"), language) for side in ("marketplace", "erp")
+        _connection(conn, slug, side, proofs.get(f"connection:{side}"), language, titles or {})
+        for side in ("marketplace", "erp")
     ]
     items += _history(slug, proofs.get("history"), language)
     if (history := proofs.get("history")) is not None and history.ok:
@@ -131,9 +134,12 @@ def still_open(items: Sequence[Item], flows: Sequence[str]) -> list[Item]:
     return [item for item in items if item.state == "open" and item.concerns(flows)]
 
 
-def _connection(conn: Connection, slug: str, side: str, proof: Proof | None, language: Language) -> Item:
+def _connection(
+    conn: Connection, slug: str, side: str, proof: Proof | None, language: Language, titles: Mapping[str, str]
+) -> Item:
     row = conn.execute(f"SELECT {side} FROM interfaces WHERE slug = %s", (slug,)).fetchone()  # noqa: S608 - one of two
-    system = str(proof.detail["system"]) if proof else row[0].title() if row else side
+    key = row[0] if row else side
+    system = str(proof.detail["system"]) if proof else titles.get(key, key.title())
     name, title = f"connection:{side}", word(TITLES, "connection", language, system=system)
     look = word(FIXES, "look", language, slug=slug)
     if proof is None:

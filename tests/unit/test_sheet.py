@@ -19,7 +19,7 @@ from shared.records.sheet_xlsx import SheetTooLong, write_xlsx
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AT = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)
-EVIL = ("=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "  =1", "＝1", "=HYPERLINK(\"http://x\")")
+EVIL = ("=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "  =1", "＝1", '=HYPERLINK("http://x")')
 
 
 def _order(**given: Any) -> dict[str, Any]:

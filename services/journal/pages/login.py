@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from services.journal.browser_name import browser_of
 from services.journal.cookies import drop_session, session_token, set_session
 from services.journal.guard import guarded_router, needs
 from services.journal.inside import inside
@@ -24,7 +25,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     router = guarded_router(journal)
 
     def form(request: Request, problem: str | None, target: str, status: int = 200, wait: int = 0) -> Response:
-        values = {"problem": problem, "target": target, "wait": wait}
+        values = {"problem": problem, "target": target, "wait": wait, "provider": journal.provider is not None}
         headers = {"Retry-After": str(wait)} if wait else {}
         return pages.show(request, speaker(request), "login.html", values, status, headers)
 
@@ -49,7 +50,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         try:
             with journal.database() as conn, journal.hashing:
                 user_id = check_password(conn, user, password, address)
-                token = None if user_id is None else open_session(conn, user_id)
+                token = None if user_id is None else open_session(conn, user_id, browser_of(request))
                 before = session_token(request, journal.secure)
                 if token is not None and before is not None:
                     close_session(conn, before)

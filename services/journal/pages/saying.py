@@ -8,8 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.journal.language import Speaker
-from services.journal.moments import clock, lasting, number, relative
 from shared.errors.entry import Language
+from shared.moments import clock, lasting, number, relative
 from shared.records.resources import OF_FLOW
 
 SOON = timedelta(hours=24)

@@ -41,10 +41,11 @@ def turned(conn: Connection, flow: str, wanted: Filter, view: View, reader: Spea
     )
     if view.before is None:
         first = page.items[0] if page.items and view.at > 1 and view.cursor else None
-        return Turned(page, page.next, first and _before(sort, first))
+        return Turned(page, page.next, None if first is None else _before(sort, first))
     page.items.reverse()
     last, first = (page.items[-1], page.items[0]) if page.items else (None, None)
-    return Turned(page, last and _cursor(sort, last), first and page.next and _before(sort, first))
+    back = None if first is None or not page.next else _before(sort, first)
+    return Turned(page, None if last is None else _cursor(sort, last), back)
 
 
 def _before(sort: Sort, item: Mapping[str, Any]) -> str:
