@@ -59,9 +59,9 @@ SAYS: dict[str, tuple[str, str]] = {
         "These two systems exchange no stock.",
     ),
     "no-alarms": (
-        "Noch kein Alarm überwacht {slug}; ohne Alarm erfährt niemand per Mail, wenn etwas stehen bleibt. Es hindert das"
+        "Noch kein Alarm überwacht {slug}; ohne ihn erfährt niemand per Mail, wenn etwas steht. Es hindert das"
         " Liveschalten nicht.",
-        "No alarm watches {slug} yet; without one nobody is told by mail when something stands still. It does not keep you"
+        "No alarm watches {slug} yet; without one nobody is told by mail what stands still. It does not keep you"
         " from going live.",
     ),
     "not-mailed": (
