@@ -7,9 +7,9 @@ also does the rest. Called by the API, the pages and the command line.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -150,18 +150,15 @@ def start(
         raise TooMany(f"{len(wanted)} records at once, {MOST} are allowed.")
     chosen, values = meant(flow, wanted, filter, excepted)
     with conn.transaction():
-        few = conn.execute(
-            sql.SQL(f"SELECT r.id FROM records r WHERE {chosen} LIMIT %s"),  # noqa: S608
-            [*values, FEW + 1],
-        ).fetchall()
-        many = max(len(few), len(wanted or ())) > FEW
+        few = _quickly(conn, lambda: _few(conn, chosen, values))
+        many = few is None or max(len(few), len(wanted or ())) > FEW
         undo = how.undo_seconds if how.undo_seconds is not None else UNDO_SECONDS if many else 0.0
         ramp = (how.ramp if how.ramp is not None else many) and verb == "retry"
         run = _store(conn, flow, verb, actor, filter, excepted, how, undo, ramp)
         if run is not None:
             at_once = not many and not undo and not ramp and how.per_minute is None
-            if at_once:
-                _act(conn, run, verb, actor, sorted(row[0] for row in few), wanted, how)
+            if at_once and few is not None:
+                _act(conn, run, verb, actor, few, wanted, how)
             else:
                 _choose(conn, run, chosen, values, wanted)
             target = {"run": str(run), "filter": None if filter is None else filter.text, "counts": _counts(conn, run)}
@@ -173,6 +170,31 @@ def start(
     found = read_run(conn, run)
     assert found is not None
     return found
+
+
+Found = TypeVar("Found")
+
+
+def _quickly(conn: Connection, look: Callable[[], Found]) -> Found | None:
+    """What it finds within QUICK_SECONDS a statement; None where it takes longer, and then it has done nothing."""
+    before = conn.execute("SELECT current_setting('statement_timeout')").fetchone()
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('statement_timeout', %s, true)", (f"{int(QUICK_SECONDS * 1000)}ms",))
+            found = look()
+    except psycopg.errors.QueryCanceled:
+        return None
+    conn.execute("SELECT set_config('statement_timeout', %s, true)", before)
+    return found
+
+
+def _few(conn: Connection, chosen: str, values: Sequence[Any]) -> list[int]:
+    """Ids, at most one more than FEW."""
+    rows = conn.execute(
+        sql.SQL(f"SELECT r.id FROM records r WHERE {chosen} LIMIT %s"),  # noqa: S608
+        [*values, FEW + 1],
+    )
+    return sorted(id_ for (id_,) in rows.fetchall())
 
 
 def _counts(conn: Connection, run: UUID) -> dict[str, int | None]:
@@ -267,14 +289,7 @@ def _act(
 def _choose(conn: Connection, run: UUID, chosen: str, values: Sequence[Any], wanted: Sequence[int] | None) -> None:
     """Fix which records it is about, if that is quick; else a runner does."""
     if wanted is None:
-        before = conn.execute("SELECT current_setting('statement_timeout')").fetchone()
-        try:
-            with conn.transaction():
-                conn.execute("SELECT set_config('statement_timeout', %s, true)", (f"{int(QUICK_SECONDS * 1000)}ms",))
-                choose(conn, run, chosen, values)
-        except psycopg.errors.QueryCanceled:
-            return
-        conn.execute("SELECT set_config('statement_timeout', %s, true)", before)
+        _quickly(conn, lambda: choose(conn, run, chosen, values))
     else:
         choose(conn, run, chosen, values)
         conn.execute(

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from shared.db.connect import Connection
 
+KEPT_DAYS = 90
+
 
 def cancel(conn: Connection, run: UUID, actor: str) -> bool | None:
     """End it: nothing more is set due. Whether it was this call that did; None where there is no such run."""
@@ -22,6 +24,16 @@ def cancel(conn: Connection, run: UUID, actor: str) -> bool | None:
             (actor, run),
         )
     return True
+
+
+def forget_runs(conn: Connection) -> int:
+    """Runs that ended KEPT_DAYS ago go, with their records, some at a time; the audit keeps who did what."""
+    rows = conn.execute(
+        "DELETE FROM bulk_runs WHERE id IN (SELECT id FROM bulk_runs WHERE due_at IS NULL"
+        "   AND created_at < now() - make_interval(days => %s) ORDER BY created_at LIMIT 5) RETURNING 1",
+        (KEPT_DAYS,),
+    ).fetchall()
+    return len(rows)
 
 
 def go_on(conn: Connection, run: UUID) -> bool | None:

@@ -57,7 +57,7 @@ def test_every_crash_point_of_a_run_leaves_each_record_to_be_set_due_once(databa
         conn.execute("DELETE FROM bulk_items")  # as if it had taken too long in the request
         conn.execute("UPDATE bulk_runs SET matched = NULL")
         for point in points:
-            times = 1 if point == "runs.chosen" else 2
+            times = 2 if point in ("runs.judged", "runs.moved") else 1
             dying = _journal(database_url, f"{point}:kill@{times}", tmp_path / "log")
 
             def died(process: subprocess.Popen[bytes] = dying) -> bool:

@@ -31,8 +31,17 @@ SAMPLES = {
     "/errands/{id}": "/errands/{errand}",
     "/rejections/{id}": "/rejections/{rejection}",
     "/users/{id}": "/users/{user}",
+    "/groups/{id}": "/groups/{group}",
+    "/interfaces/{slug}/groups": f"/interfaces/{SLUG}/groups",
+    "/interfaces/{slug}/mappings/remove": f"/interfaces/{SLUG}/mappings/remove?kind=payment&source=INVOICE_SINGLE",
+    "/alarms/{id}": "/alarms/{alarm}",
+    "/alarms/{id}/edit": "/alarms/{alarm}/edit",
+    "/alarms/leave/{token}": "/alarms/leave/{link}",
+    "/alarms/confirm/{token}": "/alarms/confirm/{link}",
+    "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link}/{incident}/later",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
+    "/interfaces/{slug}/mappings/remove": f"/interfaces/{SLUG}/mappings/remove?kind=payment&source=INVOICE_SINGLE",
 }
 """By route: an address with names of what was seeded, where one page must be looked at rather than another."""
 
@@ -48,6 +57,11 @@ VARIANTS = {
     "article-failed": "/articles/{article-failed}",
     "orders-import-some": "/orders/import?filter=state:failed",
     "orders-retry-some": "/orders/retry?filter=state:failed",
+    "mapping-aimed-at": f"/interfaces/{SLUG}/mappings?kind=payment&source=KLARNA",
+    "rejections-of-one-cause": "/rejections?code=field-invalid",
+    "rejections-sent-again": "/rejections/resubmit?code=field-invalid",
+    "books-done": "/accounting/inputs?term=done",
+    "books-rejected": "/accounting/inputs?term=rejected",
     "not-there": "/orders/999999999",
 }
 """More than one look at a page."""

@@ -16,9 +16,9 @@ from shared.failpoint import Failpoints
 from tests.support.stored import store_record
 from tests.support.waiting import until
 from tests.web.conftest import Site
-from tests.web.test_browser import _log_in, browser, page
+from tests.web.test_browser import _log_in, page
 
-__all__ = ["browser", "page"]
+__all__ = ["page"]
 pytestmark = [pytest.mark.servers, pytest.mark.web, pytest.mark.timeout(1200)]
 expect.set_options(timeout=30_000)
 PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]

@@ -66,7 +66,7 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             except (FilterError, ListingError) as error:
                 values |= not_understood(error)
                 status = 400
-        values |= {"text": view.filter, "size": view.size, "at": view.at, "kept": view.kept()}
+        values |= {"text": view.filter, "size": view.size, "first_row": view.at, "kept": view.kept()}
         values |= {
             "paged": view.cursor is not None or view.before is not None,
             "here": place(resource, slug),
