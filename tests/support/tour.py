@@ -60,8 +60,8 @@ VARIANTS = {
 }
 """More than one look at a page."""
 
-ELSEWHERE = ("/login/provider", "/login/provider/back")
-"""They lead to an identity provider and show nothing themselves."""
+ELSEWHERE = ("/login/provider", "/login/provider/back", "/orders/filter", "/exports/filter", "/articles/filter")
+"""They send on and show nothing themselves: to an identity provider, to a list with the filter that was put together."""
 
 SIGNED_OUT = ("/login",)
 """What somebody who is not logged in sees; everybody else is sent on."""
