@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--stored", type=int, help="the larger number of stored orders for growth")
     parser.add_argument("--paused", type=int, help="due orders of a paused interface beside claim")
+    parser.add_argument("--records", type=int, help="how many records the database of journal has")
     parser.add_argument("--flush-ms", type=float, default=0.0, help="a slow disk: every commit takes so much longer")
     parser.add_argument("--snapshot", action="store_true", help="hold a transaction open meanwhile, as a dump does")
     parser.add_argument("--rate", type=float, default=200.0, help="orders a second for latency (200)")
@@ -90,6 +91,7 @@ def _plan(name: str, given: argparse.Namespace, size: Size) -> Plan:
         growth=(size.growth[0], given.stored or size.growth[1]),
         flush=given.flush_ms,
         snapshot=given.snapshot,
+        records=given.records or size.records,
     )
 
 

@@ -51,7 +51,7 @@ class Plan:
     growth: the two sizes that `growth` compares; warm: orders that go through before it begins, so that pages were
     touched since the last checkpoint, as they are in an installation that runs.
     flush: milliseconds that every commit takes longer, as on a slow disk; snapshot: whether a transaction is held open
-    meanwhile, as by a dump; stock_rate: changes of stock published a second.
+    meanwhile, as by a dump; stock_rate: changes of stock published a second; records: that `journal` fills.
     """
 
     job: str
@@ -66,6 +66,7 @@ class Plan:
     flush: float = 0.0
     snapshot: bool = False
     stock_rate: float = 5_000.0
+    records: int = 500_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NAMES = ("pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "floors")
+NAMES = (
+    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "floors",
+)  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
-FULL = ("memory", "growth")
-LONG = ("memory", "erp", "stock", "stock-latency")
+FULL = ("memory", "growth", "journal")
+LONG = ("memory", "erp", "stock", "stock-latency", "journal")
 """One run each, unless more are asked for."""
 
 
@@ -17,7 +19,7 @@ class Size:
 
     paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
     whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given;
-    changes: of `stock`; sales: orders of `erp`.
+    changes: of `stock`; sales: orders of `erp`; records: of `journal`.
     """
 
     runs: int
@@ -31,12 +33,13 @@ class Size:
     names: tuple[str, ...]
     changes: int = 100_000
     sales: int = 3_000
+    records: int = 500_000
 
 
 SIZES = {
     "quick": Size(1, 5_000, 3.0, 0, (1_000, 50_000), 10_000, False, False, QUICK, 20_000, 1_000),
     "normal": Size(3, 12_000, 5.0, 1_000_000, (10_000, 1_000_000), 100_000, True, False, NAMES),
-    "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL),
+    "full": Size(3, 12_000, 20.0, 1_000_000, (10_000, 10_000_000), 1_000_000, True, True, FULL, records=10_000_000),
 }
 EXTRA = ("connect-apart", "connect-one-process")
 """Other ways to run Connect: measured in `full`, or when asked for."""

@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.driver import Plan, Run
 
+KINDS = ("page", "search", "counts", "facets", "history")
+"""Of questions that `journal` asks."""
+
 UNITS = {
     "pipeline": "orders/s",
     "intake": "orders/s",
@@ -19,6 +22,7 @@ UNITS = {
     "stock-latency": "ms (p50)",
     "growth": "% more CPU per order",
     "memory": "MB (peak)",
+    "journal": "ms (p95)",
     "floors": "a second",
 }
 
@@ -90,6 +94,9 @@ def line(run: Run, plan: Plan) -> str:
         "stock-latency": f"p50 {run.more.get('p50')} ms, max {run.more.get('max')} ms",
         "growth": f"{run.value:+.1f} % CPU per order",
         "memory": f"peak {run.value:.0f} MB, {run.more.get('mb_when_warm')} MB when warm",
+        "journal": ", ".join(
+            f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
+        ),
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

@@ -12,6 +12,7 @@ from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
 from benchmarks.growth import growth
+from benchmarks.journal import journal
 from benchmarks.memory import memory
 from benchmarks.peers import (
     celery_contender,
@@ -36,6 +37,7 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
         ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
     ),
+    "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "erp": (
         ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
         ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),

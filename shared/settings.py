@@ -41,6 +41,8 @@ def _ring(value: SecretStr) -> SecretStr:
 
 
 def _issuer(value: str) -> str:
+    if not value:
+        return value
     # Kept as it is written: the provider's tokens repeat it letter by letter.
     try:
         parts = urlsplit(value)

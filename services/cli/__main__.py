@@ -24,9 +24,11 @@ from services.cli import (
     doctor,
     events,
     exports,
+    groups,
     interfaces,
     orders,
     rejections,
+    runs,
     services,
     tokens,
     topology,
@@ -43,6 +45,7 @@ HELP = """Connect carries orders from marketplaces into the ERP, loses nothing, 
 Start everything on this machine:      connect up --demo
 What needs a person:                   connect orders list --filter state:failed
 Why, and what to do:                   connect orders show 4711
+What does the most harm:               connect groups list
 Status, tracking, stock on their way:  connect exports list, connect articles list
 Is everything well:                    connect doctor
 
@@ -78,6 +81,8 @@ def build() -> typer.Typer:
         ("orders", orders.app),
         ("exports", exports.app),
         ("articles", articles.app),
+        ("groups", groups.app),
+        ("runs", runs.app),
         ("rejections", rejections.app),
         ("alarms", alarms.app),
         ("events", events.app),

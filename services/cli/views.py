@@ -67,7 +67,9 @@ def save(
 
 @app.command()
 def delete(
-    ctx: typer.Context, id: Annotated[int, typer.Argument(min=1, help="its id, see `connect views list`")]
+    ctx: typer.Context,
+    id: Annotated[int, typer.Argument(min=1, help="its id, see `connect views list`")],
+    as_json_: Annotated[bool, typer.Option("--json", help="one JSON document for programs")] = False,
 ) -> None:
     """Delete a view, also a shared one of somebody else.
 
@@ -77,4 +79,7 @@ def delete(
     with session.database() as conn:
         if not delete_view(conn, id, session.actor, any_owner=True):
             raise Trouble(f"There is no view {id} of yours, and none shared. Look at `connect views list`.")
-    Printer().line(f"View {id} is deleted.")
+    if as_json_:
+        Printer().json({"deleted": id})
+    else:
+        Printer().line(f"View {id} is deleted.")

@@ -17,7 +17,7 @@ UNSEEN = re.compile(
 )
 """What a reader cannot see or what turns the direction of the text around it; a line's end and a tab are left alone."""
 WRITTEN = re.compile('"\ue000([^"\ue000]*)\ue000"')
-"""A number as `_AsWritten` hides it; a text that looks like one would lose its quotes, on the page only."""
+"""A number as `_AsWritten` hides it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,14 @@ def shown(raw: bytes) -> Shown:
     except UnicodeDecodeError:
         return Shown(pieces(raw.decode("utf-8", "replace")), len(raw) > MOST_CHARACTERS, dump=dump(raw))
     return Shown(pieces(text), len(text) > MOST_CHARACTERS, _readable(text))
+
+
+def to_edit(raw: bytes) -> str:
+    """The text to begin with when somebody mends it: the readable one unless it has unseen characters."""
+    seen = shown(raw)
+    if seen.readable is not None and all(not mark for _, mark in seen.readable):
+        return "".join(text for text, _ in seen.readable)
+    return raw.decode("utf-8", "replace")
 
 
 def pieces(text: str) -> list[tuple[str, str]]:
@@ -67,10 +75,12 @@ def dump(raw: bytes) -> str:
 
 def _readable(text: str) -> list[tuple[str, str]] | None:
     """Indented, with every number as it was written; None where it is no JSON or reads well already."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS or "\ue000" in text:
         return None
     try:
-        value = json.loads(text, parse_float=_AsWritten, parse_int=_AsWritten, parse_constant=_AsWritten)
+        value = json.loads(
+            text, parse_float=_AsWritten, parse_int=_AsWritten, parse_constant=_AsWritten, object_pairs_hook=_once
+        )
         said = json.dumps(value, ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
         return None
@@ -85,6 +95,14 @@ class _AsWritten(str):
 
     def __new__(cls, text: str) -> _AsWritten:
         return super().__new__(cls, f"\ue000{text}\ue000")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object; one that says a name twice would lose the first."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found
 
 
 def _name(character: str) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
@@ -46,6 +47,10 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+        self._templates.filters["unquoted"] = unquote
+        self._templates.globals["laid_out"] = laid_out
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
+        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
@@ -94,7 +99,7 @@ class Pages:
             relative=lambda at: moments.relative(at, now, language),
             seconds=lambda value: moments.seconds(value, language),
             span=lambda value: moments.length(value, language),
-            at=lambda at: moments.short(at, now, zone, language),
+            short=lambda at: moments.short(at, now, zone, language),
             money=lambda amount, currency: moments.money(amount, currency, language),
             percent=lambda rate: moments.percent(rate, language),
             number=lambda value: moments.number(value, language),

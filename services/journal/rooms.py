@@ -19,6 +19,7 @@ class Room:
 
 ROOMS = (
     Room("journal", "/orders"),
+    Room("runs", "/runs"),
     Room("rejections", "/rejections"),
     Room("alarms", "/alarms"),
     Room("interfaces", "/interfaces"),

@@ -11,6 +11,7 @@ SHEETS = (
     "table",
     "list",
     "record",
+    "runs",
     "rooms",
     "card",
     "groups",

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.errors.problem import storable
 
 
 def audit(
@@ -58,9 +59,9 @@ def read_audit(
             " AND (%(until)s::timestamptz IS NULL OR at < %(until)s) ORDER BY id DESC LIMIT %(limit)s",
             {
                 "before": before,
-                "actor": said.actor.strip(),
-                "verbs": list(said.verbs),
-                "about": said.about.strip(),
+                "actor": storable(said.actor.strip()),
+                "verbs": [storable(verb) for verb in said.verbs],
+                "about": storable(said.about.strip()),
                 "since": said.since,
                 "until": said.until,
                 "limit": limit,

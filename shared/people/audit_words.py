@@ -21,6 +21,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "exports.unignore": ("Exporte nicht mehr ignoriert", "Stopped ignoring exports"),
     "articles.unignore": ("Artikel nicht mehr ignoriert", "Stopped ignoring articles"),
     "orders.import": ("Aufträge zum Import angefragt", "Asked for orders to be imported"),
+    "orders.fetch": ("Aufträge neu vom Shop geholt", "Fetched orders again"),
+    "orders.edit": ("Daten eines Auftrags berichtigt", "Corrected the data of an order"),
     "exports.export": ("Auftragsstatus und Tracking exportieren lassen", "Had order status and tracking exported"),
     "articles.sync": ("Artikel synchronisieren lassen", "Had articles synced"),
     "orders.done-by-hand": ("Auftrag als von Hand angelegt eingetragen", "Marked an order as created by hand"),
@@ -71,6 +73,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "users.password": ("Passwort gesetzt", "Set a password"),
     "users.lock": ("Benutzer gesperrt", "Locked a user"),
     "users.unlock": ("Benutzer entsperrt", "Unlocked a user"),
+    "users.log-out": ("Sitzungen eines Benutzers beendet", "Ended the sessions of a user"),
     "tokens.create": ("Token erzeugt", "Created a token"),
     "tokens.revoke": ("Token widerrufen", "Revoked a token"),
 }
@@ -91,6 +94,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "done": ("ausgeführt", "done"),
     "skipped": ("ausgelassen", "left out"),
     "count": ("Anzahl", "count"),
+    "fields": ("Felder", "fields"),
+    "payload_no": ("Fassung", "copy"),
     "kind": ("Art", "kind"),
     "source": ("Wort", "word"),
     "target": ("jetzt", "now"),
@@ -124,7 +129,8 @@ def sentence(verb: str, language: Language = "en") -> str:
 
 def details(target: Mapping[str, Any], language: Language = "en") -> Iterator[tuple[str, str, str]]:
     """(name, its label, its value as text) of everything a line holds that says something."""
-    for name, value in target.items():
+    order = {name: place for place, name in enumerate(LABELS)}
+    for name, value in sorted(target.items(), key=lambda item: order.get(item[0], len(order))):
         if isinstance(value, Mapping):
             yield from details(value, language)
         elif value not in (None, "", [], False) or name == "cancels":

@@ -1,6 +1,6 @@
 """What people say about a cause: a note, who takes care, that it is known. It stays when the group empties and returns.
 
-Called by API, pages and CLI; each writes its audit line beside it.
+Called by API, pages and CLI. The audit says who did what to which cause, and nothing of the note's text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 from shared.errors.problem import storable
+from shared.people.audit import audit
+from shared.records.filter import GROUP
 
 LONGEST_NOTE = 1000  # what `storable` keeps
 
@@ -56,7 +58,17 @@ def assignees(conn: Connection) -> list[str]:
 
 
 def change_cause(conn: Connection, cause: str, change: CauseChange, actor: str) -> bool:
-    """Say something about a cause; False where no record ever had it. In one statement; raises UnknownAssignee."""
+    """Say something about a cause, with its audit lines; False where no record ever had it. Raises UnknownAssignee."""
+    if not GROUP.fullmatch(cause):
+        return False
+    with conn.transaction():
+        said = _change(conn, cause, change, actor)
+        for verb in change.verbs if said else ():
+            audit(conn, actor, f"groups.{verb}", {"group": cause})
+        return said
+
+
+def _change(conn: Connection, cause: str, change: CauseChange, actor: str) -> bool:
     assignee = None if isinstance(change.assignee, Unset) else _user(conn, change.assignee)
     row = conn.execute(
         "INSERT INTO causes AS c (cause, note, noted_by, noted_at, assignee, assigned_by, assigned_at, acknowledged_by,"

@@ -25,7 +25,7 @@ def fields(before: Any, after: Any, most: int = MOST) -> list[dict[str, Any]]:
 
 def lines(before: str, after: str, most: int = MOST) -> list[str]:
     """The lines that went ("- …") and came ("+ …"), each with a line around it ("  …"); empty where nothing differs."""
-    found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
+    found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[3:]
     told = [f"{line[:1]} {line[1:]}" if line[:1] in "+- " else "…" for line in found]
     return told if len(told) <= most else [*told[:most], "…"]
 

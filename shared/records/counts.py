@@ -9,18 +9,23 @@ from dataclasses import replace
 from typing import Any
 
 from shared.db.connect import Connection
+from shared.records.few import few
 from shared.records.filter import Atom, Filter, Term
-from shared.records.found import found_by_search
-from shared.records.lanes import Lanes, lanes
 from shared.records.sample import sample
 from shared.records.states import WORST_FIRST
+from shared.records.strands import Strands, strands
 
 COUNTED_TO = 10_000
 TEST = Term((Atom("test", ":", "yes"),))
 NO_TEST = Term((Atom("test", ":", "no"),))
 
-_BY_LANE = """
-SELECT l.interface, l.state, n.n FROM unnest(%(interfaces)s::text[], %(states)s::text[]) AS l(interface, state),
+_BY_STATE = """
+SELECT s.state, n.n FROM unnest(%(states)s::text[]) AS s(state), LATERAL (SELECT count(*) AS n FROM (
+  SELECT FROM records r WHERE r.flow = %(flow)s AND r.interface = ANY(%(interfaces)s) AND r.state = s.state
+    AND (%(tests)s OR NOT r.test) LIMIT %(most)s) c) n
+"""
+_BY_STRAND = """
+SELECT l.interface, l.state, n.n FROM unnest(%(of_interfaces)s::text[], %(of_states)s::text[]) AS l(interface, state),
   LATERAL (SELECT count(*) AS n FROM (SELECT FROM records r WHERE r.flow = %(flow)s AND r.interface = l.interface
     AND r.state = l.state AND (%(tests)s OR NOT r.test) LIMIT %(most)s) c) n
 """
@@ -42,46 +47,59 @@ class Count(int):
         return {"count": int(self), "capped": self.capped}
 
 
-def count(conn: Connection, flow: str, filter: Filter, ids: list[int] | None = None) -> Count:
-    """How many match. ids: they are among these, see `found_by_search`."""
-    meant = lanes(conn, flow, filter)
+def count(conn: Connection, meant: Strands, ids: list[int] | None = None) -> Count:
+    """How many match. ids: they are among these, see `few`."""
     if not meant.rest.terms:
-        return Count(sum(by_lane(conn, meant, tests=True).values()))
-    found = sample(conn, meant, filter, (), ids)
+        return Count(sum(by_state(conn, meant, tests=True).values()))
+    found = sample(conn, meant, (), ids)
     return Count(sum(found.groups.values()), not found.complete)
 
 
 def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, Count]:
     """How many records of each state match; every state is named. Tests are no figures: only a filter that speaks of
     them counts them."""
-    meant, by_state = lanes(conn, flow, filter), dict.fromkeys(map(str, WORST_FIRST), 0)
+    meant, found = strands(conn, flow, filter), dict.fromkeys(map(str, WORST_FIRST), 0)
     tests, capped = about_tests(filter), False
     if not meant.rest.terms:
-        for (_, state), n in by_lane(conn, meant, tests=tests).items():
-            by_state[state] += n
+        found |= by_state(conn, meant, tests=tests)
     else:
-        wanted = filter if tests else replace(filter, terms=(*filter.terms, NO_TEST))
-        found = sample(conn, lanes(conn, flow, wanted), wanted, ("r.state",), found_by_search(conn, wanted))
-        capped = not found.complete
-        by_state |= {state: n for (state,), n in found.groups.items()}
-    return {state: Count(n, capped) for state, n in by_state.items()}
+        some = sample(conn, meant if tests else meant.also(NO_TEST), ("r.state",), few(conn, meant))
+        capped = not some.complete
+        found |= {state: n for (state,), n in some.groups.items()}
+    return {state: Count(n, capped) for state, n in found.items()}
 
 
-def by_lane(conn: Connection, meant: Lanes, *, tests: bool) -> dict[tuple[str, str], int]:
-    """How many records each lane has, counted to one more than COUNTED_TO."""
-    given = {
-        "interfaces": [interface for interface, _ in meant.lanes],
-        "states": [state for _, state in meant.lanes],
+def by_state(conn: Connection, meant: Strands, *, tests: bool) -> dict[str, int]:
+    """How many records the strands of each state have, counted to one more than COUNTED_TO."""
+    if len(meant.strands) != len(meant.interfaces) * len(meant.states):  # not each state of each interface
+        found = dict.fromkeys(meant.states, 0)
+        for (_, state), n in by_strand(conn, meant, tests=tests).items():
+            found[state] += n
+        return found
+    return dict(conn.execute(_BY_STATE, _given(meant, tests)).fetchall())
+
+
+def by_strand(conn: Connection, meant: Strands, *, tests: bool) -> dict[tuple[str, str], int]:
+    """How many records each strand has, counted to one more than COUNTED_TO."""
+    return {(interface, state): n for interface, state, n in conn.execute(_BY_STRAND, _given(meant, tests))}
+
+
+def _given(meant: Strands, tests: bool) -> dict[str, Any]:
+    return {
+        "interfaces": list(meant.interfaces),
+        "states": list(meant.states),
+        "of_interfaces": [interface for interface, _ in meant.strands],
+        "of_states": [state for _, state in meant.strands],
         "flow": meant.flow,
         "tests": tests,
         "most": COUNTED_TO + 1,
     }
-    return {(interface, state): n for interface, state, n in conn.execute(_BY_LANE, given)}
 
 
 def count_tests(conn: Connection, flow: str, filter: Filter) -> Count:
     """How many tests match."""
-    return count(conn, flow, replace(filter, terms=(*filter.terms, TEST)))
+    meant = strands(conn, flow, replace(filter, terms=(*filter.terms, TEST)))
+    return count(conn, meant, few(conn, meant))
 
 
 def about_tests(filter: Filter) -> bool:

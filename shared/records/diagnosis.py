@@ -1,6 +1,6 @@
 """Why a number is not in a list: filtered out, refused, asked for and not found, left alone as too old, never received.
 
-Looked up in the order in which it helps most; nothing remote is asked. Called by the lists, the API and `connect … why`.
+Looked up in the order in which it helps most; nothing remote is asked. Called by lists, API and `connect … why`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ WHERE (%(interface)s::text IS NULL OR interface IN (%(interface)s, '?'))
 ORDER BY state, id DESC LIMIT 1
 """
 _ASKED = """
-SELECT r.id, n.interface, n.result, r.created_at, r.created_by FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
+SELECT r.id, n.interface, n.result, r.created_at, r.created_by
+FROM receipt_numbers n JOIN receipts r ON r.id = n.receipt
 WHERE n.number = %(number)s AND r.verb = %(verb)s AND NOT r.dry_run
   AND (%(interface)s::text IS NULL OR n.interface = %(interface)s)
 ORDER BY r.created_at DESC LIMIT 1
@@ -106,12 +107,9 @@ def _listed(
         return None
     (item,) = found
     hidden = _hiding(conn, resource, item, word, filter, interface)
-    if item["code"] == "older-than-go-live":
-        verdict = "older"
-    else:
-        verdict = "filtered" if hidden else "here"
+    older = item["code"] == "older-than-go-live"
     return {
-        "verdict": verdict,
+        "verdict": "older" if older else "filtered" if hidden else "here",
         "record": item["id"],
         "interface": item["interface"],
         "state": item["state"],

@@ -10,18 +10,20 @@ import json
 from dataclasses import replace
 
 from shared.db.connect import Connection
-from shared.records.counts import NO_TEST, Count, about_tests, by_lane
-from shared.records.filter import CHOICES, STATES, Filter
-from shared.records.filter_sql import CODES, KIND, TRACKING
-from shared.records.found import found_by_search
-from shared.records.lanes import lanes
+from shared.records.counts import NO_TEST, Count, about_tests, by_strand
+from shared.records.few import few
+from shared.records.filter import CHOICES, Filter
+from shared.records.filter_sql import CODES, KIND
 from shared.records.sample import sample
+from shared.records.strands import Strands, strands
 
 Facets = dict[str, dict[str, Count]]
 """Facet → value → how many; the values that occur, most first, of short lists all."""
 
-_TRACKING = " ".join(f"WHEN {TRACKING[value]} THEN '{value}'" for value in CHOICES["tracking"])
-_OWN = {"order-export": ("tracking", f"CASE {_TRACKING} END"), "stock": ("type", KIND)}
+LOOKED_AT = 6_000
+_TRACKING = """CASE (SELECT p.state FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking')
+ WHEN 'done' THEN 'exported' WHEN 'warning' THEN 'exported' WHEN 'failed' THEN 'failed' ELSE 'open' END"""
+_OWN = {"order-export": ("tracking", _TRACKING), "stock": ("type", KIND)}
 """What a flow has beside what all have, as SQL over `records r`."""
 
 _EXPRESSIONS = {"state": "r.state", "interface": "r.interface", "error": f"({CODES})::text"}
@@ -43,30 +45,28 @@ def facets(conn: Connection, flow: str, filter: Filter) -> Facets:
 def _facets(conn: Connection, flow: str, filter: Filter, expressions: dict[str, str]) -> Facets:
     """Of these, which have the same other terms."""
     found: Facets = {}
-    meant = lanes(conn, flow, filter)
+    meant = strands(conn, flow, filter)
     if not meant.rest.terms:
-        # No more than how many records the lanes have: that is exact, and needs no look at a record.
-        by = by_lane(conn, meant, tests=False)
+        # No more than how many records the strands have: that is exact, and needs no look at a record.
+        by = by_strand(conn, meant, tests=False)
         for name, which in (("interface", 0), ("state", 1)):
             if name in expressions:
                 sums: dict[str, int] = {}
-                for lane, n in by.items():
-                    sums[lane[which]] = sums.get(lane[which], 0) + n
+                for strand, n in by.items():
+                    sums[strand[which]] = sums.get(strand[which], 0) + n
                 found[name] = {value: Count(n) for value, n in sums.items()}
-    wanted = filter if about_tests(filter) else replace(filter, terms=(*filter.terms, NO_TEST))
-    ids = found_by_search(conn, filter)
+    ids = few(conn, meant)
+    meant = meant if about_tests(filter) else meant.also(NO_TEST)
+    free = len(meant.rest.terms) == 0 or meant.rest.terms == (NO_TEST,)
     left = {name: expression for name, expression in expressions.items() if name not in found}
-    if not meant.rest.terms and "error" in left:
+    if free and "error" in left:
         # Few have an error, so they are looked at alone.
-        found |= _sampled(conn, flow, wanted, {"error": left.pop("error")}, ids, _WITH_ERRORS)
-    return found | (_sampled(conn, flow, wanted, left, ids, STATES) if left else {})
+        found |= _sampled(conn, meant.of_states(_WITH_ERRORS), {"error": left.pop("error")}, ids)
+    return found | (_sampled(conn, meant, left, ids) if left else {})
 
 
-def _sampled(
-    conn: Connection, flow: str, filter: Filter, expressions: dict[str, str], ids: list[int] | None,
-    states: tuple[str, ...],
-) -> Facets:  # fmt: skip
-    some = sample(conn, lanes(conn, flow, filter).of_states(states), filter, list(expressions.values()), ids)
+def _sampled(conn: Connection, meant: Strands, expressions: dict[str, str], ids: list[int] | None) -> Facets:
+    some = sample(conn, meant, list(expressions.values()), ids, LOOKED_AT)
     found: Facets = {}
     for n, name in enumerate(expressions):
         sums: dict[str, int] = {}

@@ -8,6 +8,7 @@ Two forms. `said` decides for one record at a time. `narrowed` is a superset of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from shared.records.search import SEARCHED, fold, patterns
@@ -19,13 +20,17 @@ MOST_BYTES = 300_000
 """A longer text is not indexed but read."""
 
 WORDS = f"""CASE WHEN octet_length(text) <= {MOST_BYTES} THEN array_to_tsvector(ARRAY(
- SELECT left(word, {LONGEST_WORD}) FROM string_to_table(text, ' ') word WHERE word <> '')) END"""
-"""The SQL of what is indexed of a searched `text`."""
+ SELECT left(part, {LONGEST_WORD}) FROM (
+   SELECT word, lead(word) OVER (ORDER BY n) AS following
+   FROM unnest(string_to_array(btrim(text), ' ')) WITH ORDINALITY AS w(word, n)) w,
+ LATERAL (VALUES (word), (word || ' ' || following)) AS p(part) WHERE part <> '')) END"""
+"""The SQL of what is indexed of a searched `text`: each word, and each with the one that follows it, so that a name or
+a SKU with a dash is found as it stands."""
 
 
 def said(words: Sequence[str]) -> tuple[str, list[Any]]:
     """Whether the record `r` says one of the words. The searched text is put together only where the index is behind,
-    or where several words must follow each other."""
+    or where more than two words must follow each other."""
     simple, phrases = _sorted(words)
     every = " | ".join(map(_query, (*simple, *phrases)))
     sure, values = "NULL::bool", [every]
@@ -42,7 +47,7 @@ def said(words: Sequence[str]) -> tuple[str, list[Any]]:
 
 
 def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
-    """A query for the ids of all that may say one of the words: those by index, and all that the index is behind with."""
+    """A query for the ids of all that may say one of the words: by index, and all that the index is behind with."""
     query = " | ".join(_query(fold(word)) for word in words)
     return (
         "SELECT t.record_id FROM search_texts t WHERE t.words @@ %s::tsquery"
@@ -55,11 +60,14 @@ def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
 def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Folded: those that the index alone can tell, and those that it only leads to."""
     folded = [fold(word) for word in words]
-    simple = [one for one in folded if " " not in one and len(one) <= LONGEST_WORD]
+    simple = [one for one in folded if one.count(" ") < 2 and len(one) <= LONGEST_WORD]
     return simple, [one for one in folded if one not in simple]
 
 
 def _query(folded: str) -> str:
-    """All words of a phrase, of the last one its beginning. What is folded holds no sign that means something here."""
-    *before, last = (f"'{word[:LONGEST_WORD]}'" for word in folded.split(" "))
-    return f"({' & '.join([*before, f'{last}:*'])})"
+    """All pairs of a phrase, of the last one its beginning. What is folded holds no sign that means something here."""
+    words = folded.split(" ")
+    pairs = [" ".join(pair) for pair in pairwise(words)] or words
+    # Of a pair that was cut only the beginning is known, too.
+    *before, last = (f"'{pair[:LONGEST_WORD]}'" + ":*" * (len(pair) >= LONGEST_WORD) for pair in pairs)
+    return f"({' & '.join([*before, last.removesuffix(':*') + ':*'])})"

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 from shared.errors.entry import Language
+from shared.errors.problem import storable
 from shared.records.books import OUTCOMES, WHERE_NOW
 from shared.records.wording import problems, sentence
 
@@ -129,6 +130,6 @@ def _read(cursor: str | None) -> tuple[datetime | None, str | None]:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise CursorError("This cursor is none of ours: start again without it.") from None
-    if not mark or at.tzinfo is None or "\0" in ref:
+    if not mark or at.tzinfo is None or storable(ref) != ref:
         raise CursorError("This cursor is none of ours: start again without it.")
     return at, ref

@@ -1,7 +1,7 @@
 """Lists of records: a page by key (never by offset), how many there are in all, or all in a stream.
 
-A page comes by the shortest way that there is for its filter (ADR 22): a walk through its lanes in the order asked for;
-the records that a search finds by index; or, where a walk comes by too few, all that match. Called by the API, the
+A page comes by the shortest way that there is for its filter (ADR 22): a walk through its strands in the order asked
+for; the few records that an index leads to; or, where a walk comes by too few, all that match. Called by the API, the
 pages, and the CLI's `list`. Items are plain dicts, ready for JSON.
 """
 # ruff: noqa: S608 - statements are put together from texts of ours; what people wrote travels as parameters
@@ -20,16 +20,16 @@ from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.counts import COUNTED_TO, Count, about_tests, count, count_tests, counts_by_state
+from shared.records.few import few
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
-from shared.records.found import found_by_search
 from shared.records.held import held, said
-from shared.records.lanes import Lanes, lanes
 from shared.records.modes import Standing, standings
 from shared.records.parts import STAGE
 from shared.records.sorts import SORTS, ListingError, Sort, cursor_of, read_cursor, sort_of
 from shared.records.states import WORST_FIRST
-from shared.records.walk import walk
+from shared.records.strands import Strands, strands
+from shared.records.walk import BY_ID, walk
 
 __all__ = [
     "COUNTED_TO", "Count", "ListingError", "Page", "about_tests", "count_tests", "counts_by_state", "list_records",
@@ -37,6 +37,7 @@ __all__ = [
 ]  # fmt: skip
 LARGEST_PAGE = 1_000
 STEPS = 10_000
+STEPS_OF_SEARCH = 4_000
 """So many records are looked at in their order before all that match are looked for."""
 
 COLUMNS = (
@@ -66,24 +67,25 @@ def list_records(
     reveal: bool = True,
     language: Language = "en",
 ) -> Page:
-    """A page. sort: number, ordered, updated or state, with `-` for descending; None: see `sort_of`. Raises ListingError.
+    """A page. sort: number, ordered, updated or state, with `-` for descending; None: see `sort_of`.
 
-    reveal False shows initials instead of buyers' names.
+    Raises ListingError. reveal False shows initials instead of buyers' names.
     """
     by = sort_of(sort, filter)
     limit = max(1, min(limit, LARGEST_PAGE))
     behind = None if cursor is None else read_cursor(cursor, by)
-    ids = found_by_search(conn, filter)
-    rows = _rows(conn, lanes(conn, flow, filter), filter, by, behind, limit + 1, ids)
+    meant = strands(conn, flow, filter)
+    ids = few(conn, meant, by.bound)
+    rows = _rows(conn, meant, filter, by, behind, limit + 1, ids)
     page, more = rows[:limit], len(rows) > limit
-    total = count(conn, flow, filter, ids)
+    total = count(conn, meant, ids)
     following = cursor_of(by, page[-1][len(COLUMNS) :], page[-1][0]) if more else None
     return Page(_items(conn, page, reveal, language), following, total, total.capped)
 
 
 def _rows(
     conn: Connection,
-    meant: Lanes,
+    meant: Strands,
     filter: Filter,
     sort: Sort,
     behind: list[Any] | None,
@@ -91,7 +93,7 @@ def _rows(
     ids: list[int] | None,
 ) -> list[tuple[Any, ...]]:
     """The columns of a page's records and the texts of their keys, by the shortest way."""
-    if not meant.lanes:
+    if not meant.strands:
         return []
     if ids is not None:
         return _of_all(conn, meant.flow, filter, sort, behind, limit, ids)
@@ -102,7 +104,7 @@ def _rows(
 
 
 def _walked(
-    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+    conn: Connection, meant: Strands, sort: Sort, behind: list[Any] | None, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
     """What a walk comes by, and whether that is all there is in any case."""
     if sort.name.removeprefix("-") != "state":
@@ -113,7 +115,7 @@ def _walked(
     first = 0 if behind is None else states.index(WORST_FIRST[min(int(behind[0]), len(WORST_FIRST)) - 1])
     for n, state in enumerate(states[first:]):
         one = meant.of_states([state])
-        if one.lanes and len(rows) < limit and complete:
+        if one.strands and len(rows) < limit and complete:
             rank = str(WORST_FIRST.index(state) + 1)
             found, complete = _walk(conn, one, within, behind[1:] if behind and n == 0 else None, limit - len(rows))
             complete = complete or len(found) == limit - len(rows)
@@ -122,10 +124,12 @@ def _walked(
 
 
 def _walk(
-    conn: Connection, meant: Lanes, sort: Sort, behind: list[Any] | None, limit: int
+    conn: Connection, meant: Strands, sort: Sort, behind: list[Any] | None, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
     free = walk(meant, sort, limit, behind)
-    way = free if free.free else walk(meant, sort, STEPS, behind)
+    searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
+    steps = min(STEPS, STEPS_OF_SEARCH) if searches else STEPS
+    way = free if free.free else walk(meant, sort, steps, behind)
     keys = ", ".join(f"r.sort_{n}::text" for n in range(len(sort.keys)))
     rows = conn.execute(
         _literal(
@@ -148,7 +152,7 @@ def _of_all(
     """The first of all that match. ids: they are among these."""
     condition, values = to_sql(filter, one_by_one=ids is not None)
     if ids is not None:
-        condition, values = f"r.id = ANY(%s::int8[]) AND {condition}", [ids, *values]
+        values = [ids, *values]
     if behind is not None:
         condition, values = f"{condition} AND {sort.behind()}", [*values, *behind]
     keys = ", ".join(f"{key} AS sort_{n}" for n, (key, _) in enumerate(sort.keys))
@@ -157,9 +161,11 @@ def _of_all(
     # In two steps: who expects to stop early goes through an index by the order, however few there are to find.
     return conn.execute(
         _literal(
-            f"WITH f AS MATERIALIZED (SELECT r.id, {keys} FROM records r WHERE r.flow = '{flow}' AND {condition}),"
+            f"WITH f AS MATERIALIZED (SELECT r.id, {keys} FROM {'records' if ids is None else BY_ID} r"
+            f" WHERE r.flow = '{flow}' AND {condition}),"
             f" p AS (SELECT * FROM f ORDER BY {order} LIMIT %s)"
-            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)} FROM p JOIN records r ON r.id = p.id"
+            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)}"
+            f" FROM p JOIN records r ON r.id = p.id"
             f" ORDER BY {', '.join(f'p.{name} {sort.way}' for name in (*names, 'id'))}"
         ),
         [*values, limit],

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.errors.problem import storable
 
 NIGHT_HOUR = 2
 """When a night's refresh begins, in the installation's time zone."""
@@ -45,7 +46,12 @@ def listed_articles(
             " AND (%(after)s::text IS NULL OR a.sku > %(after)s) AND (%(search)s = ''"
             "   OR strpos(lower(concat_ws(E'\\n', a.sku, a.foreign_sku, a.name)), lower(%(search)s)) > 0)"
             " ORDER BY a.sku LIMIT %(limit)s",
-            {"interface": interface, "after": after, "search": search.strip(), "limit": limit},
+            {
+                "interface": interface,
+                "after": None if after is None else storable(after),
+                "search": storable(search.strip()),
+                "limit": limit,
+            },
         ).fetchall()
 
 

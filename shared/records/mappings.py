@@ -13,6 +13,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
+from shared.errors.problem import storable
 from shared.people.audit import audit
 from shared.records.interfaces import remove_mapping, save_mapping, spellings
 from shared.records.rehearsal import kinds_of
@@ -105,6 +106,7 @@ def map_word(
 
 def unmap_word(conn: Connection, slug: str, kind: str, source: str, actor: str) -> Change | None:
     """Take one away; what was created with it stays as it is. None where there was none."""
+    kind, source = storable(kind), storable(source)
     with conn.transaction():
         before = _locked(conn, slug, kind, source)
         if before is None or not remove_mapping(conn, slug, kind, source):
@@ -142,7 +144,7 @@ def due_soon(conn: Connection, slug: str) -> dict[str, int]:
 
 def remembered(conn: Connection, slug: str, words: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Remembered]:
     """What these words (kind, source) were mapped to last: here, else at another interface with the same ERP."""
-    wanted = sorted(set(words))
+    wanted = sorted({(storable(kind), storable(source)) for kind, source in words})
     if not wanted:
         return {}
     rows = conn.execute(

@@ -42,6 +42,8 @@ def as_filter(text: str) -> str:
             groups[-1].append(piece)
         else:
             groups.append([piece])
+    if all(len(group) == 1 for group in groups):
+        return text
     return " ".join(as_term(" ".join(group)) if len(group) > 1 else group[0] for group in groups)
 
 

@@ -136,11 +136,17 @@ class Wanted:
 
     def values(self) -> dict[str, Any]:
         """For `_WANTED`."""
-        named = None if self.code is None else Jsonb([{"code": self.code}])
+        state, interface, queue, code = (
+            None if said is None else storable(said) for said in (self.state, self.interface, self.queue, self.code)
+        )
         return {
-            "state": self.state, "interface": self.interface, "queue": self.queue, "code": named, "since": self.since,
+            "state": state,
+            "interface": interface,
+            "queue": queue,
+            "code": None if code is None else Jsonb([{"code": code}]),
+            "since": self.since,
             "until": self.until,
-        }  # fmt: skip
+        }
 
 
 _WANTED = (
@@ -210,10 +216,10 @@ def set_aside(conn: Connection, rejection: int, actor: str, reason: str) -> bool
         row = conn.execute(
             "UPDATE rejections SET state = 'set-aside', resolved_at = now(), resolved_by = %s, reason = %s"
             " WHERE id = %s AND state = 'open' RETURNING id",
-            (actor, reason, rejection),
+            (actor, storable(reason), rejection),
         ).fetchone()
         if row is not None:
-            audit(conn, actor, "rejections.set-aside", {"rejection": rejection}, reason)
+            audit(conn, actor, "rejections.set-aside", {"rejection": rejection}, storable(reason))
     return row is not None
 
 

@@ -1,25 +1,24 @@
-"""Groups of the records that match, of so many that are looked at: all of them where there are no more. `counts`, `facets`.
+"""Groups of the records that match, of so many that are looked at: all of them where there are no more.
 
-What is looked at comes by an index where the filter has one (a search, an error, dates, tests), else the records that
-ran last come first.
+Those that ran last come first. Called by `counts`, `facets` and `few`.
 """
 # ruff: noqa: S608 - put together from texts of ours; what people wrote travels as parameters
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from shared.db.connect import Connection
-from shared.records.filter import Filter, Term
 from shared.records.filter_sql import to_sql
-from shared.records.lanes import Lanes
 from shared.records.sorts import SORTS
-from shared.records.walk import walk
+from shared.records.strands import Strands
+from shared.records.walk import BY_ID, walk
 
 LOOKED_AT = 20_000
-BY_INDEX = ("error", "test")
+LOOKED_AT_IN_SEARCH = 5_000
+"""A search looks into a second table for each record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,15 @@ class Sample:
     complete: bool
 
 
-def sample(conn: Connection, meant: Lanes, filter: Filter, expressions: Sequence[str], ids: list[int] | None) -> Sample:
-    """Matches grouped by expressions over `records r`. ids: the matches are among these."""
-    if not meant.lanes:
+def sample(
+    conn: Connection, meant: Strands, expressions: Sequence[str], ids: list[int] | None, most: int | None = None
+) -> Sample:
+    """Matches grouped by expressions over `records r`. ids: the matches are among these; most: are looked at."""
+    if not meant.strands:
         return Sample({}, True)
-    relation, values, condition, asked = _source(meant, filter, ids)
+    searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
+    looked_at = min(most or LOOKED_AT, LOOKED_AT_IN_SEARCH if searches else LOOKED_AT)
+    relation, values, condition, asked = _source(meant, ids, looked_at)
     names = [f"group_{n}" for n in range(len(expressions))]
     shown = "".join(
         f", CASE WHEN r.matches THEN {one} END AS {name}" for one, name in zip(expressions, names, strict=True)
@@ -45,28 +48,17 @@ def sample(conn: Connection, meant: Lanes, filter: Filter, expressions: Sequence
         f" GROUP BY matches{''.join(f', {name}' for name in names)}".encode(),
         [*asked, *values],
     ).fetchall()
-    complete = ids is not None or sum(row[1] for row in rows) <= LOOKED_AT
+    complete = ids is not None or sum(row[1] for row in rows) <= looked_at
     return Sample({tuple(row[2:]): row[1] for row in rows if row[0]}, complete)
 
 
-def _source(meant: Lanes, filter: Filter, ids: list[int] | None) -> tuple[str, list[Any], str, list[Any]]:
+def _source(meant: Strands, ids: list[int] | None, most: int) -> tuple[str, list[Any], str, list[Any]]:
     """A relation and its parameters, and what is asked of its records and the parameters of that."""
-    every, asked = to_sql(filter, one_by_one=True)
-    of_flow = f"r.flow = '{meant.flow}'"
     if ids is not None:
-        return f"(SELECT r.* FROM records r WHERE {of_flow} AND r.id = ANY(%s::int8[]))", [ids], every, asked
-    words = {atom.word for term in filter.terms if not term.negated for atom in term.atoms}
-    for term in filter.terms:
-        if _by_index(term):
-            condition, values = to_sql(replace(filter, terms=(term,)))
-            relation = f"(SELECT r.* FROM records r WHERE {of_flow} AND {condition} LIMIT {LOOKED_AT + 1})"
-            return relation, values, every, asked
+        condition, asked = to_sql(meant.rest, one_by_one=True)
+        relation = f"(SELECT * FROM {BY_ID} r WHERE r.flow = '{meant.flow}')"
+        return relation, [ids], f"{meant.pairs} AND {condition}", [meant.named, *asked]
+    words = {atom.word for term in meant.rest.terms if not term.negated for atom in term.atoms}
     sort = SORTS["ordered" if "ordered" in words and meant.flow != "stock" else "updated"]
-    way = walk(meant, sort.going(True), LOOKED_AT + 1)
+    way = walk(meant, sort.going(True), most + 1)
     return way.relation, way.values, way.condition, way.asked
-
-
-def _by_index(term: Term) -> bool:
-    return not term.negated and all(
-        atom.word in BY_INDEX and (atom.word, atom.value) != ("test", "no") for atom in term.atoms
-    )

@@ -1,4 +1,4 @@
-"""A list as a sheet: which columns it has, and what stands in a cell. Written as CSV and XLSX by `sheet_csv`, `sheet_xlsx`.
+"""A list as a sheet: its columns, and what stands in a cell. Written as CSV by `sheet_csv`, as XLSX by `sheet_xlsx`.
 
 For people (a language is given) heads and states are words and times are those of a clock; for programs (none) heads
 are the names of the API, states its slugs, and times RFC 3339 UTC.

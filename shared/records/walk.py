@@ -1,4 +1,4 @@
-"""Walks through the records of some lanes in the order of a sort, as far as needed: the lanes are merged by index.
+"""Walks through the records of some strands in the order of a sort, as far as needed: the strands are merged by index.
 
 Called by `listing` and `counts`.
 """
@@ -11,8 +11,11 @@ from typing import Any
 
 from shared.records.filter import Term
 from shared.records.filter_sql import to_sql
-from shared.records.lanes import Lanes
 from shared.records.sorts import Sort
+from shared.records.strands import Strands
+
+BY_ID = "(SELECT * FROM records WHERE id = ANY(%s::int8[]) OFFSET 0)"
+"""The records with these ids, looked up by nothing else: other indexes have the id, too, behind all that is no help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +37,28 @@ class Walk:
         return self.condition == "true"
 
 
-def walk(lanes: Lanes, sort: Sort, steps: int, cursor: list[Any] | None = None) -> Walk:
-    """At most so many steps, behind a cursor. The lanes are not empty; by state: one after the other, see `listing`."""
-    bounds = tuple(term for term in lanes.rest.terms if _bounds(term, sort))
-    rest = replace(lanes.rest, terms=tuple(term for term in lanes.rest.terms if term not in bounds))
-    condition, values = to_sql(replace(lanes.rest, terms=bounds))
+def walk(strands: Strands, sort: Sort, steps: int, cursor: list[Any] | None = None) -> Walk:
+    """At most so many steps, behind a cursor. There are strands; a sort by state goes one by one, see `listing`."""
+    bounds = tuple(term for term in strands.rest.terms if _bounds(term, sort))
+    rest = replace(strands.rest, terms=tuple(term for term in strands.rest.terms if term not in bounds))
+    condition, values = to_sql(replace(strands.rest, terms=bounds))
     if cursor is not None:
         condition, values = f"{condition} AND {sort.behind()}", [*values, *cursor]
     keys = ", ".join(f"{key} AS sort_{n}" for n, (key, _) in enumerate(sort.keys))
     order = ", ".join(f"r.{name} {sort.way}" for name in (*(f"sort_{n}" for n in range(len(sort.keys))), "id"))
     pieces, given = [], []
-    for interface, state in lanes.lanes if sort.by_state else [(one, None) for one in lanes.interfaces]:
+    for interface, state in strands.strands if sort.by_state else [(one, None) for one in strands.interfaces]:
         of_state = " AND r.state = %s" if state else ""
         # The flow as a literal: an index that is about some flows needs to see it.
         pieces.append(
-            f"SELECT r.*, {keys} FROM records r WHERE r.flow = '{lanes.flow}' AND r.interface = %s{of_state}"
-            f" AND {condition}"
+            f"SELECT r.*, {keys} FROM records r WHERE r.flow = '{strands.flow}' AND r.interface = %s{of_state}"
+            f" AND {condition} ORDER BY {sort.order} LIMIT {steps}"
         )
         given += [interface, *([state] if state else []), *values]
     merged = " UNION ALL ".join(f"({piece})" for piece in pieces)
     left, asked = to_sql(rest, one_by_one=True)
-    if not sort.by_state and not lanes.whole:
-        left = f"r.interface || '/' || r.state = ANY(%s) AND {left}"
-        asked = [[f"{interface}/{state}" for interface, state in lanes.lanes], *asked]
+    if not sort.by_state and not strands.whole:
+        left, asked = f"{strands.pairs} AND {left}", [strands.named, *asked]
     return Walk(f"(SELECT * FROM ({merged}) r ORDER BY {order} LIMIT {steps})", given, order, left, asked)
 
 

@@ -7,6 +7,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -66,7 +67,7 @@ def filled(url: str) -> Iterator[Connection]:
             parts = dice.choice(({}, {"tracking": "done"}, {"tracking": "failed", "status": "done"}))
             export = store_export(conn, f"47{n}", parts=parts, event=changed_event(f"47{n}"), **row)
             store_shipment(conn, export, "1", f"00340434{n}")
-            more = {name: value for name, value in row.items() if name not in ("ordered_at", "state")}
+            more: dict[str, Any] = {name: value for name, value in row.items() if name not in ("ordered_at", "state")}
             store_article(conn, f"ABC-{n}", quantity=n, kind=CHOICES["type"][n % 3], name=f"Kleid {n}", **more)
         yield conn
 
@@ -97,7 +98,7 @@ def test_the_same_filter_finds_the_same_everywhere(
     with pytest.MonkeyPatch.context() as patch:
         if few:  # nearly everything is too much
             patch.setattr("shared.records.listing.STEPS", 5)
-            patch.setattr("shared.records.found.FEW", 3)
+            patch.setattr("shared.records.few.FEW", 3)
         streamed = [item["id"] for item in stream(filled, flow, filter, sort=sort)]
         paged, cursor = [], None
         while True:
@@ -133,6 +134,7 @@ def test_what_is_too_much_to_count_is_said_to_be_at_least_so_many(
 ) -> None:
     monkeypatch.setattr(counts, "COUNTED_TO", 10)
     monkeypatch.setattr(sample, "LOOKED_AT", 20)
+    monkeypatch.setattr("shared.records.few.FEW", 3)
     plain = facets(filled, "order-import", parse("", ZONE))["interface"]
     assert {(int(many), many.capped) for many in plain.values()} == {(10, True)}
     some = list_records(filled, "order-import", parse("test:no -error:sku-unknown", ZONE))

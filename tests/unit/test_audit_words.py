@@ -63,6 +63,6 @@ def test_details_are_flat_and_leave_out_what_says_nothing() -> None:
         ("x", "x", "y"),
     ]
     assert list(details({"cancels": False, "names": ["a", "b"]}, "en")) == [
-        ("cancels", "cancels too", "no"),
         ("names", "changed", "a, b"),
+        ("cancels", "cancels too", "no"),
     ]

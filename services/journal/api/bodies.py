@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from shared.records.selected import MOST as MOST_IDS
 
 RecordId = Annotated[int, Field(ge=1, lt=2**63)]
 Short = Annotated[str, StringConstraints(max_length=100)]
+Reason = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 
 
 class Body(BaseModel):
@@ -53,16 +55,65 @@ class RequestRecords(Selection):
         return self
 
 
-class RetryRecords(Selection):
-    """What to retry."""
-
-    dry_run: bool = False
+class Chosen(Selection):
+    """Either ids or a filter."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.ids is None) == (self.filter is None):
             raise ValueError("give either ids or filter")
         return self
+
+
+class RetryRecords(Chosen):
+    """What to retry, and how: see `GET /bulk/{id}` for what a run is.
+
+    undo_seconds: so long it can be undone before it begins, without it 10 s for more than 25 records; ramp: 1, 5, 25,
+    then the rest, without it for more than 25; per_minute: at most so many a minute; leave: kinds of records to leave
+    alone; why: for the audit; token: of your own making, the same wish sent twice with it is one run.
+    """
+
+    dry_run: bool = False
+    undo_seconds: float | None = Field(None, ge=0, le=3600)
+    ramp: bool | None = None
+    per_minute: int | None = Field(None, ge=1, le=1_000_000)
+    leave: list[Literal["finished", "hopeless"]] = Field(default_factory=list)
+    why: Reason | None = None
+    token: UUID | None = None
+
+
+class IgnoreRecords(Chosen):
+    """What to ignore, and why; the reason is shown with each record."""
+
+    why: Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
+    undo_seconds: float | None = Field(None, ge=0, le=3600)
+    token: UUID | None = None
+
+
+class UnignoreRecords(Chosen):
+    """What is to be ignored no more."""
+
+    why: Reason | None = None
+    undo_seconds: float | None = Field(None, ge=0, le=3600)
+    token: UUID | None = None
+
+
+class FetchRecords(Chosen):
+    """Which orders to read from the marketplace again."""
+
+    why: Reason | None = None
+
+
+class EditPayload(Body):
+    """The corrected `data` of the staged event. seen: the number of the copy that was corrected (`payload_no`).
+
+    dry_run: only answer what would change and what is wrong with it.
+    """
+
+    data: dict[str, Any]
+    seen: int | None = Field(None, ge=1)
+    why: Reason | None = None
+    dry_run: bool = False
 
 
 class NewErrand(Body):
@@ -167,7 +218,7 @@ class OwnPassword(Body):
     new: str = Field(max_length=256)
 
 
-class Why(Body):
+class RevealBody(Body):
     """The reason, for the audit."""
 
     reason: Annotated[str, StringConstraints(max_length=500)]

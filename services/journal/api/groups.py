@@ -12,7 +12,6 @@ from services.journal.asking import there
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
-from shared.people.audit import audit
 from shared.records.causes import CauseChange, UnknownAssignee, change_cause
 from shared.records.filter import suggest
 from shared.records.groups import Shown, list_groups, read_group
@@ -68,7 +67,7 @@ def routes(journal: Journal) -> APIRouter:
 
     def change(request: Request, id: str, wanted: CauseChange, language: Literal["de", "en"]) -> dict[str, Any]:
         actor = actor_of(request)
-        with journal.database() as conn, conn.transaction():
+        with journal.database() as conn:
             try:
                 if not change_cause(conn, id, wanted, actor.name):
                     raise ApiProblem(404, "not-found", "There is no such group.")
@@ -76,8 +75,6 @@ def routes(journal: Journal) -> APIRouter:
                 near = suggest(error.name, error.names)
                 meant = f" Did you mean {near}?" if near else ""
                 raise ApiProblem(422, "assignee-unknown", f"{error}{meant}", {"suggestion": near}) from None
-            for verb in wanted.verbs:
-                audit(conn, actor.name, f"groups.{verb}", {"group": id})
             found = there(read_group(conn, journal.zone, id), "group")
         return told(found, journal.titles, language, actor)
 

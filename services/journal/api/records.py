@@ -1,4 +1,4 @@
-"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter; retry by id or filter."""
+"""Orders, exports and articles: list, one, its history; ask for some by number, id or filter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journal.api.bodies import RequestRecords, RetryRecords
+from services.journal.api.bodies import RequestRecords
 from services.journal.asking import there, understood
 from services.journal.download import MEDIA, download
 from services.journal.filled import filled
@@ -20,7 +20,6 @@ from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.people.reveals import sees_buyers
 from shared.records.actions import request, request_selected
-from shared.records.bulk import preview, retry_ids, retry_matching
 from shared.records.card import error_card
 from shared.records.diagnosis import diagnose
 from shared.records.filter import Filter, parse
@@ -30,6 +29,7 @@ from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
 from shared.records.resources import Resource
 from shared.records.sheet import Sheet
+from shared.runtime.links import links
 
 ASKED = {
     "import": "Read orders from the marketplace. What Connect has already is answered with `exists`.",
@@ -122,22 +122,6 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         response.headers["Location"] = f"/api/v1/receipts/{receipt}"
         return found
 
-    @router.post("/retry", summary=f"Retry {name}")
-    @needs("operator")
-    def retry(request: Request, body: RetryRecords) -> dict[str, Any]:
-        """Set records due now; with dry_run only say what would happen. Answers with the bulk run."""
-        actor = actor_of(request).name
-        with journal.database() as conn, understood():
-            wanted = scope(conn, body.filter)
-            if body.dry_run:
-                return preview(conn, flow, ids=body.ids, filter=wanted, excepted=body.excepted)
-            if wanted is not None:
-                run = retry_matching(conn, flow, wanted, body.excepted, actor)
-            else:
-                run = retry_ids(conn, flow, body.ids or [], actor)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        return run
-
     @router.get("/diagnose", summary=f"Say why a number is not among the {name}")
     @needs("viewer")
     def why(
@@ -146,7 +130,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         interface: str | None = None,
         language: Literal["de", "en"] = "en",
     ) -> dict[str, Any]:
-        """Filtered out (by which terms), rejected, asked for, not found where it was asked for, too old, or never received."""
+        """Filtered out (by which terms), rejected, asked for, not found there, too old, or never received."""
         with journal.database() as conn, understood():
             if interface is not None and interface not in modes(conn):
                 raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")
@@ -164,11 +148,12 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     @router.get("/{id}", summary=f"Read one {one}")
     @needs("viewer")
     def read(request: Request, id: int, language: Literal["de", "en"] = "en") -> dict[str, Any]:
-        """The record with its payload, and with its error card where it is in trouble."""
+        """The record with its payload, where to see it in the remote systems (`links`), and where it is in trouble its
+        error card."""
         with journal.database() as conn:
             found = known(conn, request, id, language)
             found["card"] = error_card(conn, found, journal.zone, journal.titles, language, actor_of(request))
-            return found
+            return found | {"links": links(conn, journal.connectors, found)}
 
     @router.get("/{id}/history", summary=f"Read the history of one {one}")
     @needs("viewer")
@@ -179,7 +164,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         """
         with journal.database() as conn:
             known(conn, request, id, language)
-            reveal = actor_of(request).at_least("operator")
+            reveal = sees_buyers(conn, actor_of(request), id)
             return {"items": history(conn, id, titles=journal.titles, language=language, reveal=reveal)}
 
     def known(conn: Connection, http: Request, id: int, language: Literal["de", "en"]) -> dict[str, Any]:

@@ -107,10 +107,7 @@ def resubmit(journal: Journal, rejection: int, text: str | None, actor: str) -> 
     with journal.database() as conn, conn.transaction():
         taken = Intake(journal.failpoint).resubmit(conn, rejection, raw, actor)
         if taken is None:
-            now = read_rejection(conn, rejection) or known
-            if now.state == "set-aside":
-                raise ApiProblem(409, "set-aside", "This rejection was set aside: open it again first.")
-            raise ApiProblem(409, "resubmitted-before", "This rejection was submitted again already.")
+            raise _closed(read_rejection(conn, rejection) or known)
         target = {"rejection": rejection, "edited": raw is not None, "outcome": str(taken.outcome)}
         audit(conn, actor, "rejections.resubmit", target)
     return taken
@@ -120,9 +117,18 @@ def check(journal: Journal, rejection: int, text: str | None, language: Language
     """Every problem that this text would be refused for (None: what came). Raises ApiProblem as `resubmit` does."""
     raw = _raw(text)
     one = _known(journal, rejection)
+    if one.state != "open":
+        raise _closed(one)
     with journal.database() as conn:
         problems = try_out(conn, one, one.raw if raw is None else raw)
     return explained([problem.as_json() for problem in problems], language)
+
+
+def _closed(one: Rejection) -> ApiProblem:
+    """Why it cannot be submitted."""
+    if one.state == "set-aside":
+        return ApiProblem(409, "set-aside", "This rejection was set aside: open it again first.")
+    return ApiProblem(409, "resubmitted-before", "This rejection was submitted again already.")
 
 
 def _raw(text: str | None) -> bytes | None:

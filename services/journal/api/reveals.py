@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from services.journal.api.bodies import Why
+from services.journal.api.bodies import RevealBody
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
@@ -22,7 +22,9 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
 
     @router.post("/{id}/reveal", summary=f"Reveal the buyer of one of the {resource.name}")
     @needs("viewer")
-    def post_reveal(request: Request, id: int, body: Why, language: Literal["de", "en"] = "en") -> dict[str, Any]:
+    def post_reveal(
+        request: Request, id: int, body: RevealBody, language: Literal["de", "en"] = "en"
+    ) -> dict[str, Any]:
         """The record whole. Writes into the audit who wanted to see it and why."""
         with journal.database() as conn:
             found = read_record(conn, id, reveal=True, language=language) if 0 < id < 2**63 else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from services.journal.api import (
     accounting,
+    acts,
     alarms,
     answers,
     audit,
     by_hand,
+    edit,
     events,
     facets,
     groups,
@@ -20,6 +22,7 @@ from services.journal.api import (
     records,
     rejections,
     reveals,
+    runs,
     views,
     webhooks,
 )
@@ -30,6 +33,7 @@ CALLS = (
     answers,
     audit,
     by_hand,
+    edit,
     events,
     groups,
     interfaces,
@@ -39,6 +43,7 @@ CALLS = (
     overview,
     people,
     rejections,
+    runs,
     views,
     webhooks,
 )
@@ -46,6 +51,7 @@ CALLS = (
 OF_RESOURCES = (
     facets,
     records,
+    acts,
     reveals,
 )
 """Served for orders, exports and articles each; a fixed name before `/{id}`."""

@@ -40,7 +40,6 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 "books": books["books"],
                 "balanced": books["balanced"],
                 "sums": together(books["books"]),
-                "days": days(conn, interface or None, today, DAYS),
             }
         values |= {
             "interface": interface,
@@ -53,6 +52,19 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             "where_now": WHERE_NOW,
         }
         return pages.show(request, reader, "accounting.html", values, 200 if chosen else 400)
+
+    @router.get("/accounting/days")
+    @needs("viewer")
+    def get_days(request: Request, interface: str = "", day: str = "") -> Response:
+        """The last days: whether the books of each balance. Asked for by the page once it is there, it takes longer."""
+        reader, today = speaker(request), datetime.now(UTC).date()
+        with journal.database() as conn:
+            values = frame(conn, "accounting")
+            if interface not in ("", "?", *(one["slug"] for one in values["interfaces"])):
+                return pages.error(request, reader, 404)
+            values |= {"days": days(conn, interface or None, today, DAYS)}
+        values |= {"interface": interface, "of": _read(day, today) or today}
+        return pages.show(request, reader, "days.html", values)
 
     @router.get("/accounting/inputs")
     @needs("viewer")

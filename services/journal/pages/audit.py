@@ -21,6 +21,9 @@ from shared.records import dates
 from shared.records.resources import RESOURCES
 
 PAGE = 50
+LONG = ("receipt", "errand", "run")
+"""Details that are a UUID: its beginning is enough to read."""
+
 LISTS = tuple(resource.name for resource in RESOURCES)
 
 
@@ -65,7 +68,11 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 def _line(one: dict[str, Any], reader: Speaker) -> dict[str, Any]:
     """A line with its sentence and its details, each with the address of what it names."""
     told = [
-        {"label": label, "value": value, "href": _address(one["verb"], one["target"], name, value)}
+        {
+            "label": label,
+            "value": value[:8] if name in LONG else value,
+            "href": _address(one["verb"], one["target"], name, value),
+        }
         for name, label, value in details(one["target"], reader.language)
     ]
     return one | {"says": sentence(one["verb"], reader.language), "details": told}
@@ -82,7 +89,7 @@ def _address(verb: str, target: dict[str, Any], name: str, value: str) -> str | 
         return f"/{what}/{quote(value)}"
     if name == "filter" and what in LISTS:
         return f"/{what}?filter={quote(value)}"
-    if name in ("receipt", "errand"):
+    if name in LONG:
         return f"/{name}s/{quote(value)}"
     if name == "source" and what == "interfaces" and target.get("interface"):
         said = urlencode({"kind": target.get("kind"), "source": value})

@@ -13,6 +13,7 @@ from services.journal.pages.quick import quick, quick_menu
 from services.journal.pages.rewrite import offered, said, sides
 from services.journal.pages.scope import scope
 from services.journal.pages.tokens import tokens
+from services.journal.pages.turn import turned
 from services.journal.pages.view import View
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
@@ -22,7 +23,6 @@ from shared.people.actor import Actor
 from shared.records.counts import Count, count_tests
 from shared.records.facets import facets
 from shared.records.filter import Filter, FilterError, Term, parse
-from shared.records.listing import list_records
 from shared.records.resources import Resource
 from shared.records.sorts import ListingError, sort_of
 from shared.records.views import list_views
@@ -44,16 +44,8 @@ def found(
 ) -> dict[str, Any]:
     """Values for `records.html`. Raises FilterError and ListingError."""
     wanted = scope(conn, journal, slug, view.filter)
-    page = list_records(
-        conn,
-        resource.flow,
-        wanted,
-        sort=view.sort,
-        cursor=view.cursor,
-        limit=view.size,
-        reveal=actor.at_least("operator"),
-        language=reader.language,
-    )
+    turn = turned(conn, resource.flow, wanted, view, reader, actor.at_least("operator"))
+    page = turn.page
     written = parse(view.filter, journal.zone)
     other = replace(written, terms=tuple(term for term in written.terms if not _about_state(term)))
     stateless = replace(wanted, terms=tuple(term for term in wanted.terms if not _about_state(term)))
@@ -66,7 +58,8 @@ def found(
         "problem": None,
         "suggestion": None,
         "items": page.items,
-        "next": page.next,
+        "next": turn.following,
+        "previous": turn.previous,
         "count": page.count,
         "capped": page.capped,
         "effective": wanted.text,
@@ -99,6 +92,7 @@ def not_understood(error: FilterError | ListingError) -> dict[str, Any]:
         "suggestion": said and said.suggestion,
         "items": [],
         "next": None,
+        "previous": None,
         "count": 0,
         "capped": False,
         "tokens": [],

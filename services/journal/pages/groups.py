@@ -16,7 +16,6 @@ from services.journal.render import Pages
 from services.journal.spark import spark
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
-from shared.people.audit import audit
 from shared.records.causes import LONGEST_NOTE, CauseChange, UnknownAssignee, assignees, change_cause
 from shared.records.groups import SHOWN, Shown, list_groups, read_group
 from shared.records.interfaces import modes
@@ -80,14 +79,12 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             wanted = CauseChange(note or "", assignee or "")
         else:
             wanted = CauseChange(acknowledged=acknowledged)
-        with journal.database() as conn, conn.transaction():
+        with journal.database() as conn:
             try:
                 if not change_cause(conn, id, wanted, actor):
                     return pages.error(request, speaker(request), 404)
             except UnknownAssignee:
                 return pages.error(request, speaker(request), 422)
-            for verb in wanted.verbs:
-                audit(conn, actor, f"groups.{verb}", {"group": id})
         return see(request, f"/groups/{id}")
 
     def values_of(

@@ -29,7 +29,7 @@ def about_missing(
 ) -> dict[str, Any]:
     """diagnoses of numbers that were asked for and are not there; unexplained: how many more there are."""
     asked = asked_for(written)
-    if not asked or view.cursor is not None or page.next is not None:
+    if not asked or view.cursor is not None or view.before is not None or page.next is not None:
         return {"asked": len(asked), "diagnoses": [], "unexplained": 0}
     lost = missing(asked, page.items)
     said = [

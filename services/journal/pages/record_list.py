@@ -1,11 +1,11 @@
-"""The lists: filter, counters, table, retry of one or of all that match. The address is the state."""
+"""The lists: filter, counters, table. The address is the state."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,24 +14,22 @@ from services.journal.language import speaker
 from services.journal.pages.found import found, not_understood
 from services.journal.pages.frame import frame
 from services.journal.pages.saying import with_sentences
-from services.journal.pages.scope import place, scope, see, spoken
+from services.journal.pages.scope import place, see, spoken
 from services.journal.pages.view import SIZES, View
 from services.journal.render import Pages
 from services.journal.wiring import Journal
-from shared.people.audit import audit
-from shared.records.bulk import preview, read_run, retry_ids, retry_matching
+from shared.records.bulk_read import read_run
 from shared.records.filter import FilterError
 from shared.records.interfaces import modes
 from shared.records.pasted import as_filter
 from shared.records.resources import Resource
-from shared.records.selected import TooMany
 from shared.records.sorts import ListingError
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
-    """`/orders`, `/interfaces/{slug}/orders`, and what their buttons do; the same for the other resources."""
+    """`/orders`, `/interfaces/{slug}/orders`; the same for the other resources."""
     router = guarded_router(journal)
-    name, flow = resource.name, resource.flow
+    name = resource.name
 
     @router.get(f"/{name}")
     @needs("viewer")
@@ -69,44 +67,11 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                 values |= not_understood(error)
                 status = 400
         values |= {"text": view.filter, "size": view.size, "at": view.at, "kept": view.kept()}
-        values |= {"paged": view.cursor is not None, "here": place(resource, slug), "sizes": SIZES}
+        values |= {
+            "paged": view.cursor is not None or view.before is not None,
+            "here": place(resource, slug),
+            "sizes": SIZES,
+        }
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
-
-    @router.get(f"/{name}/retry")
-    @needs("operator")
-    def get_retry(request: Request, filter: str = "", slug: str | None = None) -> Response:
-        """What a retry of all that match would touch."""
-        reader = speaker(request)
-        with journal.database() as conn:
-            values = frame(conn, name, slug) | {"text": filter, "problem": None, "plan": None}
-            try:
-                values["plan"] = preview(conn, flow, ids=None, filter=scope(conn, journal, slug, filter))
-            except (FilterError, TooMany) as error:
-                values["problem"] = str(error)
-        values |= {"here": place(resource, slug), **spoken(resource, reader)}
-        return pages.show(request, reader, "retry.html", values, 400 if values["problem"] else 200)
-
-    @router.post(f"/{name}/retry")
-    @needs("operator")
-    def post_retry(
-        request: Request,
-        filter: Annotated[str, Form()] = "",
-        slug: Annotated[str, Form()] = "",
-        id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
-        back: Annotated[str, Form()] = "list",
-    ) -> Response:
-        """Retry one record (`id`), or all that match. Goes back to the list, or to the record."""
-        actor = actor_of(request).name
-        with journal.database() as conn:
-            try:
-                if id is not None:
-                    run = retry_ids(conn, flow, [id], actor)
-                else:
-                    run = retry_matching(conn, flow, scope(conn, journal, slug or None, filter), (), actor)
-            except (FilterError, TooMany):
-                return pages.error(request, speaker(request), 400)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        path = f"/{name}/{id}" if back == "record" and id else place(resource, slug)
-        return see(request, path, filter=filter, run=run["id"])
 
     return router

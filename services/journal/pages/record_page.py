@@ -26,12 +26,13 @@ from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
 from shared.people.reveals import sees_buyers
-from shared.records.bulk import read_run
+from shared.records.bulk_read import read_run
 from shared.records.card import error_card
 from shared.records.copies import changed_since, read_copies, read_copy
 from shared.records.filter import Atom, Term
 from shared.records.history import history, newest_first, of_the_same_order, read_record
 from shared.records.resources import OF_FLOW, Resource
+from shared.runtime.links import links
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
@@ -57,9 +58,13 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
             beside = of_the_same_order(conn, record)
             other = read_record(conn, beside, reveal=reveal, language=reader.language) if beside else None
             happened = history(conn, id, titles=journal.titles, language=reader.language, reveal=reveal)
-            besides = history(conn, beside, titles=journal.titles, language=reader.language) if beside else []
+            besides = (
+                history(conn, beside, titles=journal.titles, language=reader.language, reveal=reveal) if beside else []
+            )
             values = frame(conn, resource.name, record["interface"])
             (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, datetime.now(UTC), zone)
+            now = datetime.now(UTC)
+            (record,) = with_sentences([record], journal.titles, values["interfaces"], reader, now, zone)
             values |= _copy(conn, record, copy, reveal) | {
                 "record": record,
                 "other": other,
@@ -71,10 +76,11 @@ def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
                     )
                 ),
                 "attempts": [one for one in happened if one["kind"] == "attempt"],
-                "meta": meta(record, other, reader, reader.zone or journal.zone),
+                "meta": meta(record, other, reader, zone),
                 "parent_filter": Term((Atom("", "", record.get("parent_sku") or ""),)).text,
                 "run": run and read_run(conn, run),
                 "masked": not reveal,
+                "links": links(conn, journal.connectors, record),
             }
         return pages.show(request, reader, "record.html", values | spoken(resource, reader))
 
@@ -88,9 +94,10 @@ def _first(conn: Connection, id: int) -> Mapping[str, Any]:
 def _copy(conn: Connection, record: Mapping[str, Any], asked: int | None, reveal: bool) -> dict[str, Any]:
     """The copy of the event that the page shows, the newest unless another was asked for, and what it changed."""
     copies = read_copies(conn, record["id"])
-    shown = next((one for one in copies if one["no"] == (asked or record["payload_no"])), None) or {"no": 0}
-    stored = record["payload"] if shown["no"] == record["payload_no"] else None
-    event = stored or read_copy(conn, record["id"], shown["no"], reveal) or {}
+    known = {one["no"]: one for one in copies}
+    shown = known.get(asked or 0) or known.get(record["payload_no"]) or {"no": 0}
+    newest = record["payload"] if shown["no"] == record["payload_no"] else None
+    event = newest or read_copy(conn, record["id"], shown["no"], reveal) or {}
     earlier = read_copy(conn, record["id"], shown["no"] - 1, reveal) if shown["no"] > 1 else None
     return {
         "copies": copies,

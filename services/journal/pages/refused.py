@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.journal.api.rejections import check, resubmit, summary, whole
-from services.journal.bodies_shown import shown
+from services.journal.bodies_shown import shown, to_edit
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import speaker
 from services.journal.limits import EVENT_BYTES
@@ -132,6 +132,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             "editable": reveal and found.state == "open" and len(found.raw) <= EDITED_MOST and _is_text(found.raw),
             "most": EVENT_BYTES,
             "still": still,
+            "begin": to_edit(found.raw) if reveal else "",
             "draft": None,
             "verdict": None,
             "because": "",

@@ -24,7 +24,7 @@ def with_sentences(
     now: datetime,
     zone: ZoneInfo,
 ) -> list[dict[str, Any]]:
-    """The items with `says` (a sentence) and `due` (when an unfinished order has to leave, if within a day, else None)."""
+    """The items with `says` (a sentence) and `due` (when an unfinished order has to leave within a day, else None)."""
     sides = {one["slug"]: one for one in interfaces}
     return [
         item

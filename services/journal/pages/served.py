@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from services.journal.pages import (
     accounting,
+    acts,
     alarms,
     answers,
     audit,
     by_hand,
+    edit,
     filter_form,
     groups,
     interface_rooms,
@@ -22,6 +24,7 @@ from services.journal.pages import (
     refused,
     request_form,
     reveals,
+    runs,
     static,
     theme,
     users,
@@ -35,6 +38,7 @@ PAGES = (
     answers,
     audit,
     by_hand,
+    edit,
     groups,
     interfaces,
     interface_rooms,
@@ -43,6 +47,7 @@ PAGES = (
     me,
     provided,
     refused,
+    runs,
     static,
     theme,
     users,
@@ -51,6 +56,7 @@ PAGES = (
 
 OF_RESOURCES = (
     record_list,
+    acts,
     filter_form,
     request_form,
     record_page,

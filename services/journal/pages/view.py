@@ -12,12 +12,13 @@ PAGE = 50
 
 
 class View(BaseModel):
-    """sort: None for the usual one; cursor: where the page begins, None: at the top; at: the number of its first row, which is only shown;
-    run: the bulk run that was just started here."""
+    """sort: None for the usual one; cursor: where the page begins, None: at the top; before: where it ends instead;
+    at: the number of its first row, which is only shown; run: the bulk run that was just started here."""
 
     filter: str = ""
     sort: str | None = None
     cursor: str | None = None
+    before: str | None = None
     at: int = Field(1, ge=1, lt=2**31)
     size: int = Field(PAGE, ge=1, le=SIZES[-1])
     run: UUID | None = None

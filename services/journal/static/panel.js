@@ -11,7 +11,7 @@ let asked = null; // what is being fetched
 const rows = () => [...list.querySelectorAll("tr[data-id]")];
 const rowOf = (id) => rows().find((row) => row.dataset.id === id);
 const shown = () => panel.querySelector("#record");
-const typing = (at) => at.closest?.("input, textarea, select, [contenteditable]");
+const typing = (at) => at.closest?.('input:not([type="checkbox"]), textarea, select, [contenteditable]');
 
 function addressWith(id) {
   const address = new URL(location.href);
@@ -25,6 +25,7 @@ function mark() {
     const on = row.dataset.id === current?.id;
     if (on !== row.hasAttribute("aria-current")) row.toggleAttribute("aria-current", on);
     if (on) row.setAttribute("aria-current", "true");
+    if (current) row.classList.toggle("at", on); // where the keys of the list go on from
   }
   const place = rows().findIndex((row) => row.dataset.id === current?.id);
   const go = (name) => panel.querySelector(`[data-go="${name}"]`);
@@ -148,7 +149,7 @@ document.addEventListener(
   "keydown",
   (event) => {
     if (!current || event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
-    if (typing(event.target) && !(event.key === "Escape" && panel.contains(event.target))) return;
+    if (typing(event.target)) return;
     if (document.querySelector("dialog[open], details.pop[open]")) return;
     if (event.key === "Escape") close();
     else if (event.key === "j") move(1);
@@ -164,3 +165,4 @@ addEventListener("popstate", fromAddress);
 new MutationObserver(mark).observe(list, { childList: true, subtree: true });
 follow(shown, () => current?.address, (record) => put(record, shown()?.dataset.tab));
 fromAddress();
+panel.dataset.ready = "yes";

@@ -57,6 +57,7 @@ function option(item, index) {
 }
 
 function take(item) {
+  close();
   input.value = item.text;
   input.setSelectionRange(item.at, item.at);
   ask();
@@ -82,6 +83,8 @@ async function ask() {
 }
 
 function soon() {
+  active = -1; // what was marked belongs to another text
+  input.removeAttribute("aria-activedescendant");
   clearTimeout(timer);
   timer = setTimeout(ask, WAIT);
 }

@@ -7,7 +7,10 @@ function still(part) {
   const copy = part.cloneNode(true);
   for (const time of copy.querySelectorAll("time")) time.textContent = "";
   for (const details of copy.querySelectorAll("details")) details.removeAttribute("open");
-  for (const button of copy.querySelectorAll("[data-copy], [data-go]")) button.removeAttribute("hidden");
+  for (const button of copy.querySelectorAll("[data-copy], [data-go]")) {
+    button.removeAttribute("hidden");
+    button.removeAttribute("disabled");
+  }
   copy.removeAttribute("hidden");
   return copy.outerHTML;
 }
@@ -23,6 +26,10 @@ function keep(old, next) {
   next.hidden = old.hidden;
   const unfolded = [...old.querySelectorAll("details")].map((one) => one.open);
   [...next.querySelectorAll("details")].forEach((one, place) => (one.open = unfolded[place] ?? one.open));
+  for (const was of old.querySelectorAll("[data-go]")) {
+    const button = next.querySelector(`[data-go="${was.dataset.go}"]`);
+    [button.hidden, button.disabled] = [was.hidden, was.disabled];
+  }
   const focus = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
   const scrolled = [...old.querySelectorAll("pre, .scroll")].map((one) => [one.scrollTop, one.scrollLeft]);
   old.replaceWith(next);

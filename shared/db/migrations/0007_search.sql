@@ -3,7 +3,7 @@
 -- Numbers are sorted by their characters, whatever the locale: so the unique index gives the order by number, too.
 ALTER TABLE records ALTER key TYPE text COLLATE "C";
 
--- A list is a merge of lanes (interface, state), each in the order of its last run.
+-- A list is a merge of strands (interface, state), each in the order of its last run.
 DROP INDEX records_journal;
 CREATE INDEX records_journal ON records (flow, interface, state, updated_at, id) INCLUDE (test);
 CREATE INDEX records_ordered ON records (flow, interface, (coalesce(ordered_at, '-infinity'::timestamptz)), id)

@@ -31,7 +31,7 @@ $$;
 
 -- What an order is worth, out of its staged copy; nothing where that cannot be read: trouble must not make trouble.
 CREATE FUNCTION order_amount(record bigint, copy integer, OUT amount numeric, OUT currency text)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 DECLARE
     staged json;
 BEGIN
@@ -83,7 +83,9 @@ CREATE TABLE causes (
 );
 CREATE INDEX causes_assignee ON causes (lower(assignee)) WHERE assignee IS NOT NULL;
 
-CREATE FUNCTION follow_trouble() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Its plans are kept for as long as a connection lives: one made while the tables were empty must not read them whole,
+-- so it may use the primary key only. `outcome` is asked for because the index of open ones would do for `left_at`.
+CREATE FUNCTION follow_trouble() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     said  jsonb;
     named text;
@@ -98,7 +100,7 @@ BEGIN
             SELECT NULL::numeric AS amount, NULL::text AS currency INTO worth;
         END IF;
         UPDATE troubles SET left_at = now(), outcome = 'other', state = NULL
-        WHERE record_id = NEW.id AND cause <> named AND left_at IS NULL;
+        WHERE record_id = NEW.id AND cause <> named AND outcome IS NULL;
         INSERT INTO troubles AS t (record_id, cause, interface, flow, code, problem, state, amount, currency, ship_by)
         VALUES (NEW.id, named, NEW.interface, NEW.flow, NEW.code, said, NEW.state, worth.amount, worth.currency,
                 NEW.ship_by)
@@ -108,9 +110,9 @@ BEGIN
     ELSIF NEW.state IN ('done', 'skipped', 'never', 'warning') THEN
         UPDATE troubles SET left_at = now(), state = NULL,
             outcome = CASE NEW.state WHEN 'warning' THEN 'done' ELSE NEW.state END
-        WHERE record_id = NEW.id AND left_at IS NULL;
+        WHERE record_id = NEW.id AND outcome IS NULL;
     ELSE
-        UPDATE troubles SET state = NULL WHERE record_id = NEW.id AND left_at IS NULL AND state IS NOT NULL;
+        UPDATE troubles SET state = NULL WHERE record_id = NEW.id AND outcome IS NULL AND state IS NOT NULL;
     END IF;
     RETURN NULL;
 END $$;
