@@ -31,6 +31,7 @@ SAMPLES = {
     "/errands/{id}": "/errands/{errand}",
     "/rejections/{id}": "/rejections/{rejection}",
     "/users/{id}": "/users/{user}",
+    "/orders/fetch": "/orders/fetch?id={failed}",
     "/groups/{id}": "/groups/{group}",
     "/interfaces/{slug}/groups": f"/interfaces/{SLUG}/groups",
     "/interfaces/{slug}/mappings/remove": f"/interfaces/{SLUG}/mappings/remove?kind=payment&source=INVOICE_SINGLE",
@@ -61,7 +62,7 @@ VARIANTS = {
 """More than one look at a page."""
 
 ELSEWHERE = ("/login/provider", "/login/provider/back", "/orders/filter", "/exports/filter", "/articles/filter")
-"""They send on and show nothing themselves: to an identity provider, to a list with the filter that was put together."""
+"""They send on and show nothing themselves: to an identity provider, to a list with the filter put together."""
 
 SIGNED_OUT = ("/login",)
 """What somebody who is not logged in sees; everybody else is sent on."""
@@ -120,7 +121,7 @@ def _addresses(app: FastAPI, client: httpx2.Client, ids: Mapping[str, str]) -> d
     """Route → an address that it answers."""
     routes = page_routes(app)
     fixed = {route for route in routes if not PARAMETER.search(route)}
-    reached = {route: route for route in fixed}
+    reached = {route: SAMPLES.get(route, route).format_map(ids) for route in fixed}
     wanted = {}
     for route in routes:
         sample = SAMPLES.get(route)
