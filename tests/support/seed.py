@@ -251,7 +251,7 @@ class _Day:
         taken = take_errand(self._conn, 60)
         if taken is not None:
             finish_errand(self._conn, taken, {"articles": 12})
-        self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE state = 'failed' ORDER BY 1 LIMIT 1"))
+        self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE code = 'payment-unmapped' LIMIT 1"))
         self._alarm()
         chosen = self._conn.execute("SELECT id FROM records WHERE state = 'failed' ORDER BY id DESC LIMIT 3").fetchall()
         slowly = How(per_minute=60, undo_seconds=60)
