@@ -23,6 +23,7 @@ from shared.people.audit import audit
 from shared.people.tokens import create_token
 from shared.people.users import add_user
 from shared.records.actions import request
+from shared.records.bulk import How, start
 from shared.records.errands import ask_errand, finish_errand, take_errand
 from shared.records.interfaces import save_mapping
 from shared.records.rejections import Refusal, refuse
@@ -250,8 +251,12 @@ class _Day:
         taken = take_errand(self._conn, 60)
         if taken is not None:
             finish_errand(self._conn, taken, {"articles": 12})
-        self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE state = 'failed' ORDER BY 1 LIMIT 1"))
+        self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE code = 'payment-unmapped' LIMIT 1"))
         self._alarm()
+        chosen = self._conn.execute("SELECT id FROM records WHERE state = 'failed' ORDER BY id DESC LIMIT 3").fetchall()
+        slowly = How(per_minute=60, undo_seconds=60)
+        run = start(self._conn, "order-import", "retry", "Mara Kern", ids=[row[0] for row in chosen], how=slowly)
+        self.ids["bulk"] = str(run["id"])
         self.ids["user"] = str(add_user(self._conn, "Mara Kern", PASSWORD, "operator", language="de"))
         add_user(self._conn, "Jana Vogt", PASSWORD, "admin", time_zone="Europe/Berlin")
         add_user(self._conn, "Tim Brandt", PASSWORD, "viewer")

@@ -50,6 +50,15 @@ SAME: dict[str, tuple[str, str]] = {
     "/interfaces/{slug}/live": ("/interfaces/{slug}/live", "interfaces live"),
     "/interfaces/{slug}/pause": ("/interfaces/{slug}/pause", "interfaces pause"),
     "/interfaces/{slug}/test": ("/interfaces/{slug}/test-mode", "interfaces test"),
+    "/orders/fetch": ("/orders/fetch", "orders fetch"),
+    "/orders/{id}/edit": ("/orders/{id}/payload", "orders edit"),
+    **{
+        f"/{name}/{verb}": (f"/{name}/{verb}", f"{name} {verb}")
+        for name in ("orders", "exports", "articles")
+        for verb in ("ignore", "unignore")
+    },
+    "/runs/{id}/cancel": ("/bulk/{id}/cancel", "runs cancel"),
+    "/runs/{id}/resume": ("/bulk/{id}/resume", "runs resume"),
     "/rejections/resubmit": ("/rejections/resubmit", "rejections resubmit-all"),
     "/rejections/{id}/reopen": ("/rejections/{id}/reopen", "rejections reopen"),
     "/rejections/{id}/set-aside": ("/rejections/{id}/set-aside", "rejections set-aside"),
