@@ -46,13 +46,16 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def list_(
         request: Request,
         filter: str = "",
-        sort: str = "-updated",
+        sort: str | None = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         format: Literal["json"] = "json",  # noqa: ARG001 - refuses what this release cannot write
         language: Literal["de", "en"] = "en",
     ) -> dict[str, Any]:
-        """A page: items, the cursor of the next page, and how many match (exact up to 10,000)."""
+        """A page: items, the cursor of the next page, and how many match (exact up to 10,000; capped: at least so many).
+
+        Without a sort the last run comes first, or the last order date where the filter is about that.
+        """
         with journal.database() as conn, understood():
             page = list_records(
                 conn,
