@@ -52,7 +52,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
         format: Literal["json"] = "json",  # noqa: ARG001 - refuses what this release cannot write
         language: Literal["de", "en"] = "en",
     ) -> dict[str, Any]:
-        """A page: items, the cursor of the next page, and how many match (exact up to 10,000; capped: at least so many).
+        """A page: items, the cursor of the next page, and how many match (exact to 10,000; capped: at least so many).
 
         Without a sort the last run comes first, or the last order date where the filter is about that.
         """
