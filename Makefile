@@ -110,6 +110,10 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.txt
 
+.PHONY: screenshots
+screenshots: $(DEV_READY) ## A picture of every page into build/screenshots: languages, themes, desktop, phone (ARGS=--help)
+	@$(BIN)/python -m tests.support.pictures $(ARGS)
+
 .PHONY: bench
 bench: $(BENCH_READY) ## Measure Connect and its peers side by side, in less than 20 minutes
 	@$(BIN)/python -m benchmarks $(ARGS)

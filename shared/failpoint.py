@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 NAMES: frozenset[str] = frozenset(
     {
+        "alarm.judged",
+        "alarm.decided",
+        "mail.taken",
+        "mail.handed-over",
+        "mail.recorded",
         "intake.received",
         "intake.decoded",
         "intake.new-stored",
@@ -58,6 +63,11 @@ NAMES: frozenset[str] = frozenset(
         "stock-round.read",
         "stock-round.published",
         "stock-round.moved",
+        "runs.chosen",
+        "runs.judged",
+        "runs.set-due",
+        "runs.moved",
+        "edit.stored",
         "search.read",
         "search.written",
         "search.removed",

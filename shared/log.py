@@ -16,11 +16,12 @@ from structlog.typing import EventDict, Processor
 ALLOWED: frozenset[str] = frozenset(
     (
         "attempt", "attempts", "batch", "claimed", "code", "codes", "count", "counts", "deadline", "error", "event",
-        "event_id", "exception", "fates", "fingerprint", "flow", "host", "interface", "key", "keys", "level", "logger",
-        "loop", "method", "migrations", "months", "name", "names", "operation", "origin", "outcome", "outcomes", "pid",
-        "port", "problems", "published", "queue", "queues", "reason", "record", "records", "rejection", "rejections",
-        "released", "revision", "role", "route", "seconds", "service", "settled", "side", "signal", "stacks", "stage",
-        "state", "status", "thread", "timestamp", "trace_id", "url", "user", "version", "waited", "watermark", "what",
+        "event_id", "exception", "fates", "fingerprint", "flow", "host", "interface", "key", "keys", "kind", "level",
+        "logger", "loop", "mail", "method", "migrations", "months", "name", "names", "operation", "origin", "outcome",
+        "outcomes", "pid", "port", "problems", "published", "queue", "queues", "reason", "record", "records",
+        "rejection", "rejections", "released", "revision", "role", "route", "seconds", "service", "settled", "side",
+        "signal", "stacks", "stage", "state", "status", "thread", "timestamp", "trace_id", "url", "user", "version",
+        "waited", "watermark", "what",
     )
 )  # fmt: skip
 

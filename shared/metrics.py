@@ -83,6 +83,14 @@ class Metrics:
         self.search_notes = Gauge(
             "connect_search_notes", "Records that the index of texts is behind with, counted up to 100,000", registry=r
         )
+        self.alarm_mails = Counter(
+            "connect_alarm_mails", "Mails of alarms, by what became of them", ["kind", "outcome"], registry=r
+        )
+        self.alarm_evaluated = Gauge(
+            "connect_alarm_last_evaluation_timestamp_seconds", "Last round of the alert service", registry=r
+        )
+        self.incidents = Gauge("connect_incidents", "Open incidents", ["interface", "flow", "severity"], registry=r)
+        self.mails_waiting = Gauge("connect_alarm_mails_waiting", "Mails that are not sent yet", registry=r)
         self.loop_age = Gauge(
             "connect_loop_progress_timestamp_seconds", "Last progress of a loop", ["loop"], registry=r
         )

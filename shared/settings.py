@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, ValidationError
@@ -39,9 +40,40 @@ def _ring(value: SecretStr) -> SecretStr:
     return value
 
 
+def _issuer(value: str) -> str:
+    if not value:
+        return value
+    # Kept as it is written: the provider's tokens repeat it letter by letter.
+    try:
+        parts = urlsplit(value)
+        near = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        raise ValueError("is not an address") from None
+    safe = parts.scheme == "https" or (parts.scheme == "http" and near)
+    if not parts.hostname or parts.query or parts.fragment or not safe:
+        raise ValueError("is not an address like https://login.example.org")
+    return value
+
+
+def _roles(value: str) -> str:
+    read_roles(value)
+    return value
+
+
 def _networks(value: str) -> str:
     Networks.parse(value)
     return value
+
+
+def read_roles(value: str) -> dict[str, str]:
+    """`shop-admins=admin, shop-staff=operator` as a table. Raises ValueError that names what is wrong."""
+    found: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        said, equals, role = (word.strip() for word in part.rpartition("="))
+        if not equals or not said or role not in ("viewer", "operator", "admin"):
+            raise ValueError(f"“{part}” is not like shop-staff=operator, with viewer, operator or admin behind the =")
+        found[said] = role
+    return found
 
 
 def _url(*schemes: str) -> UrlConstraints:
@@ -77,6 +109,18 @@ class Settings(BaseSettings):
     )
     allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="private networks and hosts that interfaces may call, e.g. 10.1.0.0/16, erp.local; unset: none"
+    )
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        "", description="identity provider (OpenID Connect) by which people may log in, as it writes its own address"
+    )
+    oidc_client_id: str = Field("", description="how the identity provider knows Connect")
+    oidc_client_secret: SecretStr | None = Field(None, description="its password there; unset: PKCE alone")
+    oidc_role_claim: str = Field("groups", description="claim of the ID token that says what somebody may do")
+    oidc_roles: Annotated[str, AfterValidator(_roles)] = Field(
+        "", description="value of that claim = role, e.g. shop-admins=admin, shop-staff=operator"
+    )
+    oidc_other_role: Literal["viewer", "operator", "admin", ""] = Field(
+        "", description="role of everybody else whom the identity provider knows; unset: they may not enter"
     )
     log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal")
     data_dir: Path = Field(default_factory=_data_dir, description="folder of `connect up`")
@@ -114,6 +158,28 @@ class Settings(BaseSettings):
                 "CONNECT_SECRET_KEY is not set: set it (or CONNECT_SECRET_KEY_FILE) to a random text of 32 characters"
             )
         return self.secret_key.get_secret_value()
+
+    def identity(self) -> dict[str, Any] | None:
+        """How people log in by an identity provider, None where none is set; SettingsError where a part is missing."""
+        if not self.oidc_issuer:
+            if self.oidc_client_id:
+                raise SettingsError("CONNECT_OIDC_CLIENT_ID is set, CONNECT_OIDC_ISSUER is not: set both or none")
+            return None
+        if not self.oidc_client_id:
+            raise SettingsError("CONNECT_OIDC_ISSUER is set, CONNECT_OIDC_CLIENT_ID is not: set both or none")
+        if not self.oidc_roles and not self.oidc_other_role:
+            raise SettingsError(
+                "CONNECT_OIDC_ISSUER is set, but nobody could enter: set CONNECT_OIDC_ROLES or CONNECT_OIDC_OTHER_ROLE"
+            )
+        secret = self.oidc_client_secret
+        return {
+            "issuer": self.oidc_issuer,
+            "client_id": self.oidc_client_id,
+            "secret": None if secret is None else secret.get_secret_value(),
+            "claim": self.oidc_role_claim,
+            "roles": read_roles(self.oidc_roles),
+            "fallback": self.oidc_other_role or None,
+        }
 
     def networks(self) -> Networks:
         """Which private addresses interfaces may call."""

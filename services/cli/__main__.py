@@ -16,19 +16,24 @@ import typer
 
 from services.cli import (
     accounting,
+    alarms,
     articles,
+    audit,
     config,
     credentials,
     doctor,
     events,
     exports,
+    groups,
     interfaces,
     orders,
     rejections,
+    runs,
     services,
     tokens,
     topology,
     users,
+    views,
 )
 from services.cli.session import Session, language_of
 from services.cli.trouble import say
@@ -40,6 +45,7 @@ HELP = """Connect carries orders from marketplaces into the ERP, loses nothing, 
 Start everything on this machine:      connect up --demo
 What needs a person:                   connect orders list --filter state:failed
 Why, and what to do:                   connect orders show 4711
+What does the most harm:               connect groups list
 Status, tracking, stock on their way:  connect exports list, connect articles list
 Is everything well:                    connect doctor
 
@@ -70,14 +76,19 @@ def build() -> typer.Typer:
     services.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
+    audit.add_to(app)
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
         ("articles", articles.app),
+        ("groups", groups.app),
+        ("runs", runs.app),
         ("rejections", rejections.app),
+        ("alarms", alarms.app),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
+        ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
         ("secrets", credentials.app),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.bulk_commands import add_bulk_commands
 from services.cli.facets import add_facets
 from services.cli.printing import Printer
 from services.cli.record_words import OF_ARTICLES, said
@@ -21,6 +22,7 @@ from shared.records.resources import ARTICLES
 from shared.records.wording import remark
 
 app = group(OF_ARTICLES)
+add_bulk_commands(app, OF_ARTICLES)
 add_facets(app, OF_ARTICLES)
 add_request(app, OF_ARTICLES)
 

@@ -15,9 +15,10 @@ from services.cli.printing import Printer
 from services.cli.record_words import split_numbers
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
+from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.records.interfaces import set_cancels
-from shared.records.listings import read_filter, save_filter
+from shared.records.listings import listed_articles, read_listing, save_filter
 from shared.records.return_numbers import add, pool
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
@@ -106,6 +107,7 @@ def listing(
     kind: Annotated[str | None, typer.Option(help="simple, parent or variant")] = None,
     parent: Annotated[str | None, typer.Option(help="the variants of this parent")] = None,
     every: Annotated[bool, typer.Option("--all", help="every article of the ERP")] = False,
+    articles: Annotated[bool, typer.Option("--articles", help="also the articles that are listed now")] = False,
     as_json_: Json = False,
 ) -> None:
     """Which of the ERP's articles are listed: show the filter, or set another one. Its parts must all hold.
@@ -133,12 +135,27 @@ def listing(
         if given or every:
             save_filter(conn, slug, given)
             audit(conn, session.actor, "interfaces.listing", {"interface": slug, "filter": given})
-        found = read_filter(conn, slug)
+        stands = read_listing(conn, slug)
+        listed = _every_article(conn, slug) if articles else None
+    found = stands["filter"]
     printer = Printer()
     if as_json_:
-        printer.json({"interface": slug, "filter": found})
+        printer.json({"interface": slug, **stands, **({} if listed is None else {"items": listed})})
         return
     said = ", ".join(f"{part} {', '.join(v) if isinstance(v, list) else v}" for part, v in sorted(found.items()))
     printer.line(f"{slug} lists {said or 'every article of the ERP'}.")
+    if listed is not None:
+        rows = [(one["sku"], one["name"] or "–", one["kind"], one["state"]) for one in listed]
+        printer.table(("sku", "name", "kind", "state"), rows)
     if given or every:
         printer.line(f"Read now: `connect articles listing --interface {slug} --wait`.")
+
+
+def _every_article(conn: Connection, slug: str) -> list[dict[str, Any]]:
+    """Page by page."""
+    found: list[dict[str, Any]] = []
+    while True:
+        page = listed_articles(conn, slug, after=found[-1]["sku"] if found else None, limit=1000)
+        found += page
+        if len(page) < 1000:
+            return found

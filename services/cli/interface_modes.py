@@ -14,6 +14,7 @@ from services.cli.interface_rehearsal import print_items
 from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
+from shared.connectors.registry import titles
 from shared.db.connect import Connection
 from shared.records import dates
 from shared.records.gate import Gate, alarm_offer, gate
@@ -86,7 +87,7 @@ def live(
         raise Trouble("--anyway takes the reason, which is kept in the audit.", USAGE)
     with session.database() as conn:
         session.known_interface(conn, slug)
-        stands = gate(conn, slug, flow, session.language)
+        stands = gate(conn, slug, flow, session.language, titles())
         if stands.open and anyway is None:
             _refuse(slug, flow, stands, as_json_)
         since = _moment(session, from_ or _asked(stands, as_json_))
@@ -106,8 +107,8 @@ def live(
     if data["from_date"] and stands.step.wants_date:
         printer.line(f"Orders placed before {session.moment(data['from_date'])} are skipped.")
     if data["alarm_offer"]:
-        printer.line("No alarm watches it yet. Once this release has alarms, this is the one most people want:")
-        printer.line(f"  mail at once for every error of {', '.join(data['alarm_offer']['flows'])}")
+        printer.line("Have a mail sent at once for every error, if no alarm watches it yet:")
+        printer.line(f"  connect alarms add '{slug} errors' --interface {slug} --recipient you@example.org")
 
 
 def pause(ctx: typer.Context, slug: Slug, flow: Flow = None, as_json_: Json = False) -> None:

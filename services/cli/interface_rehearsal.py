@@ -11,6 +11,7 @@ from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.trouble import Trouble
 from services.cli.watching import Mark, watch
+from shared.connectors.registry import titles
 from shared.people.audit import audit
 from shared.records.errands import ask_errand, read_errand
 from shared.records.rehearsal import Item, checklist
@@ -50,7 +51,7 @@ def rehearsal(
             asked = ask_errand(conn, "rehearsal", slug, session.actor)
             audit(conn, session.actor, "interfaces.rehearsal", {"interface": slug, "errand": str(asked)})
             errand = watch(lambda: read_errand(conn, asked) or {}, _mark, timeout, "reading orders")
-        items = checklist(conn, slug, session.language)
+        items = checklist(conn, slug, session.language, titles())
     opened = [item for item in items if item.state == "open"]
     printer = Printer()
     if as_json_:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.bulk_commands import add_bulk_commands
+from services.cli.corrections import add_corrections
 from services.cli.facets import add_facets
 from services.cli.printing import Printer
 from services.cli.record_words import OF_ORDERS
@@ -18,8 +20,10 @@ from shared.records.by_hand import mark_done_by_hand
 from shared.records.resources import ORDERS
 
 app = group(OF_ORDERS)
+add_bulk_commands(app, OF_ORDERS)
 add_facets(app, OF_ORDERS)
 add_request(app, OF_ORDERS)
+add_corrections(app)
 
 
 @app.command("done-by-hand")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.cli.printing import Cell, Printer
+from services.cli.record_calls import calls
+from services.cli.record_card import print_card
 from services.cli.session import Session
 from shared.records.resources import OF_FLOW, Resource
 from shared.records.wording import state_word
@@ -87,8 +89,10 @@ def print_record(
     record: dict[str, Any],
     happened: list[dict[str, Any]],
     other: dict[str, Any] | None,
+    *,
+    bodies: bool = False,
 ) -> None:
-    """One record, whole. other: an order's export, or an export's order."""
+    """One record, whole. other: an order's export, or an export's order. bodies: also what was said in each call."""
     words = WORDS[session.language]
     head: list[Cell] = [(f"{words[resource.name]} {record['key']}", "head"), f"  {record['interface']}  "]
     head.append((state_word(record["state"], session.language), record["state"]))
@@ -105,6 +109,9 @@ def print_record(
         f"{words['waits']} {', '.join(record['waits_for'])}" if record["waits_for"] else None,
     ]
     printer.line(("  " + " · ".join(fact for fact in facts if fact), "faint"))
+    for address in record.get("links", {}).values():
+        if address:
+            printer.line((f"  {address}", "faint"))
     for line in (*_parts(session, record), *_quantities(session, record)):
         printer.line(*line)
     if other is not None:
@@ -116,6 +123,8 @@ def print_record(
         printer.line((f"{head_of} ({len(problems)})", "head"))
     for number, problem in enumerate(problems, start=1):
         _print_problem(printer, session, number, problem, record["state"] in UNFINISHED)
+    if record["card"]:
+        print_card(printer, session, record["card"])
     for kind, source in (key.split(":", 1) for key in record["waits_for"] if key.partition(":")[0] in MAPPED):
         printer.line(f"  connect interfaces map {record['interface']} {kind} {shlex.quote(source)} …")
     if record["state"] == "failed" and any(not problem["goes_on"] for problem in problems):
@@ -124,6 +133,8 @@ def print_record(
     printer.line((words["history"], "head"))
     for entry in happened:
         printer.line(*_entry(session, entry))
+        for line in calls(session, entry, bodies=bodies):
+            printer.line(*line)
 
 
 def _print_other(printer: Printer, session: Session, other: dict[str, Any]) -> None:

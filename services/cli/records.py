@@ -1,4 +1,4 @@
-"""`list`, `show` and `retry`: the same for orders, exports and articles. Called once for each by its module."""
+"""`list`, `show`: the same for orders, exports and articles. Called once for each by its module."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ import typer
 from services.cli.printing import Printer, as_json
 from services.cli.record_table import print_list
 from services.cli.record_view import print_record
-from services.cli.record_words import Words, examples, said, split_numbers
+from services.cli.record_why import add_why
+from services.cli.record_words import Words, examples, split_numbers
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
-from shared.people.audit import audit
-from shared.records.bulk import preview, retry_ids, retry_matching
+from shared.records.card import error_card
 from shared.records.history import find_records, history, of_the_same_order, read_record
 from shared.records.listing import stream
+from shared.records.sheet import Sheet
+from shared.records.sheet_csv import csv_lines
+from shared.runtime.links import links
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 Interface = Annotated[str | None, typer.Option("--interface", "-i", help="only this interface, e.g. otto-de")]
@@ -41,7 +44,7 @@ def group(words: Words) -> typer.Typer:
     app = typer.Typer(help=words.about)
     _add_list(app, words)
     _add_show(app, words)
-    _add_retry(app, words)
+    add_why(app, words)
     return app
 
 
@@ -59,13 +62,19 @@ def _add_list(app: typer.Typer, words: Words) -> None:
         ] = "-updated",
         limit: Annotated[int | None, typer.Option(min=1, help="at most so many; without it every match")] = None,
         as_json_: Json = False,
+        as_csv: Annotated[bool, typer.Option("--csv", help="a sheet, every match; heads are those of the API")] = False,
     ) -> None:
         session: Session = ctx.obj
+        if as_json_ and as_csv:
+            raise Trouble("Take --json or --csv, not both.", USAGE)
         with session.database() as conn:
             wanted = session.filter(conn, filter or "", interface)
             with closing(stream(conn, resource.flow, wanted, sort=sort, language=session.language)) as items:
                 shown = islice(items, limit)
-                if as_json_:
+                if as_csv:
+                    for piece in csv_lines(Sheet(resource, None, session.zone), shown):
+                        Printer().raw(piece.decode())
+                elif as_json_:
                     _json_list(shown)
                 else:
                     print_list(Printer(), session, resource, shown)
@@ -90,21 +99,27 @@ def _add_show(app: typer.Typer, words: Words) -> None:
         ctx: typer.Context,
         number: Annotated[str, typer.Argument(help="what it is named by")],
         interface: Interface = None,
+        bodies: Annotated[
+            bool, typer.Option("--calls", help="with what was sent to remote systems and answered")
+        ] = False,
         as_json_: Json = False,
     ) -> None:
         session: Session = ctx.obj
-        titles = {key: connector.title for key, connector in discover().items()}
+        connectors = discover()
+        titles = {key: connector.title for key, connector in connectors.items()}
         with session.database() as conn:
             record = read_record(conn, one(session, conn, words, number, interface), language=session.language)
             if record is None:
                 raise Trouble(f"{resource.one.title()} {number} is gone.")
+            record["card"] = error_card(conn, record, session.zone, titles, session.language)
             happened = history(conn, record["id"], titles=titles, language=session.language)
+            record |= {"links": links(conn, connectors, record)}
             beside = of_the_same_order(conn, record)
             other = None if beside is None else read_record(conn, beside, language=session.language)
         if as_json_:
             Printer().json({**record, "history": happened})
         else:
-            print_record(Printer(), session, resource, record, happened, other)
+            print_record(Printer(), session, resource, record, happened, other, bodies=bodies)
 
 
 def one(session: Session, conn: Connection, words: Words, number: str, interface: str | None) -> int:
@@ -134,52 +149,6 @@ def excepted(session: Session, conn: Connection, words: Words, given: str | None
     return [one(session, conn, words, number, interface) for number in split_numbers([given or ""])]
 
 
-def _add_retry(app: typer.Typer, words: Words) -> None:
-    resource = words.resource
-    name = resource.name
-    text = f"Let {name} run again, by number or all that match a filter. Nothing is done twice."
-    shown = (
-        f"connect {name} retry 4711 4712",
-        f"connect {name} retry --filter '{words.filter}' --except 4713 --dry-run",
-    )
-
-    @app.command(help=text + examples(*shown))
-    def retry(
-        ctx: typer.Context,
-        numbers: Numbers = None,
-        filter: FilterText = None,
-        without: Except = None,
-        interface: Interface = None,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how many would run")] = False,
-        as_json_: Json = False,
-    ) -> None:
-        session: Session = ctx.obj
-        wanted = meant(words, numbers, filter, without)
-        with session.database() as conn:
-            if wanted:
-                ids = [one(session, conn, words, number, interface) for number in wanted]
-                if dry_run:
-                    answer = preview(conn, resource.flow, ids=ids, filter=None)
-                else:
-                    answer = retry_ids(conn, resource.flow, ids, session.actor)
-            else:
-                parsed = session.filter(conn, filter or "", interface)
-                spared = excepted(session, conn, words, without, interface)
-                if dry_run:
-                    answer = preview(conn, resource.flow, ids=None, filter=parsed, excepted=spared)
-                else:
-                    answer = retry_matching(conn, resource.flow, parsed, spared, session.actor)
-            if not dry_run:
-                audit(conn, session.actor, f"{name}.retry", {"run": answer["id"], "counts": answer["counts"]})
-        printer = Printer()
-        if as_json_:
-            printer.json(answer)
-        elif dry_run:
-            _print_preview(printer, words, answer["counts"])
-        else:
-            _print_run(printer, words, answer)
-
-
 def meant(words: Words, numbers: Sequence[str] | None, filter: str | None, without: str | None) -> list[str]:
     """The numbers, or none where a filter says what is meant. Raises Trouble where it is neither or both."""
     wanted = split_numbers(numbers or [])
@@ -189,21 +158,3 @@ def meant(words: Words, numbers: Sequence[str] | None, filter: str | None, witho
     if without is not None and wanted:
         raise Trouble("--except goes with --filter.", USAGE)
     return wanted
-
-
-def _print_preview(printer: Printer, words: Words, counts: dict[str, Any]) -> None:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(counts["by_state"].items())) or "none"
-    match = "matches" if counts["matched"] == 1 else "match"
-    printer.line(
-        f"{said(counts['matched'], words.resource)} {match} ({states});"
-        f" {counts['already_on_their_way']} are on their way, {counts['nothing_to_send']} have nothing to send yet."
-    )
-
-
-def _print_run(printer: Printer, words: Words, run: dict[str, Any]) -> None:
-    counts = run["counts"]
-    printer.line(
-        f"{counts['done']} of {said(counts['matched'], words.resource)} run again; {counts['skipped']} were left alone."
-    )
-    for record_id, why in list(run["skipped"].items())[:20]:
-        printer.line(f"  {words.resource.one} with id {record_id} {why}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,34 +13,53 @@ import typer
 
 from services.cli.printing import Printer
 from services.cli.session import Session
-from services.cli.trouble import Trouble
+from services.cli.trouble import USAGE, Trouble
 from shared.db.connect import Connection
 from shared.errors.catalogue import explain
+from shared.errors.problem import Problem
 from shared.people.audit import audit
-from shared.records.rejections import Rejection, list_rejections, read_rejection
+from shared.records import dates
+from shared.records.rejections import (
+    STATES,
+    Rejection,
+    Wanted,
+    list_rejections,
+    read_rejection,
+    reopen,
+    set_aside,
+)
 from shared.records.wording import explained
 from shared.runtime.intake import Intake
+from shared.runtime.resubmission import resubmit_alike, try_out
 
 app = typer.Typer(help="Input that was refused: nothing of it is lost, all of it can be submitted again.")
 PAGE = 500
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="only say what would come of it")]
 Number = Annotated[int, typer.Argument(help="number of the rejection", min=1, max=2**63 - 1)]
 
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    state: Annotated[str, typer.Option(help="open, resubmitted or all")] = "open",
+    state: Annotated[str, typer.Option(help="open, resubmitted, set-aside or all")] = "open",
+    interface: Annotated[str | None, typer.Option("--interface", "-i", help="one interface; ? named none")] = None,
+    queue: Annotated[str | None, typer.Option(help="the way in, e.g. order-imported or http")] = None,
+    code: Annotated[str | None, typer.Option(help="of a problem, e.g. field-invalid")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="a date, e.g. 2026-11-23")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="a date, with its whole day")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many; without it all")] = None,
     as_json_: Json = False,
 ) -> None:
     """What was refused, the newest first."""
     session: Session = ctx.obj
-    if state not in ("open", "resubmitted", "all"):
-        raise typer.BadParameter("--state is open, resubmitted or all.")
+    if state not in (*STATES, "all"):
+        raise typer.BadParameter(f"--state is {', '.join(STATES)} or all.")
+    begin, end = _moment(session, since, last=False), _moment(session, until, last=True)
+    wanted = Wanted(None if state == "all" else state, interface, queue, code, begin, end)
     with session.database() as conn:
-        found = _all(conn, None if state == "all" else state, limit)
+        found = _all(conn, wanted, limit)
     printer = Printer()
     if as_json_:
         printer.json({"items": [_as_json(one, session) for one in found], "next": None})
@@ -78,6 +99,8 @@ def show(ctx: typer.Context, number: Number, as_json_: Json = False) -> None:
             printer.line(f"     → {step}")
     printer.line("")
     printer.line(_text(one.raw))
+    if one.state == "set-aside":
+        printer.line((f"Set aside by {one.resolved_by}: {one.reason}", "faint"))
     if one.state == "open":
         printer.line((f"Submit it again: connect rejections resubmit {one.id} [--file edited.json]", "faint"))
 
@@ -87,9 +110,10 @@ def resubmit(
     ctx: typer.Context,
     number: Number,
     file: Annotated[Path | None, typer.Option("--file", help="the corrected event; - reads standard input")] = None,
+    dry_run: Dry = False,
     as_json_: Json = False,
 ) -> None:
-    """Submit it again, as it was or corrected.
+    """Submit it again, as it was or corrected. With --dry-run only what would be wrong is said.
 
     \b
     connect rejections show 12 --json | jq -r .raw > event.json   (correct it)
@@ -97,11 +121,16 @@ def resubmit(
     """
     session: Session = ctx.obj
     body = None if file is None else sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    with session.database() as conn:
+    with session.database() as conn, conn.transaction():
         known = read_rejection(conn, number)
         if known is None:
             raise Trouble(f"There is no rejection {number}: `connect rejections list` shows them.")
+        if dry_run:
+            _print_verdict(session, try_out(conn, known, known.raw if body is None else body), as_json_)
+            return
         taken = Intake(lambda _: None).resubmit(conn, number, body, session.actor)
+        if taken is None and known.state == "set-aside":
+            raise Trouble(f"Rejection {number} was set aside: `connect rejections reopen {number}` first.")
         if taken is None:
             raise Trouble(f"Rejection {number} was submitted again already, on {session.moment(known.resolved_at)}.")
         audit(conn, session.actor, "rejections.resubmit", {"rejection": number, "outcome": str(taken.outcome)})
@@ -131,11 +160,107 @@ def resubmit(
         raise typer.Exit(1)
 
 
-def _all(conn: Connection, state: str | None, limit: int | None) -> list[Rejection]:
+@app.command("resubmit-all")
+def resubmit_all(
+    ctx: typer.Context,
+    code: Annotated[str, typer.Option(help="of the problem they share, e.g. interface-unknown")],
+    interface: Annotated[str | None, typer.Option("--interface", "-i", help="of one interface; ? named none")] = None,
+    dry_run: Dry = False,
+    as_json_: Json = False,
+) -> None:
+    """Submit all open ones with the same problem again, as they came, once its cause is mended.
+
+    connect rejections resubmit-all --code interface-unknown --dry-run
+    """
+    session: Session = ctx.obj
+    with session.database() as conn:
+        wanted = Wanted(None, interface, None, code)
+        done = resubmit_alike(conn, Intake(lambda _: None), wanted, session.actor, dry_run=dry_run)
+    printer = Printer()
+    if as_json_:
+        printer.json(done)
+    elif dry_run:
+        printer.line(f"{done['matched']} would be submitted again.")
+    else:
+        said = ", ".join(f"{count} {outcome}" for outcome, count in done["outcomes"].items())
+        printer.line(f"{done['matched']} submitted again: {said or 'nothing to do'}.")
+    if done["more"] and not as_json_:
+        printer.line("There are further ones: run it again.")
+    if done["outcomes"].get("rejected"):
+        raise typer.Exit(1)
+
+
+@app.command("set-aside")
+def set_aside_(
+    ctx: typer.Context,
+    number: Number,
+    reason: Annotated[str, typer.Option(help="why nobody needs it, for whoever looks later")],
+    as_json_: Json = False,
+) -> None:
+    """Nobody needs it: it is kept, is not listed as open, and can be opened again.
+
+    connect rejections set-aside 12 --reason "a test of the shop"
+    """
+    session: Session = ctx.obj
+    if len(reason.strip()) < 3:
+        raise Trouble("Say why with --reason, in a few words.", USAGE)
+    with session.database() as conn:
+        done = set_aside(conn, number, session.actor, reason.strip()[:500])
+        _print_state(conn, session, number, done, as_json_)
+
+
+@app.command("reopen")
+def reopen_(ctx: typer.Context, number: Number, as_json_: Json = False) -> None:
+    """Open one that was set aside.
+
+    connect rejections reopen 12
+    """
+    session: Session = ctx.obj
+    with session.database() as conn:
+        done = reopen(conn, number, session.actor)
+        _print_state(conn, session, number, done, as_json_)
+
+
+def _print_state(conn: Connection, session: Session, number: int, done: bool, as_json: bool) -> None:
+    one = read_rejection(conn, number)
+    if one is None:
+        raise Trouble(f"There is no rejection {number}: `connect rejections list` shows them.")
+    if not done:
+        raise Trouble(f"Nothing was done: rejection {number} is {one.state}.")
+    if as_json:
+        Printer().json(_as_json(one, session))
+    else:
+        Printer().line(f"Rejection {number} is {one.state}.")
+
+
+def _print_verdict(session: Session, problems: Sequence[Problem], as_json: bool) -> None:
+    said = explained([problem.as_json() for problem in problems], session.language)
+    printer = Printer()
+    if as_json:
+        printer.json({"ok": not said, "problems": said, "dry_run": True})
+    elif not said:
+        printer.line(("It would be taken in.", "ok"))
+    for problem in () if as_json else said:
+        printer.line((problem["sentence"], "failed"), f"  [{problem['code']}] {problem['field']}")
+    if said:
+        raise typer.Exit(1)
+
+
+def _moment(session: Session, text: str | None, *, last: bool) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = dates.read(text.strip(), session.zone)
+    except (ValueError, OverflowError):
+        raise Trouble(f"“{text}” is not a date: write it as 2026-11-26 or 2026-11-26T08:00.", USAGE) from None
+    return found.last_end if last else found.start
+
+
+def _all(conn: Connection, wanted: Wanted, limit: int | None) -> list[Rejection]:
     found: list[Rejection] = []
     while True:
         size = PAGE if limit is None else min(PAGE, limit - len(found))
-        page = list_rejections(conn, state=state, before=found[-1].id if found else None, limit=size) if size else []
+        page = list_rejections(conn, wanted, before=found[-1].id if found else None, limit=size) if size else []
         found += page
         if len(page) < size or not page:
             return found

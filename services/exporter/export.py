@@ -109,6 +109,8 @@ class OrderExport:
         """Parcels first: they carry most of what a status says."""
         tracking = self._tracking.outcome(one)
         status = self._status.outcome(one, tracking)
+        # The attempt notes which status it told, for the sentence in the history.
+        status = replace(status, detail={**(status.detail or {}), "status": one.data.status})
         said = Parts(status=remarked(status, one.remark), tracking=remarked(tracking, one.remark))
         return replace(said, called=status.called or bool(tracking and tracking.called))
 

@@ -175,9 +175,10 @@ class Tracking:
                 sent = self._s.sink.send_shipment(draft)
         except LeaseTooShort:
             self._book.withdraw(claim, shipment)
+            drafted.pop(shipment.id, None)
             return Hold(Problem("lease-too-short"), 0.0)
         except RemoteError as error:
-            return self._not_sent(one, shipment, error)
+            return self._not_sent(one, shipment, error, drafted)
         self._s.failpoint("export.called")
         self._book.accept(claim, shipment, sent)
         self._s.failpoint("export.accepted")
@@ -186,12 +187,15 @@ class Tracking:
             return Retry(Problem("shipment-not-shown", values=values), self._s.lag, called=True)
         return Hold(Problem("read-back"), self._s.lag, called=True)
 
-    def _not_sent(self, one: Export, shipment: Shipment, error: RemoteError) -> Outcome:
+    def _not_sent(
+        self, one: Export, shipment: Shipment, error: RemoteError, drafted: dict[str, tuple[str, ...]]
+    ) -> Outcome:
         if error.reason is Reason.CONFLICT:  # "check, probably done": the next claim looks what came of it
             values = {"system": self._s.system, "detail": error.detail}
             return Retry(Problem("shipment-conflict", values=values), self._s.lag, called=True)
         if not error.reason.outcome_unknown:
             self._book.withdraw(one.held.claim, shipment)
+            drafted.pop(shipment.id, None)  # its units are free for the next parcel of this pass
         return from_remote_error(error, self._s.system, called=True, lag=self._s.lag)
 
     def _undraftable(self, one: Export, shipment: Shipment, problems: list[Problem]) -> Outcome:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import structlog
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
 from shared.db.connect import GONE, Connection
 from shared.metrics import Metrics
+from shared.records.exchanges import keep_weeks
 from shared.records.go_live import make_late_ones_real
 from shared.records.hints import waiting_hints
 
@@ -66,6 +68,12 @@ class Upkeep:
         row = conn.execute("SELECT make_transition_months(%s)", (MONTHS_AHEAD,)).fetchone()
         if row and row[0]:
             self._log.info("upkeep.months-made", months=row[0])
+        try:
+            made, dropped = keep_weeks(conn)
+        except LockNotAvailable:
+            made, dropped = 0, 0  # settles are busy with it: the next round comes soon enough
+        if made or dropped:
+            self._log.info("upkeep.weeks", made=made, dropped=dropped)
         if late := make_late_ones_real(conn):
             self._log.info("upkeep.no-tests-any-more", count=late)
         for (table,) in conn.execute(_NOT_ANALYSED).fetchall():

@@ -14,14 +14,17 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.provider import Client, Provider
+from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
 from shared.connectors.registry import discover
-from shared.db.connect import open_pool
+from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
 
@@ -43,7 +46,7 @@ def main() -> int:
     try:
         given = settings.load()
         log.set_up("journal", given.log_format)
-        seal = Seal(given.secret())
+        seal, identity = Seal(given.secret()), given.identity()
         if missing := pending(given.database()):
             raise MigrationError(f"The database lacks {', '.join(missing)}: run `connect migrate`.")
     except (settings.SettingsError, MigrationError, psycopg.OperationalError) as error:
@@ -62,6 +65,8 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        provider=None if identity is None else Provider(Client(**identity)),
+        base_url=str(given.base_url).rstrip("/"),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 
@@ -108,6 +113,8 @@ def main() -> int:
     frame.check("pages", lambda: None if server.started else "not started")
     frame.loop("pages", serve)
     frame.loop("sweep", tidy)
+    runner = Runner(lambda: connect(given.database(), "connect-runs"), journal.zone, journal.failpoint)
+    frame.loop("runs", lambda beat: runner.run(beat, frame.stopping, frame.pause), stall_seconds=CHOOSING_SECONDS + 60)
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     try:
         return frame.run()

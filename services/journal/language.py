@@ -34,7 +34,7 @@ class Speaker:
     language: Language
     zone: ZoneInfo | None = None
 
-    def say(self, name: str, **values: Any) -> str:
+    def say(self, name: str, /, **values: Any) -> str:
         """A text with its values; not escaped, the template does that. Raises KeyError for a name nobody wrote."""
         text = texts(self.language)[name]
         return text.format(**values) if values else text

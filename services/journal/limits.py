@@ -96,7 +96,7 @@ def limit_for(path: str, content_type: str) -> int:
     """Bytes that a request to this path may carry."""
     if path == "/api/v1/events":
         return BATCH_BYTES if content_type.partition(";")[0].strip().lower() == BATCH_TYPE else EVENT_BYTES
-    return RESUBMIT_BYTES if path.endswith("/resubmit") else OTHER_BYTES
+    return RESUBMIT_BYTES if path.endswith(("/resubmit", "/check")) and "/rejections/" in path else OTHER_BYTES
 
 
 def too_much(limit: int) -> ApiProblem:

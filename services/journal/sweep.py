@@ -1,9 +1,10 @@
-"""Tidies what people leave behind: sessions past their life, counts of failed logins, documents of dry runs."""
+"""Tidies what people leave behind: old sessions and runs, counts of failed logins, documents of dry runs."""
 
 from __future__ import annotations
 
 from shared.db.connect import Connection
-from shared.people import sessions, throttle
+from shared.people import federated, sessions, throttle
+from shared.records.bulk_end import forget_runs
 from shared.records.drafted import forget_drafted
 
 SWEEP_SECONDS = 3600.0
@@ -11,4 +12,6 @@ SWEEP_SECONDS = 3600.0
 
 def sweep(conn: Connection) -> int:
     """Returns how many rows went. Several Journals may do it at once."""
-    return sessions.sweep(conn) + throttle.sweep(conn) + forget_drafted(conn)
+    return (
+        sessions.sweep(conn) + throttle.sweep(conn) + federated.sweep(conn) + forget_drafted(conn) + forget_runs(conn)
+    )

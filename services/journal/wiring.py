@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg_pool import ConnectionPool
 
+from services.journal.provider import Provider
 from shared.connectors.contract import Connector
 from shared.db.connect import Connection
 from shared.failpoint import Failpoints
@@ -20,6 +21,9 @@ from shared.seal import Seal
 PATIENCE = 3.0
 """Seconds a request waits for a free connection before it is turned away with 503."""
 
+DOWNLOADS_AT_ONCE = 3
+"""Each holds a connection as long as it is read."""
+
 HASHES_AT_ONCE = 3  # each takes 64 MiB and 0.1 s of a core
 
 
@@ -29,7 +33,8 @@ class Journal:
 
     zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only;
     connectors, seal: for webhooks, which are verified with the settings of an interface, and for tests of connections;
-    networks: the private addresses that those may call.
+    networks: the private addresses that those may call; provider: by which people may log in; base_url: where they
+    reach the Journal.
     """
 
     pool: ConnectionPool[Connection]
@@ -42,7 +47,11 @@ class Journal:
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     seal: Seal | None = None
     networks: Networks | None = None
+    provider: Provider | None = None
+    base_url: str = "http://127.0.0.1:8080"
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
+
+    downloads: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DOWNLOADS_AT_ONCE))
 
     @contextmanager
     def database(self) -> Iterator[Connection]:

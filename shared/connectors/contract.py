@@ -259,6 +259,8 @@ class Connector:
     webhook_setup: the ERP is told by a call where to call us
     sandbox:      builds the ASGI stand-in, with its state in the given folder
     mappings:     what an interface must map for this system
+    order_page:   address at which a person sees an order there, from the settings without secrets and the id as Connect
+                  keeps it (`marketplace_id` or ERP number); None where there is none that could be told
     permissions:  what the credentials must allow, in the vendor's words, by what it is for: orders, stock, shipments of
                   a marketplace; orders, articles, changes of an ERP
     """
@@ -280,3 +282,4 @@ class Connector:
     sandbox: Callable[[Path], Any] | None = None
     mappings: tuple[MappingNeed, ...] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
+    order_page: Callable[[Mapping[str, Any], str], str | None] | None = None

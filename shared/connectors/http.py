@@ -8,7 +8,6 @@ Nothing is repeated here but a read on a kept connection that turned out to be d
 from __future__ import annotations
 
 import math
-import ssl
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,15 @@ from types import TracebackType
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-import httpcore2
 import httpx2
 import orjson
 from pydantic import AfterValidator
 
 from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
 from shared.connectors.contract import CallContext, Reason, RemoteError, Tokens
-from shared.connectors.deadline import CallClock, DeadlineBackend
+from shared.connectors.deadline import CallClock, transport
+from shared.connectors.exchange import Exchange, credentials, note
+from shared.connectors.redacted import forms
 from shared.errors.problem import Problem
 from shared.networks import Networks
 
@@ -109,12 +109,21 @@ class Answer:
 class Http:
     """Calls to one remote system. Safe for many threads; close it when its side is closed."""
 
-    def __init__(self, base_url: str, context: CallContext, deadline: float, client: httpx2.Client, clock: CallClock):
+    def __init__(
+        self,
+        base_url: str,
+        context: CallContext,
+        deadline: float,
+        client: httpx2.Client,
+        clock: CallClock,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
         self.base_url = base_url
         self.deadline = deadline
         self._context = context
         self._client = client
         self._clock = clock
+        self._secrets = secrets
 
     @classmethod
     def open(
@@ -124,10 +133,12 @@ class Http:
         deadline: float = DEADLINE_SECONDS,
         headers: Mapping[str, str] | None = None,
         networks: Networks | None = None,
+        secrets: Sequence[str] = (),
     ) -> Self:
         """Prepare calls to `base_url`; nothing is connected yet. `deadline` is seconds for one whole call.
 
         networks: the private addresses that may be called; without them public ones only.
+        secrets: of the settings; they are taken out of whatever is kept of an exchange.
         """
         clock = CallClock()
         base_url = _checked_url(base_url)
@@ -143,9 +154,9 @@ class Http:
             timeout=httpx2.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
             follow_redirects=False,
             trust_env=False,
-            transport=_transport(clock, base_url, networks or PUBLIC_ONLY),
+            transport=transport(clock, base_url, networks or PUBLIC_ONLY, KEEP_IDLE_SECONDS),
         )
-        return cls(base_url, context, deadline, client, clock)
+        return cls(base_url, context, deadline, client, clock, forms(secrets))
 
     def __repr__(self) -> str:
         return f"Http({self.base_url})"
@@ -178,6 +189,7 @@ class Http:
         expect: Collection[int] = (200,),
         explain: Explain | None = None,
         only_reads: bool = False,
+        private: bool = False,
     ) -> Answer:
         """Make one call and return its answer, or raise RemoteError. All of it ends within the deadline.
 
@@ -187,6 +199,7 @@ class Http:
         expect:    statuses that are a success; their body must be JSON or empty
         explain:   turns the body of a 4xx into problems, field by field
         only_reads: it changes nothing although it is no GET, as a GraphQL query
+        private:    its bodies hold credentials and are kept nowhere; so are those of every form
         """
         ends = time.monotonic() + self.deadline
         content = None if json is None else orjson.dumps(json)
@@ -194,6 +207,10 @@ class Http:
         request = self._client.build_request(
             method, path, params=list(params) or None, content=content, data=data, headers={**kind, **(headers or {})}
         )
+        reads = only_reads or method == "GET"
+        target = request.url.raw_path.decode("ascii", "replace")
+        secrets = (*self._secrets, *credentials(headers or {}))
+        said = Exchange(operation, method, target, content, not reads, private or data is not None, secrets)
         self._context.before_call(operation)
         started = time.monotonic()
         code = "error"
@@ -202,60 +219,46 @@ class Http:
                 # What is left would be too short for an answer, and the outcome would be unknown for no reason.
                 code = "unsent"
                 raise RemoteError(Reason.RATE_LIMITED, f"{operation}: waited too long for its turn", retry_after=1.0)
-            answer = self._exchange(operation, request, ends, expect, explain, only_reads or method == "GET")
+            answer = self._exchange(said, request, ends, expect, explain)
             code = _code(answer.status)
             return answer
         except RemoteError as error:
+            said.wrong = f"{error.reason}: {error.detail}"
             if code != "unsent":
                 code = "timeout" if error.reason is Reason.TIMEOUT else _code(error.status)
             raise
         finally:
-            self._context.after_call(operation, code, time.monotonic() - started)
+            said.seconds = time.monotonic() - started
+            self._context.after_call(operation, code, said.seconds)
+            note(said)
 
     def _exchange(
         self,
-        operation: str,
+        said: Exchange,
         request: httpx2.Request,
         ends: float,
         expect: Collection[int],
         explain: Explain | None,
-        only_reads: bool,
     ) -> Answer:
         """Send and read; a read that met a dead kept connection is sent once more."""
+        operation = said.operation
         for attempt in (1, 2):
             try:
                 with self._clock.running(ends, self._context.before_send):
                     response = self._client.send(request, stream=True)
+                    said.status = response.status_code
                     try:
-                        body = _read(operation, response)
+                        body = said.response = _read(operation, response)
                     finally:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
                 dead = isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError))
-                if attempt == 1 and dead and only_reads and not self._clock.connected:
+                if attempt == 1 and dead and not said.writes and not self._clock.connected:
                     continue
                 # `from None`: the exception holds the request with its credentials.
                 raise _failure(operation, error, request.url.host) from None
             return _judge(operation, response, body, expect, explain)
         raise AssertionError("unreachable")
-
-
-def _transport(clock: CallClock, base_url: str, networks: Networks) -> httpx2.HTTPTransport:
-    """The client's transport on our sockets. It offers no parameter for the backend."""
-    if base_url.startswith("https:"):
-        context = httpx2.create_ssl_context(trust_env=False)
-    else:
-        # Reading the authorities takes 30 ms; without any, TLS would trust nobody.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    transport = httpx2.HTTPTransport(verify=context, trust_env=False)
-    transport._pool = httpcore2.ConnectionPool(
-        ssl_context=context,
-        max_connections=200,
-        max_keepalive_connections=50,
-        keepalive_expiry=KEEP_IDLE_SECONDS,
-        network_backend=DeadlineBackend(clock, networks),
-    )
-    return transport
 
 
 def _read(operation: str, response: httpx2.Response) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from shared.connectors.contract import (
     CallContext,
@@ -53,7 +53,8 @@ def _open(
     settings = _settings(connector, values)
     if build is None:
         raise ValueError(f"{connector.title} is not {lacks}")
-    http = Http.open(settings.base_url, context, deadline, networks=networks)
+    secrets = [one.get_secret_value() for one in vars(settings).values() if isinstance(one, SecretStr)]
+    http = Http.open(settings.base_url, context, deadline, networks=networks, secrets=secrets)
     return build(settings, http), http
 
 

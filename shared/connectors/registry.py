@@ -23,3 +23,8 @@ def discover() -> dict[str, Connector]:
             raise TypeError(f"shared/connectors/{module.name} must define CONNECTOR with key {module.name!r}")
         found[connector.key] = connector
     return found
+
+
+def titles() -> dict[str, str]:
+    """What each system is called, by key."""
+    return {key: connector.title for key, connector in discover().items()}

@@ -18,6 +18,8 @@ class Actor:
     name:       of the user, or `token:<name>`; what history and audit show
     interfaces: of a publisher, where it may post; None: everywhere
     language, time_zone: of a user who chose one, else None
+    may_reveal: a viewer who may look at a buyer's data for a reason
+    user, session: ids of a user and of the session in use; None for programs
     """
 
     name: str
@@ -25,6 +27,9 @@ class Actor:
     interfaces: frozenset[str] | None = None
     language: str | None = None
     time_zone: str | None = None
+    may_reveal: bool = False
+    user: int | None = None
+    session: int | None = None
 
     def at_least(self, role: Role) -> bool:
         """Whether the role includes another: viewer < operator < admin. A publisher includes nothing but itself."""

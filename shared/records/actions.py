@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.db.connect import Connection
 from shared.errors.problem import storable
 from shared.records.filter import Filter
+from shared.records.left_alone import SAID, WHY, Left, choices
 from shared.records.resources import OF_VERB, Resource
 from shared.records.selected import selected
 from shared.records.states import Verb, sources
@@ -18,45 +20,85 @@ NOWHERE = "?"
 """The interface of a wanted record that is not there."""
 
 
+class Seen(NamedTuple):
+    """A record as it was when it was chosen: the number of its last transition and of its staged copy. None: it is
+    chosen at this very moment."""
+
+    seq: int | None = None
+    payload_no: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class RetryResult:
-    """done: ids that will run; skipped: why the others will not, by id."""
+class Acted:
+    """What a verb did. done: ids; seqs: the numbers of their transitions; left: why it left others alone, by id."""
 
     done: list[int]
-    skipped: dict[int, str]
+    left: dict[int, Left] = field(default_factory=dict)
+    seqs: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """Why the others were left alone, in English."""
+        return {id_: SAID[why] for id_, why in self.left.items()}
 
 
-def retry(conn: Connection, ids: Sequence[int], actor: str) -> RetryResult:
+_RETRY = f"""
+WITH w AS (SELECT * FROM unnest(%(ids)s::int8[], %(seqs)s::int4[], %(copies)s::int4[]) AS w(id, seen, copy)),
+o AS (SELECT r.id, r.state, r.code, r.seq, r.payload_no, r.forced, m.mode, w.seen, w.copy,
+        m.mode <> 'live' OR i.from_date IS NOT NULL AND r.flow <> 'stock' AS wish
+      FROM w JOIN records r USING (id) JOIN interfaces i ON i.slug = r.interface
+        JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow
+      WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),
+v AS (SELECT o.*, {WHY} AS why FROM o),
+u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, tries = 0, trying_since = NULL,
+        forced = v.wish, updated_at = now(),
+        code = CASE WHEN v.state = 'skipped' AND v.code = 'ignored' THEN NULL ELSE r.code END,
+        reason = CASE WHEN v.state = 'skipped' AND v.code = 'ignored' THEN NULL ELSE r.reason END
+      FROM v WHERE r.id = v.id AND v.why IS NULL
+      RETURNING r.id, r.seq, r.stage, v.state AS was),
+t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)
+      SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)
+SELECT v.id, v.why, u.seq FROM v LEFT JOIN u USING (id)
+"""  # noqa: S608 - our own text
+
+
+def retry(
+    conn: Connection,
+    ids: Sequence[int],
+    actor: str,
+    seen: Mapping[int, Seen] | None = None,
+    leave: Collection[str] = (),
+) -> Acted:
     """Set these records due now, with a fresh retry budget. Those already on their way are left alone, by name, and so
     are grey ones, for which nothing has come yet.
 
     Where the flow is in test or paused, a person's wish still runs the record, also one that is pending there; and an
     order older than the go-live is imported for it.
+
+    seen: how the records were when they were chosen. One that has moved since is left alone, and so is one that is
+    ignored, and those of the kinds to leave.
     """
     rows = conn.execute(
-        "WITH o AS (SELECT r.id, r.state, m.mode,"
-        "   m.mode <> 'live' OR i.from_date IS NOT NULL AND r.flow <> 'stock' AS wish"
-        "   FROM records r JOIN interfaces i ON i.slug = r.interface"
-        "   JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow"
-        "   WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),"
-        " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = seq + 1, tries = 0, trying_since = NULL,"
-        "   forced = o.wish, updated_at = now() FROM o WHERE r.id = o.id"
-        "   AND r.payload_no > 0 AND o.state = ANY(%(from)s)"
-        "   AND (o.state <> 'pending' OR o.mode <> 'live' AND NOT r.forced)"
-        "   RETURNING r.id, r.seq, r.stage, o.state AS was),"
-        " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)"
-        "   SELECT id, seq, stage, was, 'pending', 'retried', %(actor)s FROM u)"
-        " SELECT o.id, o.state, u.id IS NOT NULL FROM o LEFT JOIN u USING (id)",
-        {"ids": list(ids), "from": sources(Verb.RETRY), "actor": actor},
+        _RETRY,
+        {
+            "ids": list(ids),
+            "seqs": [None if seen is None else seen[id_].seq for id_ in ids],
+            "copies": [None if seen is None else seen[id_].payload_no for id_ in ids],
+            "from": sources(Verb.RETRY),
+            "actor": actor,
+            "ignored": seen is None,
+            **choices(leave),
+        },
     ).fetchall()
-    skipped = {
-        id_: "has nothing to send yet" if state == "never" else "is on its way already"
-        for id_, state, done in rows
-        if not done
-    }
+    return acted(ids, rows)
+
+
+def acted(ids: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> Acted:
+    """From (id, why it was left alone or None, number of its transition); ids without a row are not known."""
+    left = {id_: Left(why) if why else Left.ON_ITS_WAY for id_, why, seq in rows if seq is None}
     known = {id_ for id_, _, _ in rows}
-    skipped.update({id_: "is not known" for id_ in ids if id_ not in known})
-    return RetryResult([id_ for id_, _, done in rows if done], skipped)
+    left |= {id_: Left.UNKNOWN for id_ in ids if id_ not in known}
+    return Acted([id_ for id_, _, seq in rows if seq is not None], left, {id_: seq for id_, _, seq in rows if seq})
 
 
 def run_again(conn: Connection, record_id: int, actor: str) -> None:
@@ -92,10 +134,12 @@ def request_selected(
     filter: Filter | None = None,
     excepted: Sequence[int] = (),
     dry_run: bool = False,
+    again: bool = False,
 ) -> UUID:
     """The same for records that are there, by id or by filter, of any interface. An id that is not is `not-found`.
 
-    Raises TooMany.
+    again: of an import, read also what Connect has; what has not changed there is answered with `exists` and does not
+    run. Raises TooMany.
     """
     resource = OF_VERB[verb]
     with conn.transaction():
@@ -106,7 +150,7 @@ def request_selected(
         places = [(interface, key) for interface, key in rows]
         places += [(NOWHERE, str(one)) for one in dict.fromkeys(ids or ()) if one not in set(found)]
         interfaces = {interface for interface, _ in rows}
-        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor, dry_run)
+        return _store(conn, resource, interfaces.pop() if len(interfaces) == 1 else None, places, actor, dry_run, again)
 
 
 def _store(
@@ -116,14 +160,16 @@ def _store(
     places: Sequence[tuple[str, str]],
     actor: str,
     dry_run: bool,
+    again: bool = False,
 ) -> UUID:
     """interface: of the whole receipt, None where its numbers belong to several."""
     longest = resource.number_length
     bad = [len(number) > longest or not number.isprintable() for _, number in places]
     with conn.transaction():
         row = conn.execute(
-            "INSERT INTO receipts(verb, interface, created_by, dry_run) VALUES (%s, %s, %s, %s) RETURNING id",
-            (resource.verb, interface, actor, dry_run),
+            "INSERT INTO receipts(verb, interface, created_by, dry_run, again) VALUES (%s, %s, %s, %s, %s)"
+            " RETURNING id",
+            (resource.verb, interface, actor, dry_run, again),
         ).fetchone()
         assert row is not None
         conn.execute(
@@ -145,7 +191,7 @@ def _store(
                 ],
                 "bad": bad,
                 "nowhere": NOWHERE,
-                "new": resource.verb == "import" and not dry_run,
+                "new": resource.verb == "import" and not dry_run and not again,
                 "flow": resource.flow,
             },
         )

@@ -6,8 +6,11 @@ applied = done + failed + waiting + in flight + skipped. What does not add up is
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+
+from psycopg.errors import QueryCanceled
 
 from shared.db.connect import Connection
 
@@ -17,24 +20,33 @@ TERMS = ("inputs", *OUTCOMES, *WHERE_NOW)
 
 # One statement is one snapshot: counted one after the other, the two sides would differ while events come in.
 _COUNTS = """
-SELECT interface, 'inputs' AS term, false AS test, sum(inputs) FROM arrivals
-WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY interface
+SELECT {inputs_day}, interface, 'inputs' AS term, false AS test, sum(inputs) FROM arrivals
+WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, interface
 UNION ALL
-SELECT interface, 'rejected', false, count(*) FROM rejections
-WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY interface
+SELECT {inputs_day}, interface, 'rejected', false, count(*) FROM rejections
+WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, interface
 UNION ALL
-SELECT interface, replace(outcome, '-', '_'), false, count(*) FROM events
-WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY interface, outcome
+SELECT {inputs_day}, interface, replace(outcome, '-', '_'), false, count(*) FROM events
+WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, interface, outcome
 UNION ALL
-SELECT interface, 'duplicate', false, count(*) FROM duplicates
-WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY interface
+SELECT {inputs_day}, interface, 'duplicate', false, count(*) FROM duplicates
+WHERE received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, interface
 UNION ALL
-SELECT interface,
+SELECT {records_day}, interface,
        CASE WHEN state IN ('done', 'warning') THEN 'done'
             WHEN state IN ('pending', 'running') THEN 'in_flight' ELSE state END,
        test, count(*) FROM records
-WHERE input_hash IS NOT NULL AND input_at >= %(from)s AND input_at < %(to)s GROUP BY interface, 2, test
+WHERE input_hash IS NOT NULL AND input_at >= %(from)s AND input_at < %(to)s GROUP BY 1, interface, 3, test
 """
+_OF_ONE_DAY = _COUNTS.format(inputs_day="0", records_day="0")
+_BY_DAY = _COUNTS.format(
+    inputs_day="(received_at AT TIME ZONE 'UTC')::date - %(first)s::date",
+    records_day="(input_at AT TIME ZONE 'UTC')::date - %(first)s::date",
+)
+Counts = dict[tuple[str, bool], int]
+
+OVERVIEW_SECONDS = 3
+"""So long may the overview of many days take; where it takes longer, each day is still counted by itself."""
 
 
 def accounting(conn: Connection, interface: str | None, day: date) -> dict[str, Any]:
@@ -44,12 +56,7 @@ def accounting(conn: Connection, interface: str | None, day: date) -> dict[str, 
     `test` (records of a test, counted apart, part of applied), `remainders` and `balanced`. Unreadable input is in the
     book of `?`.
     """
-    begin = datetime.combine(day, time(), UTC)
-    counts: dict[str, dict[tuple[str, bool], int]] = {}
-    for name, term, test, count in conn.execute(_COUNTS, {"from": begin, "to": begin + timedelta(days=1)}):
-        if interface is None or name == interface:
-            terms = counts.setdefault(name, {})
-            terms[term, test] = terms.get((term, test), 0) + int(count)
+    counts = _counted(conn, _OF_ONE_DAY, interface, day, 1).get(0, {})
     if interface is not None:
         counts.setdefault(interface, {})
     books = [_book(name, terms) for name, terms in sorted(counts.items())]
@@ -61,7 +68,53 @@ def accounting(conn: Connection, interface: str | None, day: date) -> dict[str, 
     }
 
 
-def _book(interface: str, counts: dict[tuple[str, bool], int]) -> dict[str, Any]:
+def days(conn: Connection, interface: str | None, last: date, many: int = 30) -> list[dict[str, Any]] | None:
+    """The books of the days up to `last`, the newest first: each with its terms (of all interfaces together, tests
+    among them) and `balanced`, which says that the books of every interface balance.
+
+    None where there is too much to count within OVERVIEW_SECONDS.
+    """
+    first = last - timedelta(days=many - 1)
+    try:
+        with conn.transaction():
+            conn.execute(f"SET LOCAL statement_timeout = '{OVERVIEW_SECONDS}s'")
+            counted = _counted(conn, _BY_DAY, interface, first, many)
+    except QueryCanceled:
+        return None
+    found = []
+    for place in reversed(range(many)):
+        books = [_book(name, terms) for name, terms in counted.get(place, {}).items()]
+        found.append(
+            {
+                "day": (first + timedelta(days=place)).isoformat(),
+                "balanced": all(book["balanced"] for book in books),
+                **together(books),
+            }
+        )
+    return found
+
+
+def together(books: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The terms of several books as one; `test` is the number of test records."""
+    sums = {term: sum(book[term] for book in books) for term in TERMS}
+    return {**sums, "test": sum(book["test"]["applied"] for book in books)}
+
+
+def _counted(
+    conn: Connection, statement: str, interface: str | None, first: date, many: int
+) -> dict[int, dict[str, Counts]]:
+    """Day (0 is `first`) → interface → (term, test) → how many."""
+    begin = datetime.combine(first, time(), UTC)
+    counts: dict[int, dict[str, Counts]] = {}
+    values = {"from": begin, "to": begin + timedelta(days=many), "first": first}
+    for place, name, term, test, count in conn.execute(statement, values):
+        if interface is None or name == interface:
+            terms = counts.setdefault(place, {}).setdefault(name, {})
+            terms[term, test] = terms.get((term, test), 0) + int(count)
+    return counts
+
+
+def _book(interface: str, counts: Counts) -> dict[str, Any]:
     live = {term: counts.get((term, False), 0) for term in TERMS}
     test = {term: counts.get((term, True), 0) for term in WHERE_NOW}
     never = sum(count for (term, _), count in counts.items() if term == "never")

@@ -26,6 +26,9 @@ WHAT: dict[Verb, str] = {
     Verb.RAISE: "a key that blocked it came true",
     Verb.RETRY: "a person wants another try",
     Verb.BY_HAND: "a person did it in the remote system, and says under which number",
+    Verb.IGNORE: "a person wants it left alone, and says why",
+    Verb.UNIGNORE: "and takes that back: it is what it was before",
+    Verb.EDIT: "a person corrects the staged copy",
     Verb.VERIFY: "a call was made by a worker that no longer held it: read back",
 }
 

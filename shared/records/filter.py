@@ -32,7 +32,11 @@ LONGEST = 20_000
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 FINGERPRINT = re.compile(r"[A-Za-z_]\w*-[0-9a-f]{8}")
+GROUP = re.compile(r"([a-z0-9-]{1,60})-[0-9a-f]{8}")
+"""The name of a group: the error's code, and what tells its causes from each other."""
+
 WORD = re.compile(r"([^\W\d]+)(>=|<=|[:=<>])")
+EXAMPLE = "group:payment-unmapped-1f0a93bc"
 QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 PLAIN = re.compile(r"[^\s|]+")
 
@@ -202,6 +206,17 @@ def _error(word: str, value: str, _known: Collection[str] | None) -> str:
     return _choice(word, value, catalogue().keys(), f"There is no error “{value}” in the catalogue.")
 
 
+def _group(word: str, value: str, _known: Collection[str] | None) -> str:
+    """A group that is gone is no mistake: it may return. One of an error that cannot be is. A code means all of its."""
+    named = GROUP.fullmatch(value.lower())
+    code = named[1] if named else value.lower()
+    if code in catalogue() or (named and FINGERPRINT.fullmatch(code)):
+        return value.lower()
+    mistake = f"There is no group “{value}”. The page of groups and every error card name theirs, like {EXAMPLE}."
+    near = suggest(code, catalogue().keys())
+    raise FilterError(f"{word}:{value}", mistake, f"{word}:{near}{value[len(code) :]}" if near else None)
+
+
 def _free(word: str, value: str, _known: Collection[str] | None) -> str:
     if not value.strip():
         raise FilterError(f'{word}:"{value}"', "A value is missing here.")
@@ -212,6 +227,7 @@ _CHECKS: dict[str, Callable[[str, str, Collection[str] | None], str]] = {
     **dict.fromkeys(CHOICES, _listed),
     "interface": _interface,
     "error": _error,
+    "group": _group,
 }
 
 

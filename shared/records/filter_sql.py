@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.records import dates, indexed
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.filter_groups import assigned, in_groups
 from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
 from shared.records.search import codes_that_say, staged_copy
@@ -35,7 +36,6 @@ COLUMNS = {
     "flow": "r.flow",
     "type": f"CASE WHEN r.flow = 'stock' THEN {KIND} END",
     "drift": f"CASE WHEN r.flow = 'stock' THEN {DRIFT} END",
-    "group": "r.code",
 }
 
 
@@ -98,8 +98,10 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str
         return " OR ".join("r.test" if value == "yes" else "NOT r.test" for value in said), []
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
-    if word == "assignee":  # nobody can be assigned in this release
-        return "%s", ["none" in said]
+    if word == "group":
+        return in_groups(said)
+    if word == "assignee":
+        return assigned(said)
     return f"({COLUMNS[word]}) = ANY(%s)", [list(said)]
 
 

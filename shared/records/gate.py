@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +20,22 @@ class Gate:
     open: tuple[Item, ...]
 
 
-def gate(conn: Connection, slug: str, flow: str | None, language: Language = "en") -> Gate:
-    """How it stands now."""
+def gate(
+    conn: Connection,
+    slug: str,
+    flow: str | None,
+    language: Language = "en",
+    titles: Mapping[str, str] | None = None,
+) -> Gate:
+    """How it stands now. titles: what the systems are called, by key."""
     begins = step(conn, slug, flow)
-    return Gate(begins, tuple(still_open(checklist(conn, slug, language), begins.new)) if begins.new else ())
+    if not begins.new:
+        return Gate(begins, ())
+    return Gate(begins, tuple(still_open(checklist(conn, slug, language, titles), begins.new)))
 
 
 def alarm_offer(slug: str, flow: str | None) -> dict[str, Any]:
-    """The alarm that most people want of an interface that goes live, as `POST /api/v1/alarms` takes it.
-
-    Alarms come with a later release; until then it is an offer and nothing more.
-    """
+    """The alarm that most people want of an interface that goes live, as `POST /api/v1/alarms` takes it."""
     flows = [flow] if flow else ["order-import", "order-export", "stock"]
     return {
         "name": f"{slug}: errors", "interfaces": [slug], "flows": flows, "on": ["error"], "frequency": "immediately",

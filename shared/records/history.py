@@ -6,8 +6,7 @@ Called by the API, the pages and the CLI's `show`. Hops are named source → tar
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -16,15 +15,21 @@ from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
-from shared.records.held import held, said
+from shared.records.copies import payload as stored_event
+from shared.records.exchanges import compared, read_exchanges
+from shared.records.held import held
+from shared.records.held import said as held_said
 from shared.records.indexed import candidates_named, query_of
 from shared.records.modes import standings
-from shared.records.parts import STAGE
+from shared.records.parts import NAMES, STAGE
 from shared.records.personal import masked
 from shared.records.search import fold
 from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
+NO_CALLS: Mapping[str, Any] = {"calls": [], "left_out": 0}
+AT_REST = ("done", "warning", "failed", "skipped", "never", "waiting")
+"""What leaves these without a person does so by itself."""
 TO_THE_MARKETPLACE = ("marketplace", "status", "tracking", "stock")
 
 _RECORD = f"""
@@ -83,9 +88,9 @@ def read_record(
     if row is None:
         return None
     (row,) = with_away(conn, [row])
-    payload = _payload(row.pop("body"))
+    payload = stored_event(row.pop("body"))
     copies: dict[int, dict[str, Any]] = {record_id: payload.get("data") or {}}
-    why, holds = said(reason(row["reason"], language), held(row, standings(conn)), language)
+    why, holds = held_said(reason(row["reason"], language), held(row, standings(conn)), language)
     return {
         **row,
         "reason": why,
@@ -111,9 +116,13 @@ def history(
     *,
     titles: Mapping[str, str] | None = None,
     language: Language = "en",
+    reveal: bool = True,
     limit: int = 1_000,
 ) -> list[dict[str, Any]]:
-    """What happened, newest first, at most `limit` of each kind. titles: connector key → its name for people."""
+    """What happened, newest first, at most `limit` of each kind. titles: connector key → its name for people.
+
+    An attempt has its `calls` and, against the attempt before it, what `changed`; reveal False leaves bodies out.
+    """
     record = conn.execute(
         "SELECT r.flow, r.key, coalesce(i.marketplace, ''), coalesce(i.erp, '') FROM records r"
         " LEFT JOIN interfaces i ON i.slug = r.interface WHERE r.id = %s",
@@ -125,10 +134,35 @@ def history(
     with conn.cursor(row_factory=dict_row) as cursor:
         transitions = cursor.execute(_TRANSITIONS, (record_id, limit)).fetchall()
         attempts = cursor.execute(_ATTEMPTS, (record_id, limit)).fetchall()
-    entries = [_transition(row, record[0], hop(record[0], row["stage"], *sides), language) for row in transitions]
-    entries += [_attempt(row, hop(record[0], row["stage"], *sides)) for row in attempts]
-    # An attempt is written in the transaction of its settle: it stands below the transition it led to.
+    told = {row["claim_no"]: _status_told(row["detail"]) for row in attempts}
+    entries = [
+        _transition(row, record[0], hop(record[0], row["stage"], *sides), language, told.get(row["claim_no"]))
+        for row in transitions
+    ]
+    said = read_exchanges(conn, record_id, reveal=reveal) if attempts else {}
+    entries += [
+        _attempt(row, hop(record[0], row["stage"], *sides)) | _calls(said, row, before)
+        for row, before in zip(attempts, [*attempts[1:], None], strict=False)
+    ]
+    return _asked(newest_first(entries))
+
+
+def newest_first(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In the order of pages and API. An attempt is written in the transaction of its settle: it stands below the
+    transition it led to."""
     return sorted(entries, key=lambda entry: (entry["at"], entry["kind"] == "transition", entry["seq"]), reverse=True)
+
+
+def _asked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`asked_by` says which person's wish led to it: of the one who set it due, until it comes to rest."""
+    asked: str | None = None
+    for entry in reversed(entries):
+        if entry["actor"] is not None:
+            asked = entry["actor"]
+        elif entry["from_state"] in AT_REST and entry["stage"] not in NAMES:
+            asked = None
+        entry["asked_by"] = asked
+    return entries
 
 
 def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
@@ -138,8 +172,26 @@ def hop(flow: str, stage: str, marketplace: str, erp: str) -> dict[str, str]:
     return {"source": OURSELVES, "target": marketplace if stage in TO_THE_MARKETPLACE else erp}
 
 
-def _transition(row: dict[str, Any], flow: str, between: dict[str, str], language: Language) -> dict[str, Any]:
-    said = step(flow, row["stage"], row["to_state"], between, language)
+def _calls(
+    said: Mapping[int, Mapping[str, Any]], row: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What was said to remote systems in an attempt, and what of it differs from the one before."""
+    kept = said.get(row["claim_no"], NO_CALLS)
+    earlier = said.get(before["claim_no"]) if before else None
+    changed = None if earlier is None else compared(earlier["calls"], kept["calls"])
+    return {"calls": kept["calls"], "calls_left_out": kept["left_out"], "changed": changed}
+
+
+def _status_told(detail: Any) -> str | None:
+    """Which of the ERP's statuses an attempt of an export was about."""
+    status = (detail or {}).get("status")
+    return status.get("status") if isinstance(status, dict) else None
+
+
+def _transition(
+    row: dict[str, Any], flow: str, between: dict[str, str], language: Language, told: str | None
+) -> dict[str, Any]:
+    said = step(flow, row["stage"], row["to_state"], between, language, told)
     return {
         "at": row["at"],
         "kind": "transition",
@@ -177,13 +229,3 @@ def _attempt(row: dict[str, Any], between: dict[str, str]) -> dict[str, Any]:
         "duration": (row["ended_at"] - row["started_at"]).total_seconds(),
         "seq": 0,
     }
-
-
-def _payload(body: bytes | None) -> dict[str, Any]:
-    if body is None:
-        return {}
-    try:
-        event = json.loads(bytes(body))
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) and isinstance(event.get("data"), dict) else {}

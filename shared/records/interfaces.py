@@ -203,8 +203,8 @@ def _table(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
     return table
 
 
-def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: str, actor: str | None = None) -> None:
-    """Save one mapping and set what waited for it due: fact and key are raised in one transaction."""
+def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: str, actor: str | None = None) -> int:
+    """Save one mapping and set what waited for it due: fact and key are raised in one transaction. Returns how many."""
     from shared.records.keys import raise_key  # keys raise for mappings, mappings are one of many facts
 
     with conn.transaction():
@@ -215,8 +215,7 @@ def save_mapping(conn: Connection, slug: str, kind: str, source: str, target: st
             (slug, kind, source, target, actor),
         )
         touch(conn, slug)
-        for spelling in _spellings(conn, slug, kind, source):
-            raise_key(conn, slug, f"{kind}:{spelling}")
+        return sum(raise_key(conn, slug, f"{kind}:{spelling}") for spelling in spellings(conn, slug, kind, source))
 
 
 def remove_mapping(conn: Connection, slug: str, kind: str, source: str) -> bool:
@@ -230,7 +229,7 @@ def remove_mapping(conn: Connection, slug: str, kind: str, source: str) -> bool:
     return bool(gone)
 
 
-def _spellings(conn: Connection, slug: str, kind: str, source: str) -> list[str]:
+def spellings(conn: Connection, slug: str, kind: str, source: str) -> list[str]:
     """The source as it was saved, and as records wait for it: a tax of "7" is the one of "7.0"."""
     rows = conn.execute(
         "SELECT DISTINCT substr(key, length(%(kind)s) + 2) FROM blocks"

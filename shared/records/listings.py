@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
+from shared.errors.problem import storable
 
 NIGHT_HOUR = 2
 """When a night's refresh begins, in the installation's time zone."""
@@ -17,6 +19,40 @@ def read_filter(conn: Connection, interface: str) -> dict[str, Any]:
     """The filter: `skus`, `foreign_skus`, `name`, `kind`, `parent_sku`; empty: every article of the ERP."""
     row = conn.execute("SELECT filter FROM listings WHERE interface = %s", (interface,)).fetchone()
     return dict(row[0]) if row else {}
+
+
+def read_listing(conn: Connection, interface: str) -> dict[str, Any]:
+    """How the listing stands: `filter`, `refreshed_at`, `articles` (how many the ERP named then), `code` (why the last
+    refresh did not go through)."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
+            "SELECT filter, refreshed_at, articles, code FROM listings WHERE interface = %s", (interface,)
+        ).fetchone()
+    return row or {"filter": {}, "refreshed_at": None, "articles": None, "code": None}
+
+
+def listed_articles(
+    conn: Connection, interface: str, search: str = "", *, after: str | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Articles of an interface by SKU, from behind `after`: record_id, sku, foreign_sku, name, kind, parent_sku,
+    listed_at (None: it came by an event, the ERP's listing has not had it), state.
+
+    search: a part of SKU, foreign number or name, whatever its case.
+    """
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT a.record_id, a.sku, a.foreign_sku, a.name, a.kind, a.parent_sku, a.listed_at, r.state"
+            " FROM articles a JOIN records r ON r.id = a.record_id WHERE a.interface = %(interface)s"
+            " AND (%(after)s::text IS NULL OR a.sku > %(after)s) AND (%(search)s = ''"
+            "   OR strpos(lower(concat_ws(E'\\n', a.sku, a.foreign_sku, a.name)), lower(%(search)s)) > 0)"
+            " ORDER BY a.sku LIMIT %(limit)s",
+            {
+                "interface": interface,
+                "after": None if after is None else storable(after),
+                "search": storable(search.strip()),
+                "limit": limit,
+            },
+        ).fetchall()
 
 
 def save_filter(conn: Connection, interface: str, values: Mapping[str, Any]) -> None:

@@ -66,6 +66,11 @@ class Masked:
         return {name: getattr(self, name) for name in names} | {"sides": sides}
 
 
+def side_settings(conn: Connection, slug: str) -> dict[str, dict[str, Any]]:
+    """The settings of both sides without their secrets, by side."""
+    return dict(conn.execute("SELECT side, settings FROM sides WHERE interface = %s", (slug,)).fetchall())
+
+
 def read_masked(conn: Connection, slug: str) -> Masked | None:
     """One interface, None where there is none of this name."""
     row = conn.execute(

@@ -21,13 +21,13 @@ def read_receipt(
     where they may name a buyer.
     """
     row = conn.execute(
-        "SELECT id, verb, interface, created_by, created_at, dry_run FROM receipts WHERE id = %s", (receipt,)
+        "SELECT id, verb, interface, created_by, created_at, dry_run, again FROM receipts WHERE id = %s", (receipt,)
     ).fetchone()
     if row is None:
         return None
     numbers = conn.execute(
-        "SELECT n.interface, n.number, n.result, n.record_id, r.state, n.code, n.answer FROM receipt_numbers n"
-        " LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
+        "SELECT n.interface, n.number, n.result, n.record_id, r.state, r.remote, n.code, n.answer"
+        " FROM receipt_numbers n LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
         (receipt,),
     ).fetchall()
     seen = reveal or row[1] == ARTICLES.verb
@@ -38,6 +38,7 @@ def read_receipt(
         "created_by": row[3],
         "created_at": row[4],
         "dry_run": row[5],
+        "again": row[6],
         "complete": all(result != "queued" for _, _, result, *_ in numbers),
         "numbers": [
             {
@@ -46,9 +47,10 @@ def read_receipt(
                 "result": "queued" if result == "taken-in" else result,
                 "record_id": record_id,
                 "state": state,
+                "remote": remote,
                 "code": code,
                 **(shown(answer, language, reveal=seen) if result == "drafted" else {}),
             }
-            for interface, number, result, record_id, state, code, answer in numbers
+            for interface, number, result, record_id, state, remote, code, answer in numbers
         ],
     }

@@ -106,8 +106,10 @@ def rate(text: object) -> str | None:
         return str(text)
 
 
-def checklist(conn: Connection, slug: str, language: Language = "en") -> list[Item]:
-    """Every item, the open ones with what to do."""
+def checklist(
+    conn: Connection, slug: str, language: Language = "en", titles: Mapping[str, str] | None = None
+) -> list[Item]:
+    """Every item, the open ones with what to do. titles: connector key → what the system is called."""
     proofs = {
         item: Proof(ok, at, detail)
         for item, ok, at, detail in conn.execute(
@@ -115,14 +117,15 @@ def checklist(conn: Connection, slug: str, language: Language = "en") -> list[It
         ).fetchall()
     }
     items = [
-        _connection(conn, slug, side, proofs.get(f"connection:{side}"), language) for side in ("marketplace", "erp")
+        _connection(conn, slug, side, proofs.get(f"connection:{side}"), language, titles or {})
+        for side in ("marketplace", "erp")
     ]
     items += _history(slug, proofs.get("history"), language)
     if (history := proofs.get("history")) is not None and history.ok:
         items += _samples(conn, slug, history, language)
         items.append(_mappings(conn, slug, history, language))
     items.append(_stock(conn, slug, proofs.get("stock-sample"), language))
-    items.append(_alarm(proofs.get("alarm-mail"), language))
+    items.append(_alarm(conn, slug, proofs.get("alarm-mail"), language))
     return items
 
 
@@ -131,9 +134,12 @@ def still_open(items: Sequence[Item], flows: Sequence[str]) -> list[Item]:
     return [item for item in items if item.state == "open" and item.concerns(flows)]
 
 
-def _connection(conn: Connection, slug: str, side: str, proof: Proof | None, language: Language) -> Item:
+def _connection(
+    conn: Connection, slug: str, side: str, proof: Proof | None, language: Language, titles: Mapping[str, str]
+) -> Item:
     row = conn.execute(f"SELECT {side} FROM interfaces WHERE slug = %s", (slug,)).fetchone()  # noqa: S608 - one of two
-    system = str(proof.detail["system"]) if proof else row[0].title() if row else side
+    key = row[0] if row else side
+    system = str(proof.detail["system"]) if proof else titles.get(key, key.title())
     name, title = f"connection:{side}", word(TITLES, "connection", language, system=system)
     look = word(FIXES, "look", language, slug=slug)
     if proof is None:
@@ -238,9 +244,21 @@ def _stock(conn: Connection, slug: str, proof: Proof | None, language: Language)
     return Item("stock-sample", "open", title, says, fix, shown)
 
 
-def _alarm(proof: Proof | None, language: Language) -> Item:
-    """Alarms do not exist yet: the item is there, and does not block until something can prove it."""
+def _alarm(conn: Connection, slug: str, proof: Proof | None, language: Language) -> Item:
+    """A mail of an alarm that watches this interface was taken by the mail server. Without an alarm it does not block:
+    who wants none shall not be kept from going live."""
     title = word(TITLES, "alarm-mail", language)
-    if proof is not None and proof.ok:
-        return Item("alarm-mail", "done", title, word(SAYS, "mailed", language), proof={"at": proof.at})
-    return Item("alarm-mail", "not-available", title, word(SAYS, "no-alarms", language))
+    row = conn.execute(
+        "SELECT count(DISTINCT s.id), max(m.sent_at) FROM subscriptions s"
+        " LEFT JOIN recipients r ON r.subscription = s.id AND r.stopped_at IS NULL"
+        " LEFT JOIN mails m ON m.recipient = r.id AND m.state = 'sent' AND m.kind <> 'confirm'"
+        " WHERE s.active AND (s.interfaces = '{}' OR %s = ANY(s.interfaces))",
+        (slug,),
+    ).fetchone()
+    alarms, sent_at = row if row else (0, None)
+    at = sent_at or (proof.at if proof is not None and proof.ok else None)
+    if at is not None:
+        return Item("alarm-mail", "done", title, word(SAYS, "mailed", language), proof={"at": at})
+    if not alarms:
+        return Item("alarm-mail", "not-available", title, word(SAYS, "no-alarms", language, slug=slug))
+    return Item("alarm-mail", "open", title, word(SAYS, "not-mailed", language), word(FIXES, "mail", language))

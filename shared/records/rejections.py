@@ -1,4 +1,5 @@
-"""Rejections: input that was refused, kept with its raw bytes and every problem, until somebody submits it again."""
+"""Rejections: input that was refused, kept with its raw bytes and every problem, until somebody submits it again
+or sets it aside."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from shared.db.connect import Connection
 from shared.errors.problem import Problem, storable
+from shared.people.audit import audit
 from shared.records.hashes import body_hash, event_hash
 from shared.records.receive import count_arrivals
 
@@ -33,7 +35,8 @@ class Refusal:
 
 
 def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
-    """Keep it; returns (rejection id, whether it is new). The same body again is a duplicate of the open rejection.
+    """Keep it; returns (rejection id, whether it is new). The same body again is a duplicate of the one that is open or
+    was set aside.
 
     Runs inside the caller's transaction. The arrival is counted by the caller.
     """
@@ -41,7 +44,9 @@ def refuse(conn: Connection, refusal: Refusal) -> tuple[int, bool]:
     new = _insert(conn, refusal, digest)
     if new is not None:
         return new, True
-    known = conn.execute("SELECT id FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone()
+    known = conn.execute(
+        "SELECT id FROM rejections WHERE body_hash = %s AND state <> 'resubmitted'", (digest,)
+    ).fetchone()
     rejection = int(known[0]) if known else 0
     conn.execute(
         "INSERT INTO duplicates(event, interface, hash, rejection) VALUES (%s, %s, NULL, %s)",
@@ -55,7 +60,7 @@ def _insert(conn: Connection, refusal: Refusal, digest: UUID) -> int | None:
     row = conn.execute(
         "INSERT INTO rejections(queue, origin, event, interface, source, event_id, hash, body_hash, raw, content_type,"
         " routing_key, problems) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (body_hash) WHERE state = 'open' DO NOTHING RETURNING id",
+        " ON CONFLICT (body_hash) WHERE state <> 'resubmitted' DO NOTHING RETURNING id",
         (
             refusal.queue,
             storable(refusal.origin),
@@ -81,7 +86,8 @@ def refuse_once(conn: Connection, refusal: Refusal) -> bool:
     """
     what = f"{refusal.queue}\0{refusal.interface}\0{refusal.problems[0].code}".encode()
     digest = body_hash(what)
-    if conn.execute("SELECT FROM rejections WHERE body_hash = %s AND state = 'open'", (digest,)).fetchone() is not None:
+    known = conn.execute("SELECT FROM rejections WHERE body_hash = %s AND state <> 'resubmitted'", (digest,)).fetchone()
+    if known is not None:
         return False
     with conn.transaction():
         new = _insert(conn, refusal, digest) is not None
@@ -111,11 +117,47 @@ class Rejection:
     resolved_at: datetime | None
     resolved_by: str | None
     result: dict[str, Any] | None
+    reason: str | None
 
 
+STATES = ("open", "resubmitted", "set-aside")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rejections; what is None does not limit them. code: of any of its problems; since, until: when received."""
+
+    state: str | None = None
+    interface: str | None = None
+    queue: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def values(self) -> dict[str, Any]:
+        """For `_WANTED`."""
+        state, interface, queue, code = (
+            None if said is None else storable(said) for said in (self.state, self.interface, self.queue, self.code)
+        )
+        return {
+            "state": state,
+            "interface": interface,
+            "queue": queue,
+            "code": None if code is None else Jsonb([{"code": code}]),
+            "since": self.since,
+            "until": self.until,
+        }
+
+
+_WANTED = (
+    "(%(state)s::text IS NULL OR state = %(state)s) AND (%(interface)s::text IS NULL OR interface = %(interface)s)"
+    " AND (%(queue)s::text IS NULL OR queue = %(queue)s) AND (%(code)s::jsonb IS NULL OR problems @> %(code)s)"
+    " AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)"
+    " AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)"
+)
 _COLUMNS = (
     "id, queue, origin, event, interface, source, event_id, body_hash, {raw}, content_type, routing_key, problems,"
-    " state, received_at, resolved_at, resolved_by, result"
+    " state, received_at, resolved_at, resolved_by, result, reason"
 )
 
 
@@ -129,16 +171,69 @@ def read_rejection(conn: Connection, rejection: int) -> Rejection | None:
 
 
 def list_rejections(
-    conn: Connection, *, state: str | None = None, before: int | None = None, limit: int = 50
+    conn: Connection, wanted: Wanted | None = None, *, before: int | None = None, limit: int = 50
 ) -> Sequence[Rejection]:
     """The newest first, without their raw bytes; `before` is the id to go on from."""
     rows = conn.execute(
-        f"SELECT {_COLUMNS.format(raw=chr(39) * 2 + '::bytea')} FROM rejections"  # noqa: S608
-        " WHERE (%(state)s::text IS NULL OR state = %(state)s) AND (%(before)s::int8 IS NULL OR id < %(before)s)"
-        " ORDER BY id DESC LIMIT %(limit)s",
-        {"state": state, "before": before, "limit": limit},
+        f"SELECT {_COLUMNS.format(raw=chr(39) * 2 + '::bytea')} FROM rejections WHERE {_WANTED}"  # noqa: S608
+        " AND (%(before)s::int8 IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s",
+        {**(wanted or Wanted()).values(), "before": before, "limit": limit},
     ).fetchall()
     return [Rejection(*row) for row in rows]
+
+
+def open_ids(conn: Connection, wanted: Wanted, limit: int) -> list[int]:
+    """Ids of open ones, the oldest first: in the order in which they came."""
+    rows = conn.execute(
+        f"SELECT id FROM rejections WHERE {_WANTED} AND state = 'open' ORDER BY id LIMIT %(limit)s",  # noqa: S608
+        {**wanted.values(), "limit": limit},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def count_by(conn: Connection, column: str, wanted: Wanted) -> dict[str, int]:
+    """How many there are by `state`, `queue`, `interface`, or `code` (the first problem's), the most first."""
+    value = {"state": "state", "queue": "queue", "interface": "interface", "code": "problems -> 0 ->> 'code'"}[column]
+    rows = conn.execute(
+        f"SELECT {value}, count(*) FROM rejections WHERE {_WANTED} GROUP BY 1 ORDER BY 2 DESC, 1",  # noqa: S608
+        wanted.values(),
+    ).fetchall()
+    return {name: count for name, count in rows if name is not None}
+
+
+def became(conn: Connection, one: Rejection) -> dict[str, Any] | None:
+    """The record that a resubmission went into: id, flow, key, state; None where there is none (any more)."""
+    record = (one.result or {}).get("record_id")
+    if record is None:
+        return None
+    row = conn.execute("SELECT id, flow, key, state FROM records WHERE id = %s", (record,)).fetchone()
+    return None if row is None else dict(zip(("id", "flow", "key", "state"), row, strict=True))
+
+
+def set_aside(conn: Connection, rejection: int, actor: str, reason: str) -> bool:
+    """Nobody needs it, because …; False when it is not open. It is kept, and `reopen` takes this back."""
+    with conn.transaction():
+        row = conn.execute(
+            "UPDATE rejections SET state = 'set-aside', resolved_at = now(), resolved_by = %s, reason = %s"
+            " WHERE id = %s AND state = 'open' RETURNING id",
+            (actor, storable(reason), rejection),
+        ).fetchone()
+        if row is not None:
+            audit(conn, actor, "rejections.set-aside", {"rejection": rejection}, storable(reason))
+    return row is not None
+
+
+def reopen(conn: Connection, rejection: int, actor: str) -> bool:
+    """Open one that was set aside; False when it was not."""
+    with conn.transaction():
+        row = conn.execute(
+            "UPDATE rejections SET state = 'open', resolved_at = NULL, resolved_by = NULL, reason = NULL"
+            " WHERE id = %s AND state = 'set-aside' RETURNING id",
+            (rejection,),
+        ).fetchone()
+        if row is not None:
+            audit(conn, actor, "rejections.reopen", {"rejection": rejection})
+    return row is not None
 
 
 def mark_resubmitted(conn: Connection, rejection: int, actor: str, result: dict[str, Any]) -> bool:

@@ -30,7 +30,7 @@ class Settlement:
     called: a call that is not idempotent was sent, so the remote system may have the claimed copy; sent: it surely has
     it; detail goes to the attempt. tries is the new count of the retry budget, trying says whether it is in use.
     repeatable: once a copy has surely been sent, nobody needs to know any more that a call's outcome was unknown.
-    parts: of an export; they are stored with it.
+    parts: of an export; they are stored with it. calls: what was said to remote systems, see `exchanges.pack`.
     """
 
     claim: Claim
@@ -48,6 +48,7 @@ class Settlement:
     detail: dict[str, object] | None = None
     repeatable: bool = False
     parts: tuple[PartState, ...] = ()
+    calls: bytes | None = None
 
     def __post_init__(self) -> None:
         assert allowed(Verb.SETTLE, State.RUNNING, self.state), self.state
@@ -61,7 +62,7 @@ class Settlement:
 
 _TYPES = (
     "int8", "int4", "int4", "text", "float8", "text", "jsonb", "text", "bool", "bool", "bool", "int4", "int2", "bool",
-    "bool", "text", "timestamptz", "jsonb",
+    "bool", "text", "timestamptz", "jsonb", "bytea",
 )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def _settle_sql(*, one: bool) -> str:
 WITH s AS MATERIALIZED (
   SELECT * FROM {from_clause(_TYPES, one=one)}
   AS s(id, claim_no, handled_no, state, after, code, reason, remote, sent, called, intended, had_no, tries, trying,
-       blocked, outcome, started_at, detail)),
+       blocked, outcome, started_at, detail, calls)),
 f AS (
   UPDATE records r SET
     state = CASE WHEN r.payload_no > s.handled_no OR r.recheck THEN 'pending' ELSE s.state END,
@@ -86,11 +87,13 @@ f AS (
     forced = r.forced AND (s.after IS NOT NULL OR r.payload_no > s.handled_no OR r.recheck),
     seq = r.seq + 1, updated_at = now()
   FROM s WHERE r.id = s.id AND r.claim_no = s.claim_no AND r.state || '' = 'running'
-  RETURNING r.id, r.claim_no, r.seq, r.stage, r.state, s.code, s.reason, s.outcome, s.started_at, s.called, s.detail),
+  RETURNING r.id, r.claim_no, r.seq, r.stage, r.state, s.code, s.reason, s.outcome, s.started_at, s.called, s.detail,
+            s.calls),
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code, reason)
       SELECT id, seq, stage, 'running', state, claim_no, code, reason FROM f),
 a AS (INSERT INTO attempts(record_id, claim_no, stage, started_at, outcome, code, called, detail)
-      SELECT id, claim_no, stage, started_at, outcome, code, called, detail FROM f)
+      SELECT id, claim_no, stage, started_at, outcome, code, called, detail FROM f),
+e AS (INSERT INTO exchanges(record_id, claim_no, body) SELECT id, claim_no, calls FROM f WHERE calls IS NOT NULL)
 SELECT id, state FROM f
 """  # noqa: S608  # types and columns are ours
 
@@ -140,6 +143,7 @@ def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
             s.claim.intended and not (s.repeatable and s.sent),
             s.claim.sent_no, s.tries, s.trying, bool(s.keys), s.outcome, s.started_at,
             Jsonb({k: storable(v) if isinstance(v, str) else v for k, v in s.detail.items()}) if s.detail else None,
+            s.calls,
         )
         for s in batch
     ]  # fmt: skip
@@ -168,7 +172,7 @@ def _overtaken(s: Settlement) -> Settlement:
         s.claim, s.outcome, State.PENDING, s.started_at, after=0.0 if not s.called else s.after or 0.0,
         problems=(Problem("key-came-true", values={"key": s.keys[0]}),), remote=s.remote, called=s.called,
         sent=s.sent, tries=s.claim.tries, detail=s.detail, repeatable=s.repeatable,
-        parts=tuple(part for part in s.parts if not part.keyed),
+        parts=tuple(part for part in s.parts if not part.keyed), calls=s.calls,
     )  # fmt: skip
 
 

@@ -52,6 +52,9 @@ class Verb(StrEnum):
     RAISE = "raise"  # a key that blocked it came true
     RETRY = "retry"  # a person wants another try, or a first one where the interface does not run
     BY_HAND = "by-hand"  # a person did it in the remote system, and says so
+    IGNORE = "ignore"  # a person wants it left alone, and says why
+    UNIGNORE = "unignore"  # and takes that back
+    EDIT = "edit"  # a person corrects the staged copy
     VERIFY = "verify"  # a call was made by a worker that no longer held it: read back
 
 
@@ -79,6 +82,9 @@ TRANSITIONS: dict[Verb, Rule] = {
     Verb.RAISE: Rule(frozenset({State.WAITING, State.FAILED}), frozenset({State.PENDING})),
     Verb.RETRY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
     Verb.BY_HAND: Rule(frozenset({State.PENDING, State.WAITING, State.FAILED, State.SKIPPED}), frozenset({State.DONE})),
+    Verb.IGNORE: Rule(frozenset({State.PENDING, State.WAITING, State.FAILED}), frozenset({State.SKIPPED})),
+    Verb.UNIGNORE: Rule(frozenset({State.SKIPPED}), frozenset({State.PENDING, State.WAITING, State.FAILED})),
+    Verb.EDIT: Rule(frozenset({State.PENDING, State.WAITING, State.FAILED, State.SKIPPED}), frozenset({State.PENDING})),
     Verb.VERIFY: Rule(_RESTING | {State.PENDING}, frozenset({State.PENDING})),
 }
 

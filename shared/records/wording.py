@@ -10,7 +10,7 @@ from shared.errors.entry import Language
 from shared.errors.problem import Problem
 
 STEPS: dict[tuple[str, str], tuple[str, str]] = {
-    ("order-import/connect", "pending"): ("Auftrag bei {source} erkannt", "Order seen at {source}"),
+    ("order-import/connect", "pending"): ("Auftrag im Shop erkannt", "Order seen in the shop"),
     ("order-import/connect", "done"): ("Auftrag zu Connect importiert", "Order imported into Connect"),
     ("erp", "pending"): ("Import des Auftrags ausstehend", "Import of the order is pending"),
     ("erp", "running"): ("Auftrag wird nach {target} übertragen", "Order is being sent to {target}"),
@@ -19,6 +19,8 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ("erp", "warning"): ("Auftrag in {target} importiert, mit Hinweis", "Order imported into {target}, with a remark"),
     ("erp", "failed"): ("Import des Auftrags fehlgeschlagen", "Import of the order failed"),
     ("erp", "skipped"): ("Auftrag nicht übertragen", "Order not transferred"),
+    ("order-export/connect", "pending"): ("Änderung in {source} erkannt", "Change seen in {source}"),
+    ("stock/connect", "pending"): ("Bestandsänderung in {source} erkannt", "Change of stock seen in {source}"),
     ("order-export/connect", "done"): ("Auftragsstatus zu Connect importiert", "Order status imported into Connect"),
     ("marketplace", "pending"): ("Status-Update ausstehend", "Status update is pending"),
     ("marketplace", "running"): (
@@ -33,20 +35,24 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("marketplace", "failed"): ("Status-Update fehlgeschlagen", "Status update failed"),
     ("marketplace", "skipped"): ("Nichts zu übertragen", "Nothing to send"),
+    ("marketplace", "never"): (
+        "Es wurde noch kein Status-Update vorgenommen",
+        "There has been no status update yet",
+    ),
     ("status", "pending"): ("Auftragsstatus ausstehend", "Order status is pending"),
     ("status", "waiting"): ("Auftragsstatus wartet", "Order status waits"),
-    ("status", "done"): ("Auftragsstatus nach {target} exportiert", "Order status exported to {target}"),
+    ("status", "done"): ("Auftragsstatus{told} in den Shop exportiert", "Order status{told} exported to {target}"),
     ("status", "warning"): (
-        "Auftragsstatus nach {target} exportiert, mit Hinweis",
-        "Order status exported to {target}, with a remark",
+        "Auftragsstatus{told} in den Shop exportiert, mit Hinweis",
+        "Order status{told} exported to {target}, with a remark",
     ),
     ("status", "failed"): ("Export des Auftragsstatus fehlgeschlagen", "Export of the order status failed"),
     ("status", "skipped"): ("Auftragsstatus nicht übertragen", "Order status not sent"),
     ("tracking", "pending"): ("Tracking ausstehend", "Tracking is pending"),
     ("tracking", "waiting"): ("Tracking wartet", "Tracking waits"),
-    ("tracking", "done"): ("Tracking nach {target} exportiert", "Tracking exported to {target}"),
+    ("tracking", "done"): ("Tracking in den Shop exportiert", "Tracking exported to {target}"),
     ("tracking", "warning"): (
-        "Tracking nach {target} exportiert, mit Hinweis",
+        "Tracking in den Shop exportiert, mit Hinweis",
         "Tracking exported to {target}, with a remark",
     ),
     ("tracking", "failed"): ("Export des Trackings fehlgeschlagen", "Export of the tracking failed"),
@@ -55,9 +61,9 @@ STEPS: dict[tuple[str, str], tuple[str, str]] = {
     ("stock", "pending"): ("Bestands-Export ausstehend", "Export of the stock is pending"),
     ("stock", "running"): ("Bestand wird nach {target} übertragen", "Stock is being sent to {target}"),
     ("stock", "waiting"): ("Bestands-Export wartet", "Export of the stock waits"),
-    ("stock", "done"): ("Bestand nach {target} exportiert", "Stock exported to {target}"),
+    ("stock", "done"): ("Bestand in den Shop exportiert", "Stock exported to {target}"),
     ("stock", "warning"): (
-        "Bestand nach {target} exportiert, mit Hinweis",
+        "Bestand in den Shop exportiert, mit Hinweis",
         "Stock exported to {target}, with a remark",
     ),
     ("stock", "failed"): ("Bestands-Export fehlgeschlagen", "Export of the stock failed"),
@@ -75,6 +81,16 @@ STATES: dict[str, tuple[str, str]] = {
     "failed": ("Fehlerhaft", "Failed"),
     "skipped": ("Übersprungen", "Skipped"),
 }
+
+
+STATUSES: dict[str, tuple[str, str]] = {
+    "released": ("freigegeben", "released"),
+    "shipped": ("versendet", "shipped"),
+    "partially_shipped": ("teilweise versendet", "partially shipped"),
+    "cancelled": ("storniert", "cancelled"),
+    "completed": ("abgeschlossen", "completed"),
+}
+"""What the ERP says of an order."""
 
 
 def state_word(state: str, language: Language = "en") -> str:
@@ -131,9 +147,13 @@ def remark(code: str | None, language: Language = "en") -> str | None:
     return explain(Problem(code), language).title if code is not None and code in catalogue() else None
 
 
-def step(flow: str, stage: str, state: str, hop: Mapping[str, str], language: Language = "en") -> str:
-    """What a transition did, e.g. "Order imported into Connect"; hop: source and target."""
+def step(
+    flow: str, stage: str, state: str, hop: Mapping[str, str], language: Language = "en", status: str | None = None
+) -> str:
+    """What a transition did, e.g. "Order imported into Connect". hop: source and target; status: that was told."""
     texts: Sequence[str] = (
         STEPS.get((f"{flow}/{stage}", state)) or STEPS.get((stage, state)) or STATES.get(state, (state, state))
     )
-    return texts[language == "en"].format_map(hop)
+    word = STATUSES.get(status or "", (status or "",) * 2)[language == "en"]
+    told = "" if not word else f" „{word}“" if language == "de" else f" “{word}”"
+    return texts[language == "en"].format_map({**hop, "told": told})

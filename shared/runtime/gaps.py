@@ -5,7 +5,7 @@ Read by `connect interfaces show` and the Journal's API; changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -53,6 +53,12 @@ def kinds() -> frozenset[str]:
 
 
 _BY_PEOPLE = ("mapping", "setting")
+
+
+def mapping_kinds(connectors: Iterable[Connector]) -> list[str]:
+    """Every kind of mapping that one of these connectors needs or that records may wait for."""
+    needed = {need.kind for connector in connectors for need in connector.mappings}
+    return sorted((needed | kinds()) - {POOL, SETTINGS})
 
 
 def gaps(conn: Connection, interface: Masked, connectors: Mapping[str, Connector]) -> list[Gap]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from shared.connectors.contract import RemoteError
+from shared.connectors.exchange import Exchange, listening
 from shared.db.connect import GONE
 from shared.errors.fingerprint import fingerprint
 from shared.errors.problem import Problem
@@ -35,13 +36,19 @@ CROWD = 8  # a claim that fills one slot in so many shows that there is more tha
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a thread said about one claim."""
+    """What a thread said about one claim.
+
+    together: the calls so far for its whole batch, of `among` claims; own: those for it alone.
+    """
 
     lane: Lane
     held: Held
     said: Outcome
     started_at: datetime
     seconds: float
+    together: tuple[Exchange, ...] = ()
+    own: tuple[Exchange, ...] = ()
+    among: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +171,16 @@ class Lane:
         started, began = datetime.now(UTC), time.monotonic()
         open_ids = {held.claim.id for held in batch}
 
-        def say(held: Held, said: Outcome) -> None:
+        def say(held: Held, said: Outcome, own: Sequence[Exchange] = ()) -> None:
             open_ids.discard(held.claim.id)  # by the thread of the batch: whatever `each` hands on is out already
-            self._reports.put(Report(self, held, said, started, time.monotonic() - began))
+            spent = time.monotonic() - began
+            self._reports.put(Report(self, held, said, started, spent, tuple(together), tuple(own), len(batch)))
             self._ring()
 
         def one(held: Held, handle: Callable[[Held], Outcome]) -> None:
-            say(held, Released() if self.stopping else self._safely(lambda: handle(held), called=True))
+            with listening() as own:
+                said = Released() if self.stopping else self._safely(lambda: handle(held), called=True)
+            say(held, said, own)
 
         def each(items: Sequence[Held], handle: Callable[[Held], Outcome]) -> None:
             for held in items:
@@ -180,7 +190,8 @@ class Lane:
                 else:
                     self._threads.submit(one, held, handle)
 
-        said = Released() if self.stopping else self._safely(lambda: self._whole(batch, say, each), called=False)
+        with listening() as together:
+            said = Released() if self.stopping else self._safely(lambda: self._whole(batch, say, each), called=False)
         left = [held for held in batch if held.claim.id in open_ids]
         for held in left:
             if isinstance(said, Fail) and len(batch) > 1:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -30,6 +30,7 @@ from shared.runtime.bell import Bell
 from shared.runtime.breaker import OPEN_AFTER, open_breaker
 from shared.runtime.handover import Handover, Room
 from shared.runtime.judge import CONNECTION, judge
+from shared.runtime.kept import kept
 from shared.runtime.lane import Lane, Report
 from shared.runtime.lanes import Lanes
 from shared.runtime.outcome import Released
@@ -265,6 +266,7 @@ class Work:
             for report in batch
             if not isinstance(report.said, Released)
         ]
+        judged = [(report, replace(said, calls=kept(report, said))) for report, said in judged]
         done = settle(conn, [settlement for _, settlement in judged]) if judged else None
         self._unsettled = []
         self._settle_at = time.monotonic() + SETTLE_APART

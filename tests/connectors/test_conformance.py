@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.connectors.contract import Connector, Draft, Reason, RemoteError
+from shared.connectors.exchange import listening
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.errors.catalogue import catalogue
@@ -151,7 +152,8 @@ def test_ping_accepts_good_credentials_and_refuses_wrong_ones(connector: Connect
 def test_no_secret_shows(connector: Connector, stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     said: list[str] = []
-    with opened(connector, stand, deadline=1.0) as side:
+    # Its client does not know the secrets here, so what is kept of a call must not hold any in the first place.
+    with opened(connector, stand, deadline=1.0) as side, listening() as heard:
         for fault in (*FAULTS, None):
             if fault:
                 stand.fault(connector.key, fault, times=10, seconds=0.1)
@@ -163,9 +165,23 @@ def test_no_secret_shows(connector: Connector, stand: Stand, caplog: pytest.LogC
             stand.clear(connector.key)
         said += [repr(side.settings), str(side.settings), repr(side.http), repr(side.source), repr(side.sink)]
         said += [repr(vars(side.source or side.sink)), side.settings.model_dump_json(), caplog.text]
+        said += [json.dumps(one.told(16_000, 16_000)) for one in heard]
+        tokens = [value for value, _ in side.context.tokens._held.values()]
+        assert heard
         assert side.secrets, "samples/settings.json needs a secret that begins with canary"
-        for secret in side.secrets:
+        for secret in (*side.secrets, *tokens):
             assert not [text for text in said if secret in text]
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_a_link_to_an_order_leads_into_its_system(connector: Connector) -> None:
+    settings = json.loads((connector.folder / "samples/settings.json").read_text(encoding="utf-8"))
+    open_ones = {name: value for name, value in settings.items() if not str(value).startswith("canary")}
+    open_ones |= {"base_url": "https://shop.example.org"}
+    address = connector.order_page(open_ones, 'a/b"?&') if connector.order_page else None
+    if address is not None:
+        assert address.startswith("https://shop.example.org/")
+        assert "a%2Fb%22%3F%26" in address
 
 
 @pytest.mark.parametrize("connector", SOURCES)

@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(600)]
 
-OTHERS = ("poll.", "stock.", "stock-round.")
+OTHERS = ("poll.", "stock.", "stock-round.", "runs.", "edit.")
 IMPORTERS = {"intake.handed-over", "work.looked-up", "work.before-call", "work.called"}
 EVERY = tuple(sorted(name for name in NAMES - IMPORTERS if not name.startswith(OTHERS)))
 SOME = ("export.called", "hints.published", "intake.stored")

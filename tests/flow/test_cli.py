@@ -144,6 +144,16 @@ def test_a_rejection_is_shown_corrected_and_taken_in(run: Run, conn: Connection,
     shown = answer(run("rejections", "show", number, "--json"))
     assert shown["problems"][0]["field"] == "data.order.currency"
     assert run("rejections", "resubmit", number)[0] == 1
+    assert len(answer(run("rejections", "list", "--code", "field-invalid", "--json"))["items"]) == 1
+    tried = answer(run("rejections", "resubmit", number, "--dry-run", "--json"), code=1)
+    assert (tried["ok"], tried["problems"][0]["field"]) == (False, "data.order.currency")
+    assert answer(run("rejections", "set-aside", number, "--reason", "a test", "--json"))["state"] == "set-aside"
+    assert "reopen" in run("rejections", "resubmit", number)[2]
+    assert answer(run("rejections", "resubmit-all", "--code", "field-invalid", "--dry-run", "--json"))["matched"] == 0
+    assert answer(run("rejections", "reopen", number, "--json"))["state"] == "open"
+    assert run("rejections", "reopen", number)[0] == 1
+    said = answer(run("audit", "--about", "a test", "--json"))["items"]
+    assert [(one["verb"], one["reason"]) for one in said] == [("rejections.set-aside", "a test")]
     file = tmp_path / "edited.json"
     file.write_text(shown["raw"].replace("Euro", "EUR"))
     assert answer(run("rejections", "resubmit", number, "--file", str(file), "--json"))["outcome"] == "applied"
@@ -165,6 +175,10 @@ def test_the_books_say_when_they_do_not_balance(run: Run, conn: Connection) -> N
     found = answer(run("accounting", "--interface", "otto-de", "--json"), code=1)
     assert found["books"][0]["remainders"][0]["name"] == "applied"
     assert "Does not balance" in run("accounting")[1]
+    assert run("accounting", "--days", "2")[0] == 1
+    rows = answer(run("accounting", "--list", "applied", "--json"))["items"]
+    assert len(rows) == found["books"][0]["applied"]
+    assert run("accounting", "--list", "lost")[0] == 2
 
 
 def test_people_and_programs_get_their_access(run: Run) -> None:

@@ -194,6 +194,10 @@ def test_what_is_missing_is_named_with_what_waits_for_it(run: Run, conn: Connect
 def test_a_mapping_is_removed_and_named_where_it_is_not_there(run: Run, conn: Connection, given: list[str]) -> None:  # noqa: F811
     assert run("interfaces", "import", *given)[0] == 0
     before = conn.execute("SELECT revision FROM interfaces").fetchone()
+    mapped = answer(run("interfaces", "mappings", "otto-de", "--json"))["items"]
+    assert ("payment", "PAYPAL") in {(one["kind"], one["source"]) for one in mapped}
+    assert answer(run("interfaces", "map", "otto-de", "payment", "PAYPAL", "4", "--dry-run", "--json"))["target"] == "4"
+    assert answer(run("interfaces", "unmap", "otto-de", "payment", "PAYPAL", "--dry-run", "--json"))["before"] != "4"
     assert answer(run("interfaces", "unmap", "otto-de", "payment", "PAYPAL", "--json"))["target"] is None
     assert conn.execute("SELECT revision FROM interfaces").fetchone() != before
     code, _, err = run("interfaces", "unmap", "otto-de", "payment", "PAYPAL")

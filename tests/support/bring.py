@@ -1,4 +1,4 @@
-"""Brings the programs that the tests need before they start: RabbitMQ and a browser. `python -m tests.support.bring`.
+"""Brings what the tests need before they start: RabbitMQ, a browser, axe-core. `python -m tests.support.bring`.
 
 The first time it downloads some 160 MB of Debian's packages and says so; later it finds them in the user's cache. What
 is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH, is not brought.
@@ -11,6 +11,7 @@ import sys
 
 from services.cli.local import rabbitmq_binaries
 from services.cli.local.rabbitmq_binaries import RabbitMQIsMissing
+from tests.support.axe import NoAxe, axe_script
 from tests.support.browser import NoBrowser, chromium, playwright_libraries
 from tests.support.servers import programs
 
@@ -27,9 +28,10 @@ def main() -> int:
         if not os.environ.get("CONNECT_TEST_AMQP_URL"):
             rabbitmq_binaries.find(programs(), say=say)
         chromium(say)
+        axe_script(say)
         with playwright_libraries():
             return 0
-    except (RabbitMQIsMissing, NoBrowser) as error:
+    except (RabbitMQIsMissing, NoBrowser, NoAxe) as error:
         say(str(error))
         return 1
 

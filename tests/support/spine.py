@@ -130,5 +130,10 @@ def assert_sound(conn: Connection) -> None:
         "   WHERE NOT blocked AND EXISTS (SELECT FROM blocks WHERE record_id = id)"
         " UNION ALL SELECT 'payload', id FROM records r"
         "   WHERE payload_no <> (SELECT count(*) FROM payloads WHERE record_id = id)"
+        " UNION ALL SELECT 'trouble', id FROM records r,"
+        "   LATERAL (SELECT array_agg(state) AS open FROM troubles WHERE record_id = id AND left_at IS NULL) t"
+        "   WHERE CASE WHEN state IN ('failed', 'waiting', 'warning') AND code IS NOT NULL THEN open <> ARRAY[state]"
+        "     OR open IS NULL WHEN state IN ('pending', 'running') THEN open <> ARRAY[NULL::text]"
+        "     ELSE open IS NOT NULL END"
     ).fetchall()
     assert not wrong, wrong

@@ -69,11 +69,10 @@ def store_record(conn: Connection, key: str, *, event: dict[str, Any] | None = N
         row["reason"] = Jsonb(row["reason"])
     names = ", ".join(row)
     body = json.dumps(event or order_event(key), ensure_ascii=False).encode()
-    with conn.transaction():  # as the flows do: nobody sees a record without its payload
-        found = conn.execute(
-            f"INSERT INTO records({names}) VALUES ({', '.join(['%s'] * len(row))}) RETURNING id",
-            list(row.values()),
-        ).fetchone()
-        assert found is not None
-        conn.execute("INSERT INTO payloads(record_id, no, body) VALUES (%s, 1, %s)", (found[0], body))
+    found = conn.execute(  # at once, for what is told of a record in trouble is read out of its payload
+        f"WITH r AS (INSERT INTO records({names}) VALUES ({', '.join(['%s'] * len(row))}) RETURNING id)"
+        " INSERT INTO payloads(record_id, no, body) SELECT id, 1, %s FROM r RETURNING record_id",
+        [*row.values(), body],
+    ).fetchone()
+    assert found is not None
     return int(found[0])

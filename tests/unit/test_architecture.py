@@ -27,7 +27,7 @@ FORBIDDEN = [
     (
         r"shared\.runtime\.",
         r"shared\.connectors\.",
-        r"^shared\.connectors\.(contract|open|registry|http|deadline)(\.|$)",
+        r"^shared\.connectors\.(contract|open|registry|http|deadline|exchange)(\.|$)",
     ),
     (
         r"shared\.connectors\.(?P<system>\w+)\.",
@@ -44,9 +44,10 @@ OWNERS = {
     "pika": r"shared\.broker\.",
     "pgmq": r"shared\.broker\.",
     "vine": r"shared\.broker\.",
-    "psycopg": r"shared\.(db|records|runtime|broker|people)\.|services\.\w+\.",
-    "psycopg_pool": r"shared\.(db|records|runtime|broker|people)\.|services\.\w+\.",
-    "httpx2": r"shared\.connectors\.(http$|deadline$)|services\.cli\.",
+    "psycopg": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
+    "psycopg_pool": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
+    "httpx2": r"shared\.connectors\.(http$|deadline$)|services\.cli\.|services\.journal\.provider$",
+    "joserfc": r"services\.journal\.provider$",
     "prometheus_client": r"shared\.(metrics|runtime\.lifecycle)$|services\.alerts\.",
     "fastapi": r"services\.|shared\.connectors\.\w+\.sandbox",
     "typer": r"services\.cli\.",
@@ -67,7 +68,7 @@ CODE = (".py", ".sql", ".html", ".js", ".css", ".toml")
 HOSTS = re.compile(
     r"(?i)\b(files\.pythonhosted\.org|pypi\.org|pypi\.python\.org|registry\.npmjs\.org|(deb|ftp|security)\.debian\.org"
     r"|proxy\.golang\.org|[\w.-]*artifactory[\w.-]*|[\w-]+\.(jfrog\.io|pkg\.dev))\b"
-    r"|--(extra-)?index-url|--find-links|resolved\"\s*:"
+    r"|--(extra-)?index-url|--find-links|resolved\"\s*:\s*\"http"
 )
 MACHINE = re.compile(r"(?<![\w.$}~/-])/(work|root|home/\w+|Users/\w+)/")
 TEXT = (*CODE, ".md", ".json", ".yml", ".yaml", ".txt", ".cfg", ".conf", ".sh", "")

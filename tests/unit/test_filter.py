@@ -44,7 +44,7 @@ def test_alternatives_share_the_word_in_front_or_bring_their_own() -> None:
 def test_quotes_hold_blanks_and_signs_of_the_language() -> None:
     assert one('"Erika Muster"').atoms == (Atom("", "", "Erika Muster"),)
     assert one(r'"a\"b\\c|state:x"').atoms == (Atom("", "", r'a"b\c|state:x'),)
-    assert one('group:"a b"|"c d"').atoms == (Atom("group", ":", "a b"), Atom("group", ":", "c d"))
+    assert one('assignee:"a b"|"c d"').atoms == (Atom("assignee", ":", "a b"), Atom("assignee", ":", "c d"))
 
 
 def test_words_and_states_may_be_written_in_capitals_and_with_equals() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.local import ports
+from services.cli.local.supervise import DidNotStart, Supervisor
+from services.cli.local.ward import Launch, Service
 from tests.support.waiting import gone, until
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +116,39 @@ def test_nothing_survives_the_supervisor(tmp_path: Path, runs: list[Run]) -> Non
     run.process.kill()
     run.process.wait()
     until(lambda: all(gone(pid) for pid in run.pids().values()), "all are gone")
+
+
+def test_a_port_that_somebody_took_meanwhile_is_changed(tmp_path: Path) -> None:
+    """Between the look for a free port and the start of the server stands another process."""
+    code = "import sys, http.server as h; h.HTTPServer(('127.0.0.1', int(sys.argv[1])), Fine).serve_forever()"
+    fine = "class Fine(h.BaseHTTPRequestHandler):\n def do_GET(self): self.send_response(200); self.end_headers()\n"
+    code = code.replace("as h; ", f"as h\n{fine}")
+    supervisor = Supervisor(print, print)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = iter([taken.getsockname()[1], free := ports.any_free()])
+
+        def launch() -> Launch:
+            port = next(wanted)
+            return Launch([sys.executable, "-c", code, str(port)], {}, ("127.0.0.1", port, "/"))
+
+        service = Service("late", launch, log=tmp_path / "log", on_exit=supervisor.exited("late"))
+        supervisor.start({"late": service})
+        try:
+            supervisor.await_ready([service])
+            assert not ports.is_free(free)
+        finally:
+            service.kill()
+
+
+def test_what_ends_for_another_reason_says_why_at_once(tmp_path: Path) -> None:
+    started: list[int] = []
+
+    def launch() -> Launch:
+        started.append(1)
+        return Launch([sys.executable, "-c", "raise SystemExit('no such database')"], {}, ("127.0.0.1", 1, "/"))
+
+    service = Service("wrong", launch, log=tmp_path / "log")
+    service.start()
+    with pytest.raises(DidNotStart, match="no such database"):
+        Supervisor(print, print).await_ready([service])
+    assert len(started) == 1

@@ -1,99 +1,47 @@
-"""A real Journal: uvicorn on a free port, a fresh database, a client per role."""
+"""The fixtures `site`, a real Journal over a fresh database (`tests/support/site.py`), and `browser`."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import httpx2
 import psycopg
 import pytest
-import uvicorn
-from fastapi import FastAPI
+from playwright.sync_api import Browser, sync_playwright
 
-from services.journal.app import create_app
-from services.journal.wiring import Journal
-from shared.db.connect import Connection, connect, open_pool
 from shared.db.migrate import migrate
-from shared.metrics import Metrics
-from shared.people.tokens import create_token
-from shared.people.users import add_user
-from tests.support.stored import store_interface
+from tests.support.browser import NoBrowser, chromium, playwright_libraries
+from tests.support.site import PASSWORD, Site, served, site_over
 
-PASSWORD = "correct-horse-battery"
-CONNECTIONS = 4
-
-
-@dataclass
-class Site:
-    """A running Journal. `conn` looks into its database; `journal.pool` is what it works with itself."""
-
-    url: str
-    conn: Connection
-    journal: Journal
-    _tokens: dict[str, str] = field(default_factory=dict)
-    _clients: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-
-    def token(self, role: str, interfaces: list[str] | None = None) -> str:
-        """A token of this role, made when first asked for."""
-        name = f"{role}-{'-'.join(interfaces or [])}"
-        if name not in self._tokens:
-            self._tokens[name] = create_token(self.conn, name, role, interfaces)
-        return self._tokens[name]
-
-    def api(self, role: str | None, interfaces: list[str] | None = None) -> httpx2.Client:
-        """A program with a token of this role; None for somebody unknown."""
-        headers = {} if role is None else {"Authorization": f"Bearer {self.token(role, interfaces)}"}
-        return self._clients.enter_context(httpx2.Client(base_url=self.url, headers=headers, timeout=30))
-
-    def browser(self, role: str | None, **user: Any) -> httpx2.Client:
-        """A browser, logged in as a new user of this role; None: not logged in. It says that it is the same site."""
-        headers = {"Sec-Fetch-Site": "same-origin"}
-        client = self._clients.enter_context(httpx2.Client(base_url=self.url, headers=headers, timeout=30))
-        if role is not None:
-            name = f"{role}-{self.conn.execute('SELECT count(*) FROM users').fetchone()[0]}"  # type: ignore[index]
-            add_user(self.conn, name, PASSWORD, role, **user)
-            answer = client.post("/login", data={"user": name, "password": PASSWORD})
-            assert answer.status_code == 303, answer.text
-        return client
-
-
-@contextlib.contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve an app on a free port; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)
+__all__ = ["PASSWORD", "Site", "count", "served", "site"]
 
 
 @pytest.fixture
 def site(database_url: str) -> Iterator[Site]:
     """A Journal with the interfaces otto-de and otto-at and nothing else."""
     migrate(database_url)
-    with contextlib.ExitStack() as stack:
-        conn = stack.enter_context(connect(database_url, "tests"))
-        store_interface(conn, "otto-de")
-        store_interface(conn, "otto-at")
-        pool = open_pool(database_url, "connect-journal", CONNECTIONS)
-        stack.callback(pool.close)
-        titles = {"otto": "OTTO Market", "xentral": "Xentral"}
-        journal = Journal(pool, ZoneInfo("Europe/Berlin"), Metrics("journal", "0"), titles, patience=0.3)
-        clients = contextlib.ExitStack()
-        url = stack.enter_context(served(create_app(journal)))
-        stack.enter_context(clients)
-        yield Site(url, conn, journal, _clients=clients)
+    with site_over(database_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The browser of a file's tests. The first one on a machine without any is downloaded."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as stack:
+        try:
+            # Whoever waits for a download sees how far it is.
+            with capture.global_and_fixture_disabled():
+                program = chromium()
+                stack.enter_context(playwright_libraries())
+        except NoBrowser as error:
+            pytest.fail(str(error), pytrace=False)
+        playwright = stack.enter_context(sync_playwright())
+        # Without its sandbox, which refuses to run as root; it opens our own pages only.
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 def count(conn: psycopg.Connection[Any], table: str) -> int:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from shared.people.users import add_user
 from shared.records.actions import request
 from shared.records.errands import ask_errand, finish_errand, take_errand
-from tests.support.browser import NoBrowser, chromium, playwright_libraries
 from tests.support.rows import changed_event, store_article, store_export, store_shipment
 from tests.support.stored import order_event, store_record
 from tests.web.conftest import PASSWORD, Site
@@ -23,24 +21,6 @@ from tests.web.conftest import PASSWORD, Site
 # The first run downloads the browser.
 pytestmark = [pytest.mark.servers, pytest.mark.web, pytest.mark.timeout(1200)]
 PROBLEM = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
-
-
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with ExitStack() as stack:
-        try:
-            # Whoever waits for a download sees how far it is.
-            with capture.global_and_fixture_disabled():
-                program = chromium()
-                stack.enter_context(playwright_libraries())
-        except NoBrowser as error:
-            pytest.fail(str(error), pytrace=False)
-        playwright = stack.enter_context(sync_playwright())
-        # Without its sandbox, which refuses to run as root; it opens our own pages only.
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -99,11 +79,12 @@ def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
 
     page.get_by_role("link", name="Ablehnungen").click()
     page.get_by_role("row").nth(1).get_by_role("link").click()
-    page.locator("summary", has_text="Inhalt bearbeiten").click()
-    page.get_by_role("textbox").fill(raw)
+    page.get_by_label("Inhalt bearbeiten").fill(raw)
+    expect(page.locator("#verdict")).to_contain_text("So würde es angenommen.")
     page.get_by_role("button", name="Bearbeitet einreichen").click()
     expect(page.get_by_role("heading", name="4713")).to_be_visible()
 
+    page.locator("summary", has_text="Benutzermenü").click()
     page.get_by_role("button", name="Abmelden").click()
     expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
     page.goto(f"{site.url}/orders")
@@ -121,20 +102,21 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
 
     _log_in(page, site)
     page.get_by_role("link", name="Auftragsstatus & Tracking").first.click()
+    page.locator("summary", has_text="Tracking").click()
     page.get_by_role("link", name="Kein Tracking exportiert").click()
     expect(page.get_by_role("row").filter(has_text="4711")).to_have_count(0)
     expect(page.get_by_role("row").filter(has_text="4712")).to_contain_text("Es wurde noch kein Status-Update")
-    page.get_by_label("Auftragsstatus & Tracking filtern").fill("T-4711")
-    page.get_by_role("button", name="Suchen").click()
-    page.get_by_role("link", name="4711").first.click()
+    page.get_by_role("combobox", name="Auftragsstatus & Tracking filtern").fill("T-4711")
+    page.get_by_role("combobox", name="Auftragsstatus & Tracking filtern").press("Enter")
+    page.get_by_role("row").get_by_role("link", name="4711").click()
     expect(page.get_by_role("row").filter(has_text="T-4711")).to_contain_text("noch nicht gemeldet")
     page.get_by_role("button", name="Jetzt exportieren").click()
     expect(page.get_by_role("heading", name="Export-Beleg")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Angefragt")
 
-    page.get_by_role("link", name="Artikel", exact=True).click()
+    page.locator("#tab-links").get_by_role("link", name="Artikel").click()
     page.get_by_text("Abgleich").click()
-    page.get_by_role("combobox").select_option("otto-de")
+    page.locator("#errand-interface").select_option("otto-de")
     page.get_by_role("button", name="Mit dem Marktplatz vergleichen").click()
     expect(page.get_by_role("status")).to_contain_text("Läuft")
     taken = take_errand(site.conn, 60)
@@ -203,7 +185,7 @@ def test_without_scripts_everything_is_still_there(browser: Browser, site: Site)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Retry order 4711").click()
-    expect(page.get_by_role("status").first).to_contain_text("1 order is in line again.")
+    expect(page.get_by_role("status").filter(has_text="1 order is in line again.")).to_be_visible()
     context.close()
 
 
@@ -227,3 +209,69 @@ def test_an_interface_goes_live_and_pauses_without_scripts(browser: Browser, sit
     page.goto(f"{site.url}/orders")
     expect(page.get_by_role("note")).to_have_count(0)
     context.close()
+
+
+def test_a_person_maps_what_is_missing_and_its_orders_go_on(page: Page, site: Site) -> None:
+    site.conn.execute(
+        "INSERT INTO audit(actor, verb, target) VALUES ('Jana', 'interfaces.unmap',"
+        ' \'{"interface": "otto-de", "kind": "payment", "source": "PAYPAL", "before": "3"}\')'
+    )
+    for number in ("4711", "4712"):
+        record = store_record(site.conn, number, state="failed", reason=PROBLEM, code="payment-unmapped", blocked=True)
+        site.conn.execute("INSERT INTO blocks VALUES ('otto-de', 'payment:PAYPAL', %s)", (record,))
+    _log_in(page, site)
+    page.goto(f"{site.url}/interfaces/otto-de/mappings?kind=payment&source=PAYPAL")
+    expect(page.get_by_text("2 Datensätze warten darauf")).to_be_visible()
+    target = page.get_by_label("PAYPAL in Xentral")
+    expect(target).to_be_focused()
+    expect(target).to_have_value("3")
+    target.fill("7")
+    target.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("2 Datensätze, die darauf warteten, laufen weiter.")
+    assert site.conn.execute("SELECT DISTINCT state FROM records").fetchall() == [("pending",)]
+    page.get_by_role("link", name="Zuordnung „PAYPAL“ entfernen").click()
+    expect(page.get_by_text("bleibt, wie es ist")).to_be_visible()
+    page.get_by_role("button", name="Entfernen").click()
+    expect(page.get_by_role("status")).to_contain_text("„PAYPAL“ ist nicht mehr zugeordnet.")
+    page.get_by_role("link", name="Protokoll").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Zuordnung entfernt")
+    page.get_by_role("row").nth(1).get_by_role("link", name="otto-de").click()
+    expect(page.get_by_role("heading", name="otto-de")).to_be_visible()
+
+
+def test_a_filter_is_written_with_suggestions_and_a_pasted_column_and_new_rows_wait(page: Page, site: Site) -> None:
+    for number in ("4711", "4712", "4713"):
+        store_record(site.conn, number, state="failed", reason=PROBLEM, code="payment-unmapped")
+    _log_in(page, site)
+    page.goto(f"{site.url}/orders")
+    box = page.get_by_role("combobox", name="Aufträge filtern")
+    box.fill("error:pay")
+    expect(page.get_by_role("option").first).to_contain_text("error:payment-unmapped")
+    box.press("ArrowDown")
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    box.press("Enter")
+    expect(box).to_have_value("error:payment-unmapped ")
+    box.evaluate(
+        "input => { const data = new DataTransfer(); data.setData('text/plain', '4711\\n4712\\n');"
+        " input.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })); }"
+    )
+    expect(box).to_have_value("error:payment-unmapped 4711|4712")
+    box.press("Enter")
+    expect(page.get_by_role("row")).to_have_count(3, timeout=20_000)
+    page.get_by_role("link", name="Filter entfernen: error:payment-unmapped").click()
+    expect(page).to_have_url(f"{site.url}/orders?filter=4711%7C4712")
+
+    page.goto(f"{site.url}/orders")
+    first = page.get_by_role("row").nth(1)
+    page.mouse.move(640, 20)
+    store_record(site.conn, "4799", state="failed")
+    site.conn.execute("UPDATE records SET updated_at = now() + interval '1 minute' WHERE key = '4799'")
+    expect(page.get_by_role("button", name="1 neue anzeigen")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("row").filter(has_text="4799")).to_have_count(0)
+    first.get_by_role("checkbox").check()
+    expect(page.locator("[data-live-line]")).to_contain_text("solange Sie auswählen")
+    first.get_by_role("checkbox").uncheck()
+    page.get_by_role("button", name="1 neue anzeigen").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("4799")
+    page.get_by_label("Pro Seite").select_option("15")
+    expect(page).to_have_url(f"{site.url}/orders?size=15")

@@ -89,7 +89,7 @@ def test_the_order_page_explains_every_problem_and_shows_hops(site: Site) -> Non
     assert "PAYPAL" in text
     assert "TSH-1" in text
     assert "So beheben Sie es" in text
-    assert "OTTO Market → Connect → Xentral" in text
+    assert "vor dem Anlegen, nichts gesendet" in text
     assert "Muster" not in text  # a viewer's payload is masked too
     assert "Muster" in site.browser("operator").get(f"/orders/{record}").text
 

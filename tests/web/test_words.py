@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import journal
-from services.journal import moments
 from services.journal.batch import cut
+from services.journal.icons import ICONS
 from services.journal.language import Speaker, preferred, texts
 from services.journal.pages.quick import quick
 from services.journal.pages.saying import sentence
-from services.journal.render import ICONS
+from shared import moments
 from shared.events.orders import OrderChanged
 from shared.records.filter import parse
 from shared.records.resources import RESOURCES
@@ -29,9 +29,13 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "app.role_", "article.type_", "drafted.", "errand.title_", "error.", "export.status", "export.tracking", "held.",
-    "interfaces.flow_", "interfaces.item_", "interfaces.says_", "owner.", "quick.", "receipt.", "rejections.state_",
-    "says.", "state.", "status.mode_",
+    "accounting.", "acts.", "alarms.day_", "alarms.frequency_", "alarms.instead_", "alarms.mail_", "alarms.on_",
+    "alarms.what_", "app.role_", "app.room_", "app.theme_", "article.type_", "attempt.part_", "card.same_",
+    "drafted.", "edit.", "errand.title_", "error.", "export.status", "export.tracking", "groups.none_",
+    "groups.unit_", "held.", "interfaces.check_", "interfaces.flow_", "interfaces.item_", "interfaces.says_",
+    "left.", "list.of_", "list.span_", "mail_link.", "mappings.about_", "mappings.kind_", "mappings.wrong_",
+    "me.done_", "owner.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.", "runs.",
+    "says.", "settings.", "state.", "status.mode_", "users.language_", "users.made_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)
 

@@ -5,11 +5,13 @@ Enters: wards in groups, in the order they start. Leaves: nothing running. A war
 left when this process is killed itself, the kernel ends (child.py). Called by `connect up`.
 """
 
+import errno
 import os
 import queue
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +22,7 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 STEADY_SECONDS = 60.0  # who ran this long is not failing over and over
 READY_LOOK_SECONDS = 0.1
+PORTS_TRIED = 3
 
 
 class StopAsked(BaseException):
@@ -81,12 +84,19 @@ class Supervisor:
             ward.start()
 
     def await_ready(self, services: Sequence[Service], timeout: float = 60.0) -> None:
-        """Wait until all serve. Raises DidNotStart when one ends meanwhile or takes too long."""
-        deadline = time.monotonic() + timeout
+        """Wait until all serve. Raises DidNotStart when one ends meanwhile or takes too long.
+
+        One whose port somebody else took between the look and its start is started again, on another port.
+        """
+        deadline, again = time.monotonic() + timeout, Counter[str]()
         for service in services:
-            while not service.ready():
+            # Alive first: on a port that another one took, that other one answers.
+            while not (service.alive() and service.ready()):
                 if not service.alive():
-                    raise DidNotStart(_why(service, "ended right away"))
+                    if again[service.name] >= PORTS_TRIED or os.strerror(errno.EADDRINUSE) not in service.last_lines():
+                        raise DidNotStart(_why(service, "ended right away"))
+                    again[service.name] += 1
+                    service.start()
                 if time.monotonic() > deadline:
                     raise DidNotStart(_why(service, f"is not ready after {timeout:.0f} seconds"))
                 time.sleep(READY_LOOK_SECONDS / 2)

@@ -1,4 +1,4 @@
-"""What became of something that somebody asked for: receipts, bulk runs, errands."""
+"""What became of something that somebody asked for: receipts, errands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.people.audit import audit
-from shared.records.bulk import read_run
 from shared.records.errands import ErrandVerb, ask_errand, read_errand
 from shared.records.interfaces import modes
 from shared.records.receipt import read_receipt
@@ -33,13 +32,6 @@ def routes(journal: Journal) -> APIRouter:
         reveal = actor_of(request).at_least("operator")
         with journal.database() as conn:
             return there(read_receipt(conn, id, reveal=reveal, language=language), "receipt")
-
-    @router.get("/bulk/{id}")
-    @needs("viewer")
-    def get_bulk(id: UUID) -> dict[str, Any]:
-        """A bulk run: what was asked, by whom, and what became of it."""
-        with journal.database() as conn:
-            return there(read_run(conn, id), "bulk run")
 
     @router.post("/articles/listing", status_code=202)
     @needs("operator")

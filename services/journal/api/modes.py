@@ -36,7 +36,7 @@ def routes(journal: Journal) -> APIRouter:
         """The checklist: every item with its state and proof. `ready`: nothing of it is open."""
         with journal.database() as conn:
             known(conn, slug)
-            items = [item.as_json() for item in checklist(conn, slug, language)]
+            items = [item.as_json() for item in checklist(conn, slug, language, journal.titles)]
         return {"interface": slug, "ready": all(item["state"] != "open" for item in items), "items": items}
 
     @router.post("/{slug}/rehearsal", status_code=202)
@@ -59,7 +59,7 @@ def routes(journal: Journal) -> APIRouter:
         actor = actor_of(request)
         with journal.database() as conn, conn.transaction():
             known(conn, slug)
-            stands = gate(conn, slug, body.flow, language)
+            stands = gate(conn, slug, body.flow, language, journal.titles)
             if body.anyway is not None and not actor.at_least("admin"):
                 raise ApiProblem(403, "not-allowed", f"The role {actor.role} may not go live without a rehearsal.")
             if stands.open and body.anyway is None:

@@ -1,35 +1,21 @@
-"""What the whole installation does: the books of a day, its services and what is still to be done."""
+"""What the whole installation does: its services, its interfaces and what is still to be done."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 
+from services.journal.api.description import description
 from services.journal.guard import guarded_router, needs
-from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
-from shared.records.books import accounting
-from shared.records.interfaces import modes
 from shared.records.overview import backlog, interfaces, services
 
 
 def routes(journal: Journal) -> APIRouter:
     """The calls of these resources."""
     router = guarded_router(journal, "/api/v1")
-
-    @router.get("/accounting")
-    @needs("viewer")
-    def get_accounting(interface: str | None = None, day: date | None = None) -> dict[str, Any]:
-        """The books of a UTC day (today), of one interface or all. Any remainder is named."""
-        with journal.database() as conn:
-            if interface not in (None, "?") and interface not in modes(conn):
-                raise ApiProblem(404, "interface-unknown", "There is no such interface.")
-            books: dict[str, Any] = accounting(conn, interface, day or datetime.now(UTC).date())
-        return books
 
     @router.get("/status")
     @needs("viewer")
@@ -44,7 +30,7 @@ def routes(journal: Journal) -> APIRouter:
         """This API as OpenAPI 3.1; holds no data, so everybody may read it."""
         app = request.app
         if app.openapi_schema is None:
-            app.openapi_schema = get_openapi(title="Connect", version=app.version, routes=app.routes)
+            app.openapi_schema = description(app)
         schema: dict[str, Any] = app.openapi_schema
         return schema
 

@@ -9,11 +9,11 @@ from starlette.requests import Request
 
 from services.journal.api.bodies import NewToken, NewUser, UserChange
 from services.journal.guard import actor_of, guarded_router, needs
+from services.journal.people import change
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
 from shared.people import tokens, users
 from shared.people.audit import audit
-from shared.people.sessions import close_sessions
 
 
 def routes(journal: Journal) -> APIRouter:
@@ -31,7 +31,7 @@ def routes(journal: Journal) -> APIRouter:
     @needs("admin")
     def post_user(request: Request, body: NewUser) -> dict[str, Any]:
         """Add a user."""
-        with journal.database() as conn, journal.hashing:
+        with journal.database() as conn, journal.hashing, conn.transaction():
             try:
                 user_id = users.add_user(
                     conn, body.name, body.password, body.role, language=body.language, time_zone=body.time_zone
@@ -41,24 +41,31 @@ def routes(journal: Journal) -> APIRouter:
             audit(conn, actor_of(request).name, "users.add", {"user": body.name, "role": body.role})
         return {"id": user_id, "name": body.name.strip(), "role": body.role}
 
+    @router.get("/users/{name}")
+    @needs("admin")
+    def get_user(name: str) -> dict[str, Any]:
+        """One user."""
+        with journal.database() as conn:
+            found = users.find_user(conn, name)
+        if found is None:
+            raise ApiProblem(404, "not-found", "There is no such user.")
+        return found
+
     @router.post("/users/{name}")
     @needs("admin")
     def change_user(request: Request, name: str, body: UserChange) -> dict[str, Any]:
-        """Lock a user out, let it in again, or give it another password. Its sessions end."""
-        with journal.database() as conn, journal.hashing:
-            known = True
-            try:
-                if body.password is not None:
-                    known = users.set_password(conn, name, body.password)
-            except users.UserError as error:
-                raise ApiProblem(422, "user-not-possible", str(error)) from None
-            if known and body.active is not None:
-                known = users.set_active(conn, name, body.active)
-                close_sessions(conn, name)
-            if not known:
-                raise ApiProblem(404, "not-found", "There is no such user.")
-            changed = sorted(body.model_dump(exclude_none=True))
-            audit(conn, actor_of(request).name, "users.change", {"user": name, "changed": changed})
+        """Change role, language, time zone, or what a viewer may see; lock out, let in again, give another password.
+
+        Sessions end when the user is locked out or gets another password. The last admin stays one.
+        """
+        try:
+            changed = change(journal, actor_of(request), name, body.model_dump(exclude_none=True))
+        except users.LastAdmin as error:
+            raise ApiProblem(409, error.code, str(error)) from None
+        except users.UserError as error:
+            raise ApiProblem(422, error.code, str(error)) from None
+        if changed is None:
+            raise ApiProblem(404, "not-found", "There is no such user.")
         return {"name": name, "changed": changed}
 
     @router.get("/tokens")
@@ -72,7 +79,7 @@ def routes(journal: Journal) -> APIRouter:
     @needs("admin")
     def post_token(request: Request, body: NewToken) -> dict[str, Any]:
         """Create a token. `token` is shown this once."""
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             try:
                 token = tokens.create_token(conn, body.name, body.role, body.interfaces)
             except tokens.TokenError as error:
@@ -84,7 +91,7 @@ def routes(journal: Journal) -> APIRouter:
     @needs("admin")
     def revoke_token(request: Request, name: str) -> dict[str, Any]:
         """Take a token back."""
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             if not tokens.revoke_token(conn, name):
                 raise ApiProblem(404, "not-found", "There is no such token.")
             audit(conn, actor_of(request).name, "tokens.revoke", {"token": name})

@@ -17,6 +17,7 @@ from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.people.audit import audit
 from shared.records.errands import ErrandVerb, ask_errand, read_errand
+from shared.records.filter import Atom, Term
 from shared.records.interfaces import modes
 from shared.records.listing import list_records
 from shared.records.receipt import read_receipt
@@ -25,6 +26,8 @@ from shared.records.wording import remark
 
 DIFFERS = "drift:yes"
 SHOWN = 200
+LISTED = 100
+"""So many numbers of a receipt make the filter of its link to the list."""
 MOVING = ("pending", "running")
 
 
@@ -46,6 +49,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             values = frame(conn, resource.name) | spoken(resource, reader) | {"receipt": receipt}
             values["moving"] = not receipt["complete"] or any(one["state"] in MOVING for one in receipt["numbers"])
             values["hidden"] = not reveal
+            numbers = [one["number"] for one in receipt["numbers"] if one["record_id"]][:LISTED]
+            values["listed"] = Term(tuple(Atom("", "", number) for number in numbers)).text if numbers else ""
         return pages.show(request, reader, "receipt.html", values)
 
     @router.post("/articles/listing")

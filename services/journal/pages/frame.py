@@ -1,4 +1,4 @@
-"""What the header of every page shows: rejections that wait, the interfaces, which services are there."""
+"""What the head of every page shows: interfaces, the three lists with their counts, rejections that wait."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from typing import Any
 
 from shared.db.connect import Connection
 from shared.records.overview import interfaces, rejections_open, services
+from shared.records.resources import ARTICLES, EXPORTS, ORDERS
+from shared.records.tab_counts import tab_counts
+
+TABS = (ARTICLES, ORDERS, EXPORTS)
 
 
 def frame(conn: Connection, tab: str, slug: str | None = None) -> dict[str, Any]:
     """Values for `frame.html`. tab: which entry is current; slug: the interface the page is limited to."""
+    of_a_list = tab == "groups" or any(resource.name == tab for resource in TABS)
     return {
         "tab": tab,
         "slug": slug,
         "refused": rejections_open(conn),
         "interfaces": interfaces(conn),
         "services": services(conn),
+        "tabs": [{"name": one.name, **tab_counts(conn, one.flow, slug)} for one in TABS] if of_a_list else [],
     }

@@ -9,10 +9,13 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.journal.api.interfaces import tested
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import speaker
 from services.journal.pages.frame import frame
+from services.journal.pages.room import room
 from services.journal.pages.scope import see
+from services.journal.problem_json import ApiProblem
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.db.connect import Connection
@@ -22,8 +25,10 @@ from shared.records.errands import ask_errand, last_errands
 from shared.records.gate import gate
 from shared.records.go_live import back_to_test, go_live, pause
 from shared.records.interfaces import modes
+from shared.records.masked import read_masked
 from shared.records.modes import FLOWS
 from shared.records.rehearsal import checklist
+from shared.runtime.gaps import gaps
 
 
 def routes(journal: Journal, pages: Pages) -> APIRouter:
@@ -36,6 +41,11 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         """All of them."""
         with journal.database() as conn:
             values = frame(conn, "interfaces")
+            values["missing"] = (
+                {one["slug"]: _missing(conn, journal, one["slug"]) for one in values["interfaces"]}
+                if actor_of(request).at_least("operator")
+                else {}
+            )
         return pages.show(request, speaker(request), "interfaces.html", values)
 
     @router.get("/interfaces/{slug}")
@@ -47,15 +57,15 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def show(request: Request, slug: str, status: int = 200, **given: Any) -> Response:
         reader = speaker(request)
         with journal.database() as conn:
-            values = frame(conn, "interfaces", slug)
-            one = next((each for each in values["interfaces"] if each["slug"] == slug), None)
-            if one is None:
+            values = room(conn, slug, "overview")
+            if values is None:
                 return pages.error(request, reader, 404)
             errand = last_errands(conn, slug).get("rehearsal")
-            stands = gate(conn, slug, None, reader.language)
+            stands = gate(conn, slug, None, reader.language, journal.titles)
             values |= {
-                "one": one,
-                "items": checklist(conn, slug, reader.language),
+                "lacks": _missing(conn, journal, slug) if actor_of(request).at_least("operator") else 0,
+                "tested": None,
+                "items": checklist(conn, slug, reader.language, journal.titles),
                 "errand": errand,
                 "moving": errand is not None and errand["finished_at"] is None,
                 "missing": stands.open,
@@ -79,6 +89,18 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             errand = ask_errand(conn, "rehearsal", slug, actor)
             audit(conn, actor, "interfaces.rehearsal", {"interface": slug, "errand": str(errand)})
         return see(request, f"/interfaces/{slug}")
+
+    @router.post("/interfaces/{slug}/connections")
+    @needs("operator")
+    def post_connections(request: Request, slug: str) -> Response:
+        """Test the connections of both sides now; changes nothing there."""
+        try:
+            found = tested(journal, slug, actor_of(request).name, speaker(request).language)
+        except ApiProblem as error:
+            if error.status == 404:
+                return pages.error(request, speaker(request), 404)
+            return show(request, slug, error.status, problem="interfaces.untested")
+        return show(request, slug, tested=found)
 
     @router.post("/interfaces/{slug}/live")
     @needs("operator")
@@ -133,6 +155,12 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         return see(request, f"/interfaces/{slug}")
 
     return router
+
+
+def _missing(conn: Connection, journal: Journal, slug: str) -> int:
+    """How many mappings and settings it lacks that every order needs or that records wait for."""
+    masked = read_masked(conn, slug)
+    return sum(gap.always for gap in gaps(conn, masked, journal.connectors)) if masked else 0
 
 
 def there(conn: Connection, slug: str, flow: str) -> bool:

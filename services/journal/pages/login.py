@@ -8,8 +8,10 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from services.journal.browser_name import browser_of
 from services.journal.cookies import drop_session, session_token, set_session
 from services.journal.guard import guarded_router, needs
+from services.journal.inside import inside
 from services.journal.language import speaker
 from services.journal.render import Pages
 from services.journal.wiring import Journal
@@ -23,7 +25,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     router = guarded_router(journal)
 
     def form(request: Request, problem: str | None, target: str, status: int = 200, wait: int = 0) -> Response:
-        values = {"problem": problem, "target": target, "wait": wait}
+        values = {"problem": problem, "target": target, "wait": wait, "provider": journal.provider is not None}
         headers = {"Retry-After": str(wait)} if wait else {}
         return pages.show(request, speaker(request), "login.html", values, status, headers)
 
@@ -32,8 +34,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def get_login(request: Request, next: str = "/") -> Response:
         """The form."""
         if request.state.actor is not None:
-            return RedirectResponse(_inside(next), 303)
-        return form(request, None, _inside(next))
+            return RedirectResponse(inside(next), 303)
+        return form(request, None, inside(next))
 
     @router.post("/login")
     @needs("everybody")
@@ -48,15 +50,15 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         try:
             with journal.database() as conn, journal.hashing:
                 user_id = check_password(conn, user, password, address)
-                token = None if user_id is None else open_session(conn, user_id)
+                token = None if user_id is None else open_session(conn, user_id, browser_of(request))
                 before = session_token(request, journal.secure)
                 if token is not None and before is not None:
                     close_session(conn, before)
         except Throttled as error:
-            return form(request, "login.throttled", _inside(next), 429, error.after)
+            return form(request, "login.throttled", inside(next), 429, error.after)
         if token is None:
-            return form(request, "login.wrong", _inside(next), 401)
-        response = RedirectResponse(_inside(next), 303)
+            return form(request, "login.wrong", inside(next), 401)
+        response = RedirectResponse(inside(next), 303)
         set_session(response, token, journal.secure)
         return response
 
@@ -73,9 +75,3 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         return response
 
     return router
-
-
-def _inside(target: str) -> str:
-    """Only addresses of our own: a path, not another host (`//…`, `/\\…`), nothing that breaks a header."""
-    inside = target.startswith("/") and target[1:2] not in ("/", "\\") and target.isprintable()
-    return target if inside and target.isascii() else "/"

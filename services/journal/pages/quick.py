@@ -9,9 +9,15 @@ from shared.records.resources import Resource
 
 OFFERED = {
     "orders": ("test:yes",),
-    "exports": ("tracking:exported", "tracking:open", "tracking:failed", "test:yes"),
-    "articles": ("type:variant", "-type:variant", "drift:yes", "test:yes"),
+    "exports": ("test:yes",),
+    "articles": ("drift:yes", "test:yes"),
 }
+IN_A_MENU = {
+    "orders": (),
+    "exports": ("tracking:exported", "tracking:open", "tracking:failed"),
+    "articles": ("type:variant", "-type:variant"),
+}
+"""What stands in a menu of its own, one of which holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +31,17 @@ class Quick:
 
 def quick(resource: Resource, written: Filter) -> list[Quick]:
     """What is offered beside this filter. A term takes the place of one with the same word."""
+    return _offered(OFFERED[resource.name], written)
+
+
+def quick_menu(resource: Resource, written: Filter) -> list[Quick]:
+    """The same, for a menu."""
+    return _offered(IN_A_MENU[resource.name], written)
+
+
+def _offered(texts: tuple[str, ...], written: Filter) -> list[Quick]:
     found = []
-    for text in OFFERED[resource.name]:
+    for text in texts:
         (term,) = parse(text, written.zone).terms
         others = tuple(one for one in written.terms if _word(one) != _word(term))
         on = term in written.terms

@@ -1,168 +1,77 @@
-"""The lists: filter, counters, table, retry of one or of all that match. The address is the state."""
+"""The lists: filter, counters, table. The address is the state."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.journal.guard import actor_of, guarded_router, needs
-from services.journal.language import Speaker, speaker
+from services.journal.language import speaker
+from services.journal.pages.found import found, not_understood
 from services.journal.pages.frame import frame
-from services.journal.pages.quick import quick
 from services.journal.pages.saying import with_sentences
-from services.journal.pages.scope import place, scope, see, spoken
+from services.journal.pages.scope import place, see, spoken
+from services.journal.pages.view import SIZES, View
 from services.journal.render import Pages
 from services.journal.wiring import Journal
-from shared.db.connect import Connection
-from shared.people.audit import audit
-from shared.records.bulk import preview, read_run, retry_ids, retry_matching
-from shared.records.filter import FilterError, Term, parse
+from shared.records.bulk_read import read_run
+from shared.records.filter import FilterError
 from shared.records.interfaces import modes
-from shared.records.listing import ListingError, count_tests, counts_by_state, list_records
+from shared.records.pasted import as_filter
 from shared.records.resources import Resource
-from shared.records.selected import TooMany
-from shared.records.states import WORST_FIRST
-
-PAGE = 50
+from shared.records.sorts import ListingError
 
 
 def routes(journal: Journal, pages: Pages, resource: Resource) -> APIRouter:
-    """`/orders`, `/interfaces/{slug}/orders`, and what their buttons do; the same for the other resources."""
+    """`/orders`, `/interfaces/{slug}/orders`; the same for the other resources."""
     router = guarded_router(journal)
-    name, flow = resource.name, resource.flow
+    name = resource.name
 
     @router.get(f"/{name}")
     @needs("viewer")
-    def get_list(
-        request: Request, filter: str = "", sort: str = "-updated", cursor: str | None = None, run: UUID | None = None
-    ) -> Response:
+    def get_list(request: Request, view: Annotated[View, Query()]) -> Response:
         """All interfaces."""
-        return show(request, None, filter, sort, cursor, run)
+        return show(request, None, view)
 
     @router.get(f"/interfaces/{{slug}}/{name}")
     @needs("viewer")
-    def get_list_of_interface(
-        request: Request,
-        slug: str,
-        filter: str = "",
-        sort: str = "-updated",
-        cursor: str | None = None,
-        run: UUID | None = None,
-    ) -> Response:
+    def get_list_of_interface(request: Request, slug: str, view: Annotated[View, Query()]) -> Response:
         """One interface."""
-        return show(request, slug, filter, sort, cursor, run)
+        return show(request, slug, view)
 
-    def show(
-        request: Request, slug: str | None, text: str, sort: str, cursor: str | None, run: UUID | None
-    ) -> Response:
+    def show(request: Request, slug: str | None, view: View) -> Response:
         reader = speaker(request)
+        if (listed := as_filter(view.filter)) != view.filter:
+            kept = {key: str(value) for key, value in view.kept().items() if value}
+            return see(request, place(resource, slug), filter=listed, **kept)
         with journal.database() as conn:
             if slug is not None and slug not in modes(conn):
                 return pages.error(request, reader, 404)
-            values = frame(conn, name, slug) | {"text": text, "sort": sort, "run": run and read_run(conn, run)}
+            values = frame(conn, name, slug) | {"run": view.run and read_run(conn, view.run)}
             try:
-                values |= _found(conn, request, reader, resource, slug, text, sort, cursor, journal)
+                values |= found(conn, journal, reader, resource, slug, view, actor_of(request))
                 values["items"] = with_sentences(
-                    values["items"], journal.titles, values["interfaces"], reader, datetime.now(UTC)
+                    values["items"],
+                    journal.titles,
+                    values["interfaces"],
+                    reader,
+                    datetime.now(UTC),
+                    reader.zone or journal.zone,
                 )
                 status = 200
             except (FilterError, ListingError) as error:
-                values |= {"problem": str(error), "items": [], "next": None, "count": 0, "capped": False, "counts": {}}
-                said = error if isinstance(error, FilterError) else None
-                values |= {"term": said and said.term, "detail": said and said.message, "base": "", "chosen": None}
-                values |= {"suggestion": said and said.suggestion, "quick": [], "tests": 0}
+                values |= not_understood(error)
                 status = 400
-        values |= {"paged": cursor is not None, "here": place(resource, slug)}
+        values |= {"text": view.filter, "size": view.size, "first_row": view.at, "kept": view.kept()}
+        values |= {
+            "paged": view.cursor is not None or view.before is not None,
+            "here": place(resource, slug),
+            "sizes": SIZES,
+        }
         return pages.show(request, reader, "records.html", values | spoken(resource, reader), status)
 
-    @router.get(f"/{name}/retry")
-    @needs("operator")
-    def get_retry(request: Request, filter: str = "", slug: str | None = None) -> Response:
-        """What a retry of all that match would touch."""
-        reader = speaker(request)
-        with journal.database() as conn:
-            values = frame(conn, name, slug) | {"text": filter, "problem": None, "plan": None}
-            try:
-                values["plan"] = preview(conn, flow, ids=None, filter=scope(conn, journal, slug, filter))
-            except (FilterError, TooMany) as error:
-                values["problem"] = str(error)
-        values |= {"here": place(resource, slug), **spoken(resource, reader)}
-        return pages.show(request, reader, "retry.html", values, 400 if values["problem"] else 200)
-
-    @router.post(f"/{name}/retry")
-    @needs("operator")
-    def post_retry(
-        request: Request,
-        filter: Annotated[str, Form()] = "",
-        slug: Annotated[str, Form()] = "",
-        id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
-        back: Annotated[str, Form()] = "list",
-    ) -> Response:
-        """Retry one record (`id`), or all that match. Goes back to the list, or to the record."""
-        actor = actor_of(request).name
-        with journal.database() as conn:
-            try:
-                if id is not None:
-                    run = retry_ids(conn, flow, [id], actor)
-                else:
-                    run = retry_matching(conn, flow, scope(conn, journal, slug or None, filter), (), actor)
-            except (FilterError, TooMany):
-                return pages.error(request, speaker(request), 400)
-            audit(conn, actor, f"{name}.retry", {"run": run["id"], "counts": run["counts"]})
-        path = f"/{name}/{id}" if back == "record" and id else place(resource, slug)
-        return see(request, path, filter=filter, run=run["id"])
-
     return router
-
-
-def _found(
-    conn: Connection,
-    request: Request,
-    reader: Speaker,
-    resource: Resource,
-    slug: str | None,
-    text: str,
-    sort: str,
-    cursor: str | None,
-    journal: Journal,
-) -> dict[str, Any]:
-    wanted = scope(conn, journal, slug, text)
-    page = list_records(
-        conn,
-        resource.flow,
-        wanted,
-        sort=sort,
-        cursor=cursor,
-        limit=PAGE,
-        reveal=actor_of(request).at_least("operator"),
-        language=reader.language,
-    )
-    written = parse(text, journal.zone)
-    other = replace(written, terms=tuple(term for term in written.terms if not _about_state(term)))
-    stateless = replace(wanted, terms=tuple(term for term in wanted.terms if not _about_state(term)))
-    counts = counts_by_state(conn, resource.flow, stateless)
-    about = [term for term in written.terms if _about_state(term)]
-    chosen = about[0].atoms[0].value if len(about) == 1 and len(about[0].atoms) == 1 and not about[0].negated else None
-    return {
-        "problem": None,
-        "suggestion": None,
-        "items": page.items,
-        "next": page.next,
-        "count": page.count,
-        "capped": page.capped,
-        "counts": {str(state): counts[str(state)] for state in WORST_FIRST},
-        "base": other.text,
-        "chosen": chosen if about else "all",
-        "quick": quick(resource, written),
-        "tests": count_tests(conn, resource.flow, stateless),
-    }
-
-
-def _about_state(term: Term) -> bool:
-    return all(atom.word == "state" for atom in term.atoms)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.journal.language import Speaker
-from services.journal.moments import lasting, number, relative
 from shared.errors.entry import Language
+from shared.moments import clock, lasting, number, relative
 from shared.records.resources import OF_FLOW
 
 SOON = timedelta(hours=24)
@@ -21,20 +22,29 @@ def with_sentences(
     interfaces: Iterable[Mapping[str, Any]],
     reader: Speaker,
     now: datetime,
+    zone: ZoneInfo,
 ) -> list[dict[str, Any]]:
-    """The items with `says` (a sentence) and `due_soon` (an unfinished order to be shipped within a day)."""
+    """The items with `says` (a sentence) and `due` (when an unfinished order has to leave within a day, else None)."""
     sides = {one["slug"]: one for one in interfaces}
     return [
         item
         | {
             "says": sentence(item, target(item, sides.get(item["interface"], {}), titles), reader, now),
-            "due_soon": item["flow"] == "order-import"
-            and item["state"] not in FINISHED
-            and item["ship_by"] is not None
-            and item["ship_by"] - now < SOON,
+            "due": due(item, reader, now, zone),
         }
         for item in items
     ]
+
+
+def due(item: Mapping[str, Any], reader: Speaker, now: datetime, zone: ZoneInfo) -> str | None:
+    """ "heute fällig, 23:00", in the zone of the reader."""
+    by = item.get("ship_by")
+    if item["flow"] != "order-import" or item["state"] in FINISHED or by is None or by - now >= SOON:
+        return None
+    if by < now:
+        return reader.say("list.overdue", when=relative(by, now, reader.language))
+    today = by.astimezone(zone).date() == now.astimezone(zone).date()
+    return reader.say("list.due_today" if today else "list.due_tomorrow", when=clock(by, zone))
 
 
 def target(item: Mapping[str, Any], interface: Mapping[str, Any], titles: Mapping[str, str]) -> str:

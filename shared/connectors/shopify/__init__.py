@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.connectors.contract import Connector
 from shared.connectors.shopify.client import ShopifyOrders
+from shared.connectors.shopify.page import order_page
 from shared.connectors.shopify.settings import ShopifySettings
 from shared.connectors.shopify.status import ShopifyStatus
 from shared.connectors.shopify.stock import ShopifyStock
@@ -33,6 +34,7 @@ CONNECTOR = Connector(
     stock_sink=ShopifyStock,
     status_sink=ShopifyStatus,
     sandbox=_sandbox,
+    order_page=order_page,
     permissions={
         "orders": "read_orders",
         "stock": "write_inventory, read_locations",

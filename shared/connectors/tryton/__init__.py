@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.connectors.contract import Connector, MappingNeed
 from shared.connectors.tryton.client import TrytonOrders
+from shared.connectors.tryton.page import order_page
 from shared.connectors.tryton.settings import TrytonSettings
 from shared.connectors.tryton.status import TrytonStatus
 from shared.connectors.tryton.stock import TrytonStock
@@ -32,6 +33,7 @@ CONNECTOR = Connector(
     stock_source=TrytonStock,
     status_source=TrytonStatus,
     sandbox=_sandbox,
+    order_page=order_page,
     mappings=(
         MappingNeed("payment", "", "each payment method of the marketplace → id of the payment term in Tryton"),
         MappingNeed("shipping", "", "each shipping method of the marketplace → id of the carrier in Tryton"),

@@ -15,6 +15,7 @@ from typing import Any
 from shared.connectors.contract import Draft, Mappings, Reason, RemoteError, RemoteOrder
 from shared.connectors.tryton.calls import Domain, Raw, TrytonCalls, batches
 from shared.connectors.tryton.mapping import draft, marketplace_id
+from shared.connectors.tryton.page import order_page
 from shared.connectors.tryton.refusal import SYSTEM
 from shared.connectors.tryton.wire import read_decimal
 from shared.errors.problem import Problem
@@ -227,7 +228,7 @@ class TrytonOrders(TrytonCalls):
         )
 
     def _url(self, sale: Any) -> str:
-        return f"{self._settings.base_url}/#{self._settings.database}/model/sale.sale/{sale}"
+        return order_page({"base_url": self._settings.base_url, "database": self._settings.database}, str(sale))
 
 
 def _unknown(field: str, kind: str, code: str) -> Problem:

@@ -40,6 +40,7 @@ class Session:
             f"/{self._settings.database}/",
             params=[("operation", "login")],
             json={"id": 0, "method": "common.db.login", "params": [self._settings.user, secret, "en"]},
+            private=True,
         ).body
         if isinstance(body, dict) and body.get("error"):
             raise refused("login", body["error"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.connectors.contract import SentShipment, Unit, UnitState
-from shared.connectors.vendure.mapping import piece_ids, status_of
+from shared.connectors.vendure.mapping import in_order, piece_ids, status_of
 
 GONE_OUT = frozenset(("Shipped", "Delivered"))
 
@@ -85,7 +85,7 @@ def units_of(raw: Raw, announced_payments: Sequence[str] = ()) -> list[Unit]:
     by_piece = {piece: each for each in fulfilments(raw) for piece in each.pieces}
     waits = status_of(raw, announced_payments) == "announced"
     units = []
-    for line in _mappings(raw.get("lines")):
+    for line in in_order(raw.get("lines")):
         alive = _count(line.get("quantity"))
         variant = line.get("productVariant")
         sku = str(variant.get("sku", "")) if isinstance(variant, Mapping) else ""

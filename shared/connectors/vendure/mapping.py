@@ -58,6 +58,12 @@ def piece_ids(line_id: Any, quantity: int) -> tuple[str, ...]:
     return tuple(f"{line_id}/{piece}" for piece in range(1, quantity + 1))
 
 
+def in_order(raw: Any) -> list[Raw]:
+    """Parts of an order by id. Vendure tells them in whatever order its database found them, now and then another one,
+    and an order whose lines have changed places has not changed."""
+    return sorted(_mappings(raw), key=lambda each: (len(str(each.get("id"))), str(each.get("id"))))
+
+
 def source_order(raw: Any, reading: Reading | None = None) -> SourceOrder:
     """One order as the shop shows it. Never raises.
 
@@ -101,7 +107,7 @@ def status_of(raw: Raw, announced_payments: Sequence[str] = ()) -> Any:
         return "cancelled"
     waits = state == "PaymentAuthorized" and any(
         payment.get("method") in announced_payments and payment.get("state") == "Authorized"
-        for payment in _mappings(raw.get("payments"))
+        for payment in in_order(raw.get("payments"))
     )
     return "announced" if waits or state in UNDER_WAY else "open"
 
@@ -123,7 +129,7 @@ def changed_at(raw: Raw) -> datetime | None:
 def _lines(raw: Raw, discounts: Discounts, cancelled: bool, reading: Reading) -> tuple[Line, ...]:
     """What is still wanted. A cancelled order keeps its lines as they were placed."""
     lines = []
-    for held in _mappings(raw.get("lines")):
+    for held in in_order(raw.get("lines")):
         given = held.get("orderPlacedQuantity" if cancelled else "quantity")
         if given == 0:
             continue  # cancelled, or taken out of the order
@@ -144,7 +150,7 @@ def _lines(raw: Raw, discounts: Discounts, cancelled: bool, reading: Reading) ->
                 marketplace_ids=piece_ids(_text(held.get("id")), quantity),
             )
         )
-    for held in _mappings(raw.get("surcharges")):
+    for held in in_order(raw.get("surcharges")):
         price, tax = held.get("priceWithTax"), rate(held.get("taxRate"))
         if (decimal(price) or 0) < 0:
             discounts.taken(held.get("description"), price, tax)
@@ -164,7 +170,7 @@ def _lines(raw: Raw, discounts: Discounts, cancelled: bool, reading: Reading) ->
 
 def _shipping(raw: Raw, discounts: Discounts, precision: int) -> Shipping | None:
     """The deliveries as one, with the first one's method, at the highest of their rates."""
-    held = _mappings(raw.get("shippingLines"))
+    held = in_order(raw.get("shippingLines"))
     if not held:
         return None
     known = [each.get("taxRate") for each in _mappings(raw.get("taxSummary"))]
@@ -193,7 +199,7 @@ def _total(raw: Raw, lines: Sequence[Line], shipping: Shipping | None, cancelled
 
 def _payment(raw: Raw, free: str) -> Payment | None:
     """The largest payment that holds; orders that cost nothing have none."""
-    held = [each for each in _mappings(raw.get("payments")) if each.get("state") in ("Settled", "Authorized")]
+    held = [each for each in in_order(raw.get("payments")) if each.get("state") in ("Settled", "Authorized")]
     if not held:
         return Payment(method=free) if free and decimal(raw.get("totalWithTax")) == 0 else None
     first = max(held, key=lambda each: decimal(each.get("amount")) or 0)

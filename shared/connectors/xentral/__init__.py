@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.connectors.contract import Connector, MappingNeed
 from shared.connectors.xentral.client import XentralOrders
+from shared.connectors.xentral.page import order_page
 from shared.connectors.xentral.settings import XentralSettings
 from shared.connectors.xentral.status import XentralStatus
 from shared.connectors.xentral.stock import XentralStock
@@ -36,6 +37,7 @@ CONNECTOR = Connector(
     webhooks=XentralWebhooks,
     webhook_setup=XentralWebhookSetup,
     sandbox=_sandbox,
+    order_page=order_page,
     mappings=(
         MappingNeed("payment", "", "each payment method of the marketplace → id of the payment method in Xentral"),
         MappingNeed("shipping", "", "each shipping method of the marketplace → id of the shipping method in Xentral"),

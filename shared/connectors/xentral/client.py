@@ -13,6 +13,7 @@ from shared.connectors.contract import Draft, Mappings, Reason, RemoteError, Rem
 from shared.connectors.http import Http
 from shared.connectors.xentral.calls import XentralCalls, batches
 from shared.connectors.xentral.mapping import draft
+from shared.connectors.xentral.page import order_page
 from shared.connectors.xentral.refusal import complaints
 from shared.connectors.xentral.settings import XentralSettings
 from shared.errors.problem import Problem
@@ -105,7 +106,7 @@ class XentralOrders(XentralCalls):
         )
 
     def _url(self, order_id: str) -> str:
-        return f"{self._settings.base_url}/index.php?module=auftrag&action=edit&id={quote(order_id, safe='')}"
+        return order_page({"base_url": self._settings.base_url}, order_id)
 
 
 def _positions(draft: Draft, ids: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,12 @@ UNITS: tuple[tuple[int, str, str], ...] = ((86_400, "d", "Tg"), (3_600, "h", "St
 def day(at: datetime, zone: ZoneInfo, language: Language) -> str:
     """ "23.11.2026" or "2026-11-23"."""
     return at.astimezone(zone).strftime("%d.%m.%Y" if language == "de" else "%Y-%m-%d")
+
+
+def utc_day(of: date | str, language: Language) -> str:
+    """The same of a day that is no moment, e.g. one of the books."""
+    found = date.fromisoformat(of) if isinstance(of, str) else of
+    return found.strftime("%d.%m.%Y" if language == "de" else "%Y-%m-%d")
 
 
 def clock(at: datetime, zone: ZoneInfo, seconds: bool = False) -> str:
@@ -47,6 +53,20 @@ def lasting(since: datetime, now: datetime, language: Language) -> str:
     return f"seit {count} {UNITS[index][2]}" if language == "de" else f"for {count} {UNITS[index][1]}"
 
 
+def length(seconds: float, language: Language) -> str:
+    """ "4 Min"; "4 min"."""
+    count, index = span(seconds)
+    return f"{count} {UNITS[index][2 if language == 'de' else 1]}"
+
+
+def short(at: datetime, now: datetime, zone: ZoneInfo, language: Language) -> str:
+    """ "10:38" of today, else "23.11. 10:38" or "11-23 10:38"."""
+    local = at.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return clock(at, zone)
+    return f"{local.strftime('%d.%m.' if language == 'de' else '%m-%d')} {clock(at, zone)}"
+
+
 def seconds(value: float, language: Language) -> str:
     """ "0,43 s" or "0.43 s"."""
     text = f"{value:.2f} s"
@@ -57,6 +77,17 @@ def number(value: int, language: Language) -> str:
     """ "1.234" or "1,234"."""
     text = f"{value:,}"
     return text.replace(",", ".") if language == "de" else text
+
+
+def percent(rate: str | None, language: Language) -> str:
+    """ "19 %" or "19%"; what is not a number is shown as it is."""
+    if rate is None:
+        return ""
+    try:
+        text = f"{Decimal(rate).normalize():f}"
+    except (InvalidOperation, ValueError):
+        return rate
+    return f"{text.replace('.', ',')} %" if language == "de" else f"{text}%"
 
 
 def money(amount: str | None, currency: str | None, language: Language) -> str:

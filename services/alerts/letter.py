@@ -1,0 +1,221 @@
+"""Writes a mail: plain and HTML twins that say the same in the same order. Pure: what is told comes in.
+
+A subject holds texts of ours, an interface and a code, never what somebody else wrote: a mail's head must not be
+written by a shop's customer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache
+from importlib.resources import files
+from tomllib import loads
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from shared import moments
+from shared.alarms.contents import Contents
+from shared.alarms.queue import Taken
+from shared.errors.catalogue import explain
+from shared.errors.entry import Language
+from shared.errors.problem import Problem
+from shared.records.resources import OF_FLOW
+
+SAFE = re.compile(r"[^A-Za-z0-9._:/-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where mails come from and where their links lead. sender: an address; base: of the Journal, without a slash."""
+
+    sender: str
+    base: str
+
+    @property
+    def domain(self) -> str:
+        """Of Message-IDs."""
+        return self.sender.rpartition("@")[2] or "connect.invalid"
+
+
+@cache
+def texts(language: Language) -> Mapping[str, Mapping[str, str]]:
+    """Every text of the mails, by table and name."""
+    return loads((files("services.alerts") / "texts" / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _templates(html: bool) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(str(files("services.alerts") / "templates")),
+        autoescape=html,  # noqa: S701 - the one without it writes plain text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def letter(mail: Taken, found: Sequence[Contents], post: Post, now: datetime) -> EmailMessage:
+    """The whole message. found: the incidents it is about, none for a test or a question."""
+    writer = _Writer(mail, post, now)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = f"Connect <{post.sender}>"
+    message["To"] = mail.address
+    message["Subject"] = writer.subject(found)
+    message["Date"] = mail.created_at
+    message["Message-ID"] = f"<connect.{mail.message_id}@{post.domain}>"
+    if mail.thread:
+        message["In-Reply-To"] = message["References"] = f"<connect.{mail.thread}@{post.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message["List-Id"] = f"<alarm.{mail.subscription}.connect.{post.domain}>"
+    if mail.kind != "confirm":
+        message["List-Unsubscribe"] = f"<{post.base}/alarms/leave/{mail.token}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    values = writer.values(found)
+    message.set_content(_templates(False).get_template("mail.txt").render(values))
+    message.add_alternative(_templates(True).get_template("mail.html").render(values), subtype="html")
+    return message
+
+
+class _Writer:
+    def __init__(self, mail: Taken, post: Post, now: datetime) -> None:
+        self._mail, self._post, self._now = mail, post, now
+        self._language: Language = "de" if mail.language == "de" else "en"
+        self._zone = ZoneInfo(mail.time_zone)
+
+    def say(self, text_name: str, /, **values: Any) -> str:
+        table, _, text = text_name.partition(".")
+        found = texts(self._language)[table][text]
+        return found.format(**values) if values else found
+
+    def subject(self, found: Sequence[Contents]) -> str:
+        if not found:
+            return self.say(f"subject.{self._mail.kind}", name=SAFE.sub("_", self._mail.name))
+        kind = "resolved" if self._mail.kind == "resolved" else str(self._mail.severity)
+        places = sorted({one.cause.interface for one in found if one.cause.interface})
+        place = ", ".join(SAFE.sub("_", place) for place in places[:3]) + (" …" if len(places) > 3 else "")
+        if len(found) > 1:
+            what = self.say("subject.digest", count=len(found))
+        else:
+            one = found[0]
+            count = f" ({moments.number(one.standing or one.records, self._language)})" if one.records else ""
+            what = f"{self.say('flow.' + one.cause.flow)}, {SAFE.sub('_', one.cause.code)}{count}"
+        return f"{self.say('subject.' + kind)} {place}: {what}" if place else f"{self.say('subject.' + kind)} {what}"
+
+    def values(self, found: Sequence[Contents]) -> dict[str, Any]:
+        mail = self._mail
+        every = self.say("foot.all")
+        base = self._post.base
+        return {
+            "language": self._language,
+            "say": self.say,
+            "kind": mail.kind,
+            "name": mail.name,
+            "now": self._when(self._now),
+            "incidents": [self._incident(one) for one in found],
+            "next": self._next(),
+            "foot": self.say(
+                "foot.alarm",
+                name=mail.name,
+                interfaces=", ".join(mail.interfaces) or every,
+                frequency=self.say(f"foot.{mail.frequency}"),
+            ),
+            "leave": f"{base}/alarms/leave/{mail.token}",
+            "confirm": f"{base}/alarms/confirm/{mail.token}",
+            "why": f"{base}/alarms/{mail.subscription}",
+        }
+
+    def _incident(self, one: Contents) -> dict[str, Any]:
+        problem = Problem(one.cause.code, values=_values(one))
+        said = explain(problem, self._language)
+        over = one.ended is not None
+        say = self.say
+        lasted = moments.lasting(one.since, one.ended or self._now, self._language).partition(" ")[2]
+        if over:
+            count = {"count": self._number(one.records), "left": self._number(one.standing)}
+            what = say("what.healed_rest" if one.standing else "what.healed", **count)
+        elif not one.records:
+            what = say("what.no_record")
+        else:
+            what = say("what.orders_one" if one.standing == 1 else "what.orders", count=self._number(one.standing))
+        value = " + ".join(moments.money(str(v), c, self._language) for c, v in sorted(one.sums.items()))
+        return {
+            "severity": "resolved" if over else one.severity,
+            "state": say("what.resolved", lasted=lasted)
+            if over
+            else say(f"what.{one.severity}", when=self._when(one.since)),
+            "title": said.title,
+            "where": f"{one.cause.interface} · {say('flow.' + one.cause.flow)}".strip(" ·"),
+            "code": one.cause.code,
+            "what": what if one.records else f"{said.cause} {what}",
+            "steps": () if over else said.steps,
+            "figures": [] if over or not one.records else self._figures(one, value, lasted),
+            "rows": [] if over else [self._row(row) for row in one.rows],
+            "heading": say(
+                "do.first" if one.standing > len(one.rows) else "do.all",
+                count=self._number(one.standing),
+                **({"shown": len(one.rows)} if one.standing > len(one.rows) else {}),
+            ),
+            "link": self._rows_link(one),
+            "acknowledge": "" if over else self._answer(one, "known"),
+            "snooze": "" if over else self._answer(one, "later"),
+        }
+
+    def _figures(self, one: Contents, value: str, lasted: str) -> list[tuple[str, str, bool]]:
+        """(figure, what it is, whether it is bad)."""
+        return [
+            (self._number(one.standing), self.say("figure.records"), False),
+            *([(value, self.say("figure.value"), False)] if value else []),
+            *([(self._number(one.due), self.say("figure.due"), True)] if one.due else []),
+            (lasted, self.say("figure.open"), False),
+        ]
+
+    def _row(self, row: Any) -> dict[str, Any]:
+        soon = row.ship_by is not None and (row.ship_by - self._now).total_seconds() < 86_400
+        return {
+            "key": row.key,
+            "reason": explain(_problem(row.problem), self._language).title if row.problem else "",
+            "ordered": self.say("do.ordered", when=self._when(row.ordered_at)) if row.ordered_at else "",
+            "due": self.say("do.due", when=self._when(row.ship_by)) if soon else "",
+            "amount": moments.money(None if row.amount is None else str(row.amount), row.currency, self._language),
+        }
+
+    def _rows_link(self, one: Contents) -> str:
+        if not one.cause.interface or one.cause.flow not in OF_FLOW:
+            return f"{self._post.base}/"
+        name = OF_FLOW[one.cause.flow].name
+        term = f"group:{one.cause.key}" if one.problem else f"error:{one.cause.code}"
+        return f"{self._post.base}/interfaces/{one.cause.interface}/{name}?{urlencode({'filter': term})}"
+
+    def _answer(self, one: Contents, what: str) -> str:
+        return f"{self._post.base}/alarms/answer/{self._mail.token}/{one.id}/{what}"
+
+    def _next(self) -> str:
+        if self._mail.kind == "resolved":
+            return self.say("next.over")
+        if self._mail.until is None:
+            return self.say("next.none")
+        return self.say("next.reminder", when=self._when(self._mail.until))
+
+    def _number(self, value: int) -> str:
+        return moments.number(value, self._language)
+
+    def _when(self, at: datetime) -> str:
+        return f"{moments.day(at, self._zone, self._language)} {moments.clock(at, self._zone)}"
+
+
+def _values(one: Contents) -> dict[str, str]:
+    return _problem(one.problem).values if one.problem else {"service": one.cause.key}  # type: ignore[return-value]
+
+
+def _problem(stored: Mapping[str, Any]) -> Problem:
+    values = {str(name): str(value) for name, value in (stored.get("values") or {}).items()}
+    return Problem(str(stored.get("code")), str(stored.get("field") or ""), values)

@@ -1,0 +1,96 @@
+"""What a mail tells of an incident, as it is when the mail is sent: how many, how much, due when, which ten first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import class_row, dict_row
+
+from shared.alarms.incidents import Cause
+from shared.db.connect import Connection
+
+FIRST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record. problem: the first one, as stored; amount, currency: of an order."""
+
+    id: int
+    key: str
+    ordered_at: datetime | None
+    ship_by: datetime | None
+    problem: dict[str, Any] | None
+    amount: Decimal | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An incident. standing: records that stand so now; records: all that ever did; sums: by currency; due:
+    to be shipped within a day; problem: for its sentence."""
+
+    id: int
+    cause: Cause
+    title: str
+    erp: str
+    marketplace: str
+    severity: str
+    since: datetime
+    ended: datetime | None
+    records: int
+    standing: int
+    due: int
+    sums: dict[str, Decimal]
+    rows: tuple[Row, ...]
+    problem: dict[str, Any] | None
+
+
+def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
+    """Those of these incidents, the most harmful first: errors, then due, then many."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            "SELECT i.*, coalesce(f.title, i.interface) AS title, coalesce(f.erp, '') AS erp,"
+            " coalesce(f.marketplace, '') AS marketplace FROM incidents i"
+            " LEFT JOIN interfaces f ON f.slug = i.interface WHERE i.id = ANY(%s)",
+            (list(incidents),),
+        ).fetchall()
+    every = [_of(conn, one) for one in found]
+    return sorted(every, key=lambda one: (one.severity != "error", -one.due, -one.standing, one.id))
+
+
+def _of(conn: Connection, row: dict[str, Any]) -> Contents:
+    cause = Cause(row["interface"], row["flow"], row["code"], row["key"])
+    weighed = conn.execute(
+        "SELECT coalesce(currency, ''), count(*), coalesce(sum(amount), 0),"
+        " count(*) FILTER (WHERE ship_by < now() + interval '24 hours') FROM troubles"
+        " WHERE cause = %s AND left_at IS NULL GROUP BY 1",
+        (cause.key,),
+    ).fetchall()
+    with conn.cursor(row_factory=class_row(Row)) as cursor:
+        rows = cursor.execute(
+            "SELECT r.id, r.key, r.ordered_at, r.ship_by, k.problem, k.amount, k.currency FROM troubles k"
+            " JOIN records r ON r.id = k.record_id WHERE k.cause = %s AND k.left_at IS NULL"
+            " ORDER BY k.ship_by NULLS LAST, k.entered_at, r.id LIMIT %s",
+            (cause.key, FIRST),
+        ).fetchall()
+    return Contents(
+        row["id"],
+        cause,
+        row["title"],
+        row["erp"],
+        row["marketplace"],
+        row["severity"],
+        row["since"],
+        row["ended"],
+        row["records"],
+        sum(count for _, count, _, _ in weighed),
+        sum(due for _, _, _, due in weighed),
+        {currency: amount for currency, _, amount, _ in weighed if amount},
+        tuple(rows),
+        row["problem"],
+    )

@@ -1,0 +1,70 @@
+"""What the links of a mail do, once a person has confirmed it: answer an incident, leave an alarm, confirm an address.
+
+The token of a link says which recipient clicked; a mail scanner that opens it changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from shared.db.connect import Connection
+
+LATER = "8 hours"
+
+
+def recipient(conn: Connection, token: str) -> dict[str, Any] | None:
+    """Whose link it is: address, alarm, language, whether they left or confirmed."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT r.id, r.address, r.verified_at, r.stopped_at, coalesce(r.language, s.language) AS language, s.name,"
+            " s.id AS subscription, (SELECT count(*) FROM recipients o WHERE o.subscription = s.id AND o.id <> r.id"
+            "   AND o.stopped_at IS NULL) AS others FROM recipients r JOIN subscriptions s ON s.id = r.subscription"
+            " WHERE r.token = %s",
+            (token,),
+        ).fetchone()
+
+
+def incident(conn: Connection, number: int) -> dict[str, Any] | None:
+    """The incident of a link."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT id, interface, flow, code, key, severity, since, ended, records, problem FROM incidents WHERE id = %s",
+            (number,),
+        ).fetchone()
+
+
+def answer(conn: Connection, number: int, by: str, *, later: bool) -> datetime | None:
+    """Acknowledge an open incident, or have it told again later; returns when. The next round hears it."""
+    row = conn.execute(
+        "INSERT INTO alarm_answers(incident, by, until) SELECT id, %s, CASE WHEN %s THEN now() + %s::interval END"
+        " FROM incidents WHERE id = %s AND ended IS NULL RETURNING until",
+        (by, later, LATER, number),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def leave(conn: Connection, token: str) -> bool:
+    """No mail of this alarm to this address any more; False for an unknown link. What waits is not sent."""
+    row = conn.execute(
+        "UPDATE recipients SET stopped_at = coalesce(stopped_at, now()) WHERE token = %s RETURNING id", (token,)
+    ).fetchone()
+    if row is not None:
+        conn.execute(
+            "UPDATE mails SET state = 'given-up', due_at = NULL, reply = 'unsubscribed' WHERE recipient = %s"
+            " AND state = 'queued'",
+            (row[0],),
+        )
+    return row is not None
+
+
+def confirm(conn: Connection, token: str) -> bool:
+    """The address is theirs, and they want it; also brings back somebody who had left."""
+    return bool(
+        conn.execute(
+            "UPDATE recipients SET verified_at = coalesce(verified_at, now()), stopped_at = NULL WHERE token = %s",
+            (token,),
+        ).rowcount
+    )

@@ -1,0 +1,265 @@
+"""What a subscriber is told, and when: happenings → mails, with a reason for every mail that is not sent.
+
+Pure: the running service calls it with a few happenings at a time and keeps its state in the database, the look back
+with those of two weeks at once; both get the same (a property test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.alarms.hours import Hours, Slots, loud_from, next_slot
+from shared.alarms.incidents import Cause, Happening, Kind, Severity
+
+REMIND = timedelta(hours=24)
+DUE_SOON = "ship-by-near"
+"""The cause of orders that have to be shipped within a day."""
+
+
+class Wish(BaseModel):
+    """What one subscription asks for, as far as the plan must know. Empty interfaces or flows: all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    interfaces: frozenset[str] = frozenset()
+    flows: frozenset[str] = frozenset()
+    on: frozenset[Severity]
+    slots: Slots
+    hours: Hours = Hours()
+    zone: str = "UTC"
+
+
+class Mailing(StrEnum):
+    """Kinds of mails."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    DIGEST = "digest"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+
+
+class Silence(StrEnum):
+    """Why there is no mail."""
+
+    NOT_WANTED = "severity-not-wanted"
+    COLLECTED = "collected"
+    KNOWN = "incident-known"
+    QUIET = "quiet-hours"
+    SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
+    MAINTENANCE = "maintenance"
+    HEALED = "healed-before-its-time"
+    NEVER_TOLD = "over-and-never-told"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """At this moment: a mail about these incidents, or none, and why. until: when it is looked at again, where it is.
+
+    about: (cause, since) of each incident.
+    """
+
+    at: datetime
+    what: Mailing | Silence
+    about: tuple[tuple[Cause, datetime], ...]
+    severity: Severity
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said to an incident by a link of a mail: `until` set: tell me then; None: I know, do not remind."""
+
+    at: datetime
+    cause: Cause
+    by: str
+    until: datetime | None
+
+
+class Told(BaseModel):
+    """One incident as the subscriber knows it. due: when the news goes out; news: of which kind."""
+
+    cause: Cause
+    since: datetime
+    severity: Severity
+    due: datetime | None = None
+    news: Mailing | None = None
+    told: datetime | None = None
+    remind: datetime | None = None
+    snoozed: datetime | None = None
+    known: bool = False
+    over: bool = False
+
+    def next(self) -> datetime | None:
+        """When something goes out by itself."""
+        return self.due if self.due is not None else None if self.over else self.remind
+
+
+class Plan(BaseModel):
+    """The state of one subscription: its open incidents. Kept as JSON between two calls."""
+
+    incidents: list[Told] = []
+
+    def next(self) -> datetime | None:
+        """When there is something to do although nothing happens."""
+        return min((moment for one in self.incidents if (moment := one.next()) is not None), default=None)
+
+
+def wanted(wish: Wish, cause: Cause) -> bool:
+    """Whether the subscription is about this cause at all."""
+    return (not wish.interfaces or cause.interface in wish.interfaces) and (not wish.flows or cause.flow in wish.flows)
+
+
+def advance(
+    wish: Wish, plan: Plan, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime
+) -> list[Decision]:
+    """Go on to `until`. happenings and answers lie between the last `until` and this one. Changes `plan`."""
+    return _Course(wish, plan).run(happenings, answers, until)
+
+
+class _Course:
+    def __init__(self, wish: Wish, plan: Plan) -> None:
+        self._wish = wish
+        self._zone = ZoneInfo(wish.zone)
+        self._plan = plan
+        self._of = {one.cause: one for one in plan.incidents}
+        self._found: list[Decision] = []
+
+    def run(self, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime) -> list[Decision]:
+        inputs: list[tuple[datetime, int, Any]] = [(one.at, 1, one) for one in happenings]
+        inputs += [(one.at, 0, one) for one in answers]
+        for at, _, one in sorted(inputs, key=lambda each: each[:2]):
+            self._send_due(at)
+            if isinstance(one, Answer):
+                self._answered(one)
+            elif wanted(self._wish, one.cause):
+                self._happened(one)
+        self._send_due(until)
+        self._plan.incidents = [one for one in self._of.values() if not one.over or one.due is not None]
+        return self._found
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def _happened(self, one: Happening) -> None:
+        if one.kind is Kind.RESOLVED:
+            self._resolved(one)
+            return
+        told = self._of.get(one.cause)
+        if told is not None and told.over:  # it is back before anybody was told that it was over
+            told.over, told.since, told.due, told.news = False, one.since, None, None
+            told.remind = None if told.known else one.at + REMIND
+        elif told is None or told.since != one.since:
+            told = self._of[one.cause] = Told(cause=one.cause, since=one.since, severity=one.severity)
+        grew = one.severity is not told.severity
+        told.severity = one.severity
+        if one.severity not in self._wish.on:
+            self._silent(one.at, Silence.NOT_WANTED, told)
+            return
+        if told.told is None:
+            self._plan_news(told, one.at, Mailing.OPENED)
+        elif grew:
+            told.known, told.snoozed = False, None
+            self._plan_news(told, one.at, Mailing.ESCALATED)
+        elif self._wish.slots.frequency == "immediately":
+            self._silent(one.at, Silence.KNOWN, told, told.remind)
+        else:
+            self._plan_news(told, one.at, Mailing.REMINDER)
+
+    def _plan_news(self, told: Told, at: datetime, news: Mailing) -> None:
+        """Its news goes out at the next slot, or when the quiet ends. What waits already keeps its moment."""
+        if told.due is not None and not (news is Mailing.ESCALATED and told.news is not Mailing.ESCALATED):
+            return
+        told.news = told.news if told.news in (Mailing.OPENED, Mailing.ESCALATED) else news
+        slot = next_slot(self._wish.slots, at, self._zone)
+        told.due = self._loud(told, max(slot, told.snoozed or slot))
+        if told.due > slot:
+            why = Silence.SNOOZED if told.snoozed and told.snoozed > slot else Silence.QUIET
+            self._silent(at, why, told, told.due)
+        elif slot > at:
+            self._silent(at, Silence.COLLECTED, told, told.due)
+
+    def _loud(self, told: Told, moment: datetime) -> datetime:
+        if told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due:
+            return moment
+        return loud_from(self._wish.hours, moment, self._zone)
+
+    def _resolved(self, one: Happening) -> None:
+        told = self._of.get(one.cause)
+        if told is None:
+            return
+        told.over = True
+        if told.told is None:
+            waiting = told.due is not None
+            told.due = None
+            if told.severity in self._wish.on:
+                self._silent(one.at, Silence.HEALED if waiting else Silence.NEVER_TOLD, told)
+            del self._of[one.cause]
+            return
+        told.news, told.snoozed, told.remind = Mailing.RESOLVED, None, None
+        told.due = self._loud(told, one.at)
+        if told.due > one.at:
+            self._silent(one.at, Silence.QUIET, told, told.due)
+
+    def _answered(self, one: Answer) -> None:
+        told = self._of.get(one.cause)
+        if told is None or told.over:
+            return
+        if one.until is None:
+            told.known, told.remind = True, None
+        else:
+            told.snoozed = one.until
+            told.remind = one.until
+            if told.due is not None and told.due < one.until:
+                told.due = self._loud(told, one.until)
+
+    # -- what goes out ------------------------------------------------------------------------------------------------
+
+    def _send_due(self, until: datetime) -> None:
+        while True:
+            moments = [moment for one in self._of.values() if (moment := one.next()) is not None]
+            moment = min(moments, default=None)
+            if moment is None or moment > until:
+                return
+            self._send([one for one in self._of.values() if one.next() == moment], moment)
+
+    def _send(self, ready: list[Told], at: datetime) -> None:
+        over = [one for one in ready if one.news is Mailing.RESOLVED and one.due is not None]
+        news = [one for one in ready if one.due is not None and one not in over]
+        late = [one for one in ready if one.due is None]
+        for one in over:
+            self._mail(at, Mailing.RESOLVED, [one])
+            del self._of[one.cause]
+        if self._wish.slots.frequency == "immediately":
+            for one in news:
+                self._mail(at, one.news or Mailing.OPENED, [one])
+        elif news:
+            self._mail(at, Mailing.DIGEST, news)
+        for one in late:
+            self._remind(one, at)
+
+    def _remind(self, one: Told, at: datetime) -> None:
+        loud = self._loud(one, at)
+        if loud > at:
+            one.remind = loud
+            self._silent(at, Silence.QUIET, one, loud)
+        else:
+            self._mail(at, Mailing.REMINDER, [one])
+
+    def _mail(self, at: datetime, what: Mailing, about: list[Told]) -> None:
+        for one in about:
+            one.told, one.due, one.news, one.snoozed = at, None, None, None
+            one.remind = None if one.known or one.over else at + REMIND
+        worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in about) else Severity.WARNING
+        until = min((one.remind for one in about if one.remind), default=None)
+        self._found.append(Decision(at, what, tuple((one.cause, one.since) for one in about), worst, until))
+
+    def _silent(self, at: datetime, why: Silence, one: Told, until: datetime | None = None) -> None:
+        self._found.append(Decision(at, why, ((one.cause, one.since),), one.severity, until))

@@ -1,0 +1,132 @@
+"""Mails that are to be sent: one row per recipient, made with the decision, taken by lease, recorded after sending.
+
+Send, then record: a kill in between sends again, under the same Message-ID. Called by `round` and by the post.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from shared.alarms.plan import Mailing
+from shared.db.connect import Connection
+
+LEASE = "90 seconds"
+"""Longer than a conversation with a mail server may take."""
+
+GIVE_UP = "5 days"
+
+
+def queue(conn: Connection, subscription: int, decision: int, kind: Mailing | str, incidents: Sequence[int]) -> int:
+    """A mail to each verified recipient who has not left; returns how many. One thread per incident and recipient."""
+    return conn.execute(
+        "INSERT INTO mails(recipient, kind, decision, message_id, thread)"
+        " SELECT r.id, %(kind)s, %(decision)s, %(mark)s || '.' || r.id, (SELECT m.message_id FROM mails m"
+        "   JOIN alarm_decisions d ON d.id = m.decision WHERE m.recipient = r.id"
+        "   AND d.incidents && %(incidents)s::int8[]"
+        "   ORDER BY m.id LIMIT 1)"
+        " FROM recipients r WHERE r.subscription = %(subscription)s AND r.verified_at IS NOT NULL"
+        "   AND r.stopped_at IS NULL",
+        {
+            "kind": str(kind),
+            "decision": decision,
+            "mark": f"{decision}.{secrets.token_hex(6)}",
+            "incidents": list(incidents),
+            "subscription": subscription,
+        },
+    ).rowcount
+
+
+def queue_for(conn: Connection, recipient: int, kind: str) -> None:
+    """A mail to one recipient: a test, or the question whether the address is theirs."""
+    conn.execute(
+        "INSERT INTO mails(recipient, kind, message_id) VALUES (%s, %s, %s)",
+        (recipient, kind, f"{kind}.{secrets.token_hex(8)}.{recipient}"),
+    )
+
+
+def ask_unconfirmed(conn: Connection, subscription: int) -> None:
+    """Ask every recipient who was not asked yet whether the address is theirs."""
+    rows = conn.execute(
+        "SELECT id FROM recipients r WHERE subscription = %s AND verified_at IS NULL AND stopped_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM mails WHERE recipient = r.id AND kind = 'confirm')",
+        (subscription,),
+    ).fetchall()
+    for row in rows:
+        queue_for(conn, row[0], "confirm")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A mail in hand. at: the decision's moment; incidents: their ids; until: when it is looked at again."""
+
+    id: int
+    kind: str
+    message_id: str
+    thread: str | None
+    tries: int
+    created_at: datetime
+    address: str
+    token: str
+    language: str
+    time_zone: str
+    subscription: int
+    name: str
+    frequency: str
+    interfaces: list[str]
+    filter: str
+    incidents: list[int] | None
+    severity: str | None
+    at: datetime | None
+    until: datetime | None
+
+
+def take(conn: Connection) -> Taken | None:
+    """The next mail that is due, under a lease; None if there is none. Counts as a try."""
+    with conn.transaction(), conn.cursor(row_factory=class_row(Taken)) as cursor:
+        return cursor.execute(
+            "WITH m AS (SELECT id FROM mails WHERE state = 'queued' AND due_at <= now() ORDER BY due_at, id"
+            "   FOR UPDATE SKIP LOCKED LIMIT 1),"
+            " u AS (UPDATE mails SET tries = tries + 1, due_at = now() + %s::interval FROM m WHERE mails.id = m.id"
+            "   RETURNING mails.*)"
+            " SELECT u.id, u.kind, u.message_id, u.thread, u.tries, u.created_at, r.address, r.token,"
+            "  coalesce(r.language, s.language) AS language, s.time_zone, s.id AS subscription, s.name, s.frequency,"
+            "  s.interfaces, s.filter, d.incidents, d.severity, d.at, d.until"
+            " FROM u JOIN recipients r ON r.id = u.recipient JOIN subscriptions s ON s.id = r.subscription"
+            " LEFT JOIN alarm_decisions d ON d.id = u.decision",
+            (LEASE,),
+        ).fetchone()
+
+
+def sent(conn: Connection, mail: int, reply: str) -> None:
+    """The server took it."""
+    conn.execute(
+        "UPDATE mails SET state = 'sent', due_at = NULL, reply = %s, sent_at = now() WHERE id = %s", (reply[:500], mail)
+    )
+
+
+def refused(conn: Connection, mail: int, reply: str) -> None:
+    """The server will never take it (5xx): shown, not tried again."""
+    conn.execute("UPDATE mails SET state = 'refused', due_at = NULL, reply = %s WHERE id = %s", (reply[:500], mail))
+
+
+def later(conn: Connection, mail: int, reply: str, seconds: float) -> None:
+    """Not now (4xx, nobody answers): tried again, up to five days."""
+    conn.execute(
+        "UPDATE mails SET reply = %s,"
+        " state = CASE WHEN created_at < now() - %s::interval THEN 'given-up' ELSE state END,"
+        " due_at = CASE WHEN created_at < now() - %s::interval THEN NULL ELSE now() + make_interval(secs => %s) END"
+        " WHERE id = %s",
+        (reply[:500], GIVE_UP, GIVE_UP, seconds, mail),
+    )
+
+
+def counts(conn: Connection) -> dict[str, Any]:
+    """How many mails wait, and since when the oldest does."""
+    row = conn.execute("SELECT count(*), min(created_at) FROM mails WHERE state = 'queued'").fetchone()
+    return {"queued": row[0], "oldest": row[1]} if row else {}

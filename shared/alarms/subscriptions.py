@@ -1,0 +1,171 @@
+"""Subscriptions in the database: kept, listed, changed, and found when something happens that concerns them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from shared.alarms.incidents import Cause, Happening, Kind
+from shared.alarms.plan import Plan, Wish
+from shared.alarms.wanted import Alarm
+from shared.db.connect import Connection
+from shared.records.filter import parse
+from shared.records.filter_sql import to_sql
+from shared.records.interfaces import modes
+
+_COLUMNS = (
+    "id", "name", "interfaces", "flows", "on", "frequency", "at", "weekday", "hours", "filter", "language", "time_zone",
+    "active", "created_by", "created_at", "updated_at",
+)  # fmt: skip
+_SELECT = "SELECT " + ", ".join(f's."{name}"' for name in _COLUMNS)
+
+
+class NameTaken(ValueError):
+    """There is an alarm of this name already."""
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What the service needs to decide. plan: its state, changed by `plan.advance`."""
+
+    id: int
+    wish: Wish
+    plan: Plan
+    filter: str
+
+
+def add(conn: Connection, alarm: Alarm, by: str, zone: str, *, verified: bool) -> int:
+    """Keep a new one and return its id; verified: its addresses count as confirmed. Raises NameTaken."""
+    with conn.transaction():
+        values = _values(alarm, zone) | {"created_by": by}
+        names = sql.SQL(", ").join(map(sql.Identifier, values))
+        marks = sql.SQL(", ").join(map(sql.Placeholder, values))
+        try:
+            row = conn.execute(
+                sql.SQL("INSERT INTO subscriptions ({}) VALUES ({}) RETURNING id").format(names, marks), values
+            ).fetchone()
+        except psycopg.errors.UniqueViolation:
+            raise NameTaken(f"There is an alarm “{alarm.name}” already: choose another name.") from None
+        assert row is not None
+        _keep_recipients(conn, row[0], alarm.recipients, verified=verified)
+    return int(row[0])
+
+
+def change(conn: Connection, subscription: int, alarm: Alarm, zone: str, *, verified: bool) -> bool:
+    """Keep it as it is now; False where there is none. Its plan goes on. Raises NameTaken."""
+    with conn.transaction():
+        values = _values(alarm, zone)
+        pairs = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
+        )
+        try:
+            changed = conn.execute(
+                sql.SQL("UPDATE subscriptions SET {}, updated_at = now() WHERE id = %(id)s").format(pairs),
+                values | {"id": subscription},
+            ).rowcount
+        except psycopg.errors.UniqueViolation:
+            raise NameTaken(f"There is an alarm “{alarm.name}” already: choose another name.") from None
+        if changed:
+            _keep_recipients(conn, subscription, alarm.recipients, verified=verified)
+    return bool(changed)
+
+
+def remove(conn: Connection, subscription: int) -> bool:
+    """Delete it with its ledger; False where there is none."""
+    return bool(conn.execute("DELETE FROM subscriptions WHERE id = %s", (subscription,)).rowcount)
+
+
+def listed(conn: Connection, subscription: int | None = None) -> list[dict[str, Any]]:
+    """All, or one: as asked for, with its recipients and the last mail."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            f"{_SELECT}, (SELECT max(m.sent_at) FROM mails m JOIN recipients r ON r.id = m.recipient"  # noqa: S608
+            "   WHERE r.subscription = s.id) AS last_mail FROM subscriptions s"
+            " WHERE %(id)s::bigint IS NULL OR s.id = %(id)s ORDER BY lower(s.name), s.id".encode(),
+            {"id": subscription},
+        ).fetchall()
+        people = cursor.execute(
+            "SELECT id, subscription, address, language, verified_at, stopped_at FROM recipients"
+            " WHERE subscription = ANY(%s) ORDER BY address",
+            ([one["id"] for one in found],),
+        ).fetchall()
+    return [one | {"recipients": [who for who in people if who["subscription"] == one["id"]]} for one in found]
+
+
+def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[Subscription]:
+    """Those that ask for any of these causes, or whose plan has something to do now, or that somebody answered."""
+    rows = conn.execute(
+        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"  # noqa: S608
+        " OR EXISTS (SELECT FROM alarm_answers WHERE handled IS NULL)"
+        " OR EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS c(interface, flow)"
+        "   WHERE (s.interfaces = '{}' OR c.interface = ANY(s.interfaces))"
+        "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
+        (now, [cause.interface for cause in causes], [cause.flow for cause in causes]),
+    ).fetchall()
+    return [_subscription(dict(zip((*_COLUMNS, "plan"), row, strict=True))) for row in rows]
+
+
+def matching(conn: Connection, subscription: Subscription, happened: Sequence[Happening]) -> list[Happening]:
+    """Those of which at least one record matches the subscription's filter now; an end always does."""
+    if not subscription.filter:
+        return list(happened)
+    condition, values = to_sql(parse(subscription.filter, ZoneInfo(subscription.wish.zone), modes(conn)))
+    query = sql.SQL(
+        "SELECT EXISTS (SELECT FROM troubles k JOIN records r ON r.id = k.record_id"  # noqa: S608
+        f" WHERE k.cause = %s AND {condition})"
+    )
+    return [
+        one
+        for one in happened
+        if one.kind is Kind.RESOLVED or conn.execute(query, [one.cause.key, *values]).fetchone() == (True,)
+    ]
+
+
+def keep_plan(conn: Connection, subscription: int, plan: Plan) -> None:
+    """Store the state of its plan, and when it has something to do by itself."""
+    conn.execute(
+        "UPDATE subscriptions SET plan = %s, next_at = %s WHERE id = %s",
+        (Jsonb(plan.model_dump(mode="json")), plan.next(), subscription),
+    )
+
+
+def _subscription(row: dict[str, Any]) -> Subscription:
+    alarm = alarm_of(row)
+    return Subscription(row["id"], alarm.wish(row["time_zone"]), Plan.model_validate(row["plan"]), row["filter"])
+
+
+def alarm_of(row: dict[str, Any]) -> Alarm:
+    """A row as it was asked for, without its recipients."""
+    return Alarm.model_validate(
+        {name: row[name] for name in Alarm.model_fields if name in row and name != "recipients"}
+    )
+
+
+def _values(alarm: Alarm, zone: str) -> dict[str, Any]:
+    values = alarm.model_dump(exclude={"recipients", "hours"})
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()} | {
+        "hours": Jsonb(alarm.hours.model_dump(mode="json")),
+        "time_zone": alarm.time_zone or zone,
+        "on": [str(one) for one in alarm.on],
+    }
+
+
+def _keep_recipients(conn: Connection, subscription: int, addresses: Iterable[str], *, verified: bool) -> None:
+    wanted = list(dict.fromkeys(addresses))
+    conn.execute("DELETE FROM recipients WHERE subscription = %s AND address <> ALL(%s)", (subscription, wanted))
+    for address in wanted:
+        conn.execute(
+            "INSERT INTO recipients(subscription, address, verified_at, token)"
+            " VALUES (%s, %s, CASE WHEN %s THEN now() END, %s) ON CONFLICT (subscription, address)"
+            " DO UPDATE SET verified_at = coalesce(recipients.verified_at, excluded.verified_at)",
+            (subscription, address, verified, secrets.token_urlsafe(24)),
+        )

@@ -1,0 +1,12 @@
+"""Where a person sees an order in Xentral."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+
+def order_page(settings: Mapping[str, Any], order_id: str) -> str:
+    """The address of an order in Xentral's own pages."""
+    return f"{settings['base_url']}/index.php?module=auftrag&action=edit&id={quote(order_id, safe='')}"

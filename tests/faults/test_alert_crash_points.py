@@ -1,0 +1,152 @@
+"""Kill the alert service at every failpoint, and let the mail server be awkward: each recipient gets each mail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.alarms import subscriptions
+from shared.alarms.wanted import Alarm
+from shared.db.connect import Connection, connect
+from shared.db.migrate import migrate
+from shared.failpoint import NAMES
+from tests.support.mail_server import MailServer, mail_server, plain
+from tests.support.sandbox import PROJECT
+from tests.support.stored import store_interface, store_record
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(120)]
+POINTS = ("alarm.judged", "alarm.decided", "mail.taken", "mail.handed-over", "mail.recorded")
+PEOPLE = ("a@example.org", "b@example.org")
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as running:
+        yield running
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    migrate(database_url)
+    with connect(database_url, "tests") as opened:
+        store_interface(opened, "otto-de")
+        alarm = Alarm(name="Night", interfaces=("otto-de",), recipients=PEOPLE, language="de")
+        subscriptions.add(opened, alarm, "anna", "Europe/Berlin", verified=True)
+        yield opened
+
+
+class Alerts:
+    """The service, started again and again."""
+
+    def __init__(self, folder: Path, database_url: str, server: MailServer) -> None:
+        self._log = folder / "alerts.log"
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECT_")} | {
+            "CONNECT_DATABASE_URL": database_url, "CONNECT_SMTP_URL": server.url, "CONNECT_METRICS_PORT": "0",
+            "CONNECT_DATA_DIR": str(folder), "CONNECT_LOG_FORMAT": "json",
+        }  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, fault: str = "") -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.alerts"], cwd=PROJECT, stdout=log, stderr=log,
+                env=self._environment | {"CONNECT_FAULT": fault},
+            )  # fmt: skip
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def alerts(tmp_path: Path, database_url: str, conn: Connection, server: MailServer) -> Iterator[Alerts]:
+    del conn
+    service = Alerts(tmp_path, database_url, server)
+    yield service
+    if service.process is not None:
+        service.process.kill()
+        service.process.wait()
+
+
+def fail(conn: Connection, number: str) -> None:
+    reason = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
+    store_record(conn, number, state="failed", code="payment-unmapped", reason=reason)
+
+
+def all_sent(conn: Connection) -> bool:
+    return conn.execute("SELECT count(*) FILTER (WHERE state = 'sent'), count(*) FROM mails").fetchone() == (2, 2)
+
+
+def test_every_failpoint_of_the_alert_service_is_killed_at_here() -> None:
+    assert {name for name in NAMES if name.startswith(("alarm.", "mail."))} == set(POINTS)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_neither_loses_nor_doubles_a_mail(
+    point: str, conn: Connection, alerts: Alerts, server: MailServer
+) -> None:
+    alerts.start(f"{point}:kill@{2 if point.startswith('alarm') else 1}")
+    fail(conn, "4711")
+    assert alerts.process is not None
+    until(lambda: alerts.process and alerts.process.poll() is not None, f"killed at {point}", 60)
+    assert alerts.process.returncode == -signal.SIGKILL
+    conn.execute("UPDATE mails SET due_at = now() WHERE state = 'queued'")  # the lease of the dead one is over
+    alerts.start()
+    until(lambda: all_sent(conn), "both are sent", 60)
+    for address in PEOPLE:
+        ids = server.ids(address)
+        assert len(ids) == 1, "one Message-ID"
+        assert ids.total() == (2 if point == "mail.handed-over" and address == PEOPLE[0] else 1)
+    assert "payment-unmapped" in plain(server.to(PEOPLE[0])[0])
+    assert not any(secret in alerts.log() for secret in ("example.org", "Erika"))
+
+
+def test_refused_greylisted_and_dropped_mails(conn: Connection, alerts: Alerts, server: MailServer) -> None:
+    server.refuse, server.grey, server.drop = {PEOPLE[1]}, 1, 1
+    fail(conn, "4711")
+    alerts.start()
+
+    def fates() -> dict[str, tuple[str, int, str]]:
+        conn.execute("UPDATE mails SET due_at = now() WHERE state = 'queued' AND due_at > now() + interval '1 second'"
+                     " AND reply IS NOT NULL")  # fmt: skip
+        rows = conn.execute(
+            "SELECT r.address, m.state, m.tries, m.reply FROM mails m JOIN recipients r ON r.id = m.recipient"
+        ).fetchall()
+        return {row[0]: row[1:] for row in rows}
+
+    until(lambda: {state for state, _, _ in fates().values()} == {"sent", "refused"}, "each has its fate", 60)
+    assert fates()[PEOPLE[1]][2] == "550 5.1.1 no such mailbox"
+    assert fates()[PEOPLE[0]][1] == 3, "greylisted, taken and dropped, accepted"
+    assert server.ids(PEOPLE[0]).most_common() == [(server.to(PEOPLE[0])[0]["Message-ID"], 2)], "one Message-ID"
+
+
+def test_a_mail_server_that_is_away_gets_them_later(
+    conn: Connection, tmp_path: Path, database_url: str, server: MailServer
+) -> None:
+    away = MailServer(port=1)
+    service = Alerts(tmp_path, database_url, away)
+    fail(conn, "4711")
+    service.start()
+    try:
+        waiting = "SELECT count(*) FROM mails WHERE state = 'queued' AND tries > 0 AND reply LIKE '127.0.0.1:1 %'"
+        until(lambda: conn.execute(waiting).fetchone() == (2,), "both were tried", 60)
+    finally:
+        assert service.process is not None
+        service.process.terminate()
+        assert service.process.wait(30) == 0
+    back = Alerts(tmp_path, database_url, server)
+    conn.execute("UPDATE mails SET due_at = now()")
+    back.start()
+    try:
+        until(lambda: all_sent(conn), "both are sent", 60)
+    finally:
+        assert back.process is not None
+        back.process.kill()
+        back.process.wait()
+    assert all(server.ids(address).total() == 1 for address in PEOPLE)

@@ -1,0 +1,84 @@
+"""Rounds of the alert service against a real database: what stands, what is decided, what is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from shared.alarms import subscriptions
+from shared.alarms.round import play
+from shared.alarms.wanted import Alarm
+from shared.db.connect import Connection, connect
+from shared.db.migrate import migrate
+from tests.support.stored import store_interface, store_record
+
+pytestmark = [pytest.mark.servers]
+UNMAPPED = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    migrate(database_url)
+    with connect(database_url, "tests") as opened:
+        yield opened
+
+
+def fail(conn: Connection, number: str) -> int:
+    """An order that fails now."""
+    return store_record(conn, number, state="failed", code="payment-unmapped", reason=UNMAPPED)
+
+
+def decided(conn: Connection) -> list[tuple[str, int]]:
+    rows = conn.execute("SELECT what, cardinality(incidents) FROM alarm_decisions ORDER BY id").fetchall()
+    return [(what, count) for what, count in rows]
+
+
+def test_a_failing_order_is_queued_once_for_each_who_asked(conn: Connection) -> None:
+    store_interface(conn, "otto-de")
+    alarm = Alarm(name="Night", interfaces=("otto-de",), recipients=("a@example.org", "b@example.org"))
+    subscriptions.add(conn, alarm, "anna", "Europe/Berlin", verified=True)
+    subscriptions.add(conn, Alarm(name="Else", interfaces=("otto-at",)), "anna", "Europe/Berlin", verified=True)
+    play(conn)
+    fail(conn, "1")
+    first = play(conn)
+    assert first is not None
+    assert (first.opened, first.mails, dict(first.decided)) == (1, 2, {"opened": 1})
+    fail(conn, "2")
+    assert (again := play(conn)) is not None
+    assert again.mails == 0, "one more of the same"
+    assert decided(conn)[0] == ("opened", 1)
+    row = conn.execute("SELECT interface, code, key, severity, records, ended FROM incidents").fetchone()
+    assert row is not None
+    assert (row[0], row[1], row[3:]) == ("otto-de", "payment-unmapped", ("error", 2, None))
+    conn.execute("UPDATE records SET state = 'done', code = NULL, reason = NULL")
+    play(conn)
+    conn.execute("UPDATE alarm_watch SET standing = replace(standing::text, %s, %s)::jsonb", ("PT2M", "PT0S"))
+    assert (last := play(conn)) is not None
+    assert dict(last.decided) == {"resolved": 1}
+    threads = conn.execute("SELECT count(DISTINCT coalesce(thread, message_id)), count(*) FROM mails").fetchone()
+    assert threads == (2, 4), "one thread for each of the two"
+
+
+@pytest.mark.parametrize(("filter_", "mails"), [("1001", 1), ("1002", 0)])
+def test_a_filter_lets_through_what_matches_it(conn: Connection, filter_: str, mails: int) -> None:
+    store_interface(conn, "otto-de")
+    alarm = Alarm(name="Some", filter=filter_, recipients=("a@example.org",))
+    subscriptions.add(conn, alarm, "anna", "UTC", verified=True)
+    fail(conn, "1001")
+    found = play(conn)
+    assert found is not None
+    assert found.mails == mails
+
+
+def test_what_a_look_missed_is_found_by_the_check_of_everything(conn: Connection) -> None:
+    store_interface(conn, "otto-de")
+    play(conn)
+    fail(conn, "1")
+    conn.execute("UPDATE troubles SET entered_at = entered_at - %s", (timedelta(minutes=1),))
+    assert (blind := play(conn)) is not None
+    assert blind.facts == 0
+    conn.execute("UPDATE alarm_watch SET checked = 'epoch'")
+    assert (seeing := play(conn)) is not None
+    assert seeing.opened == 1

@@ -1,0 +1,195 @@
+"""The pure halves of alarms: what happens to incidents, who is told about it. The look back equals the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.alarms import incidents, plan
+from shared.alarms.hours import Hours, Slots, loud_from, next_slot
+from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Severity
+from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Wish
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+PAYPAL = Cause("otto-de", "order-import", "payment-unmapped", "payment-unmapped-1")
+AWAY = Cause("otto-de", "order-import", "connection-lost", "connection-lost-1")
+BOTH = frozenset(Severity)
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def wish(frequency: Any = "immediately", on: frozenset[Severity] = BOTH, **more: Any) -> Wish:
+    return Wish(on=on, slots=Slots(frequency=frequency, at=time(7)), zone="Europe/Berlin", **more)
+
+
+def lived(facts: Sequence[Fact], until: datetime) -> list[Happening]:
+    return incidents.advance(Incidents(), facts, until)
+
+
+def told(wish: Wish, facts: Sequence[Fact], until: datetime, answers: Sequence[Answer] = ()) -> list[Decision]:
+    return plan.advance(wish, Plan(), lived(facts, until), answers, until)
+
+
+def mails(decisions: Sequence[Decision]) -> list[tuple[str, datetime]]:
+    return [(str(one.what), one.at) for one in decisions if isinstance(one.what, Mailing)]
+
+
+def test_an_outage_of_thousands_is_one_incident_and_two_mails() -> None:
+    facts = [Fact(at(n), AWAY, 100 * n, news=100) for n in range(1, 51)] + [Fact(at(60), AWAY)]
+    assert mails(told(wish(), facts, at(120))) == [("opened", at(1)), ("resolved", at(62))]
+
+
+def test_another_key_is_another_incident_and_more_of_the_same_is_not() -> None:
+    other = PAYPAL._replace(key="payment-unmapped-2")
+    facts = [Fact(at(0), PAYPAL, 1, True, 1), Fact(at(3), PAYPAL, 31, True, 30), Fact(at(4), other, 1, True, 1)]
+    decisions = told(wish(), facts, at(30))
+    assert mails(decisions) == [("opened", at(0)), ("opened", at(4))]
+    assert [(one.at, one.what) for one in decisions if one.what is Silence.KNOWN] == [(at(3), Silence.KNOWN)]
+
+
+def test_what_gets_worse_is_told_again_and_only_what_is_asked_for() -> None:
+    facts = [Fact(at(0), AWAY, 3, news=3), Fact(at(20), AWAY, 3, error=True)]
+    assert mails(told(wish(), facts, at(60))) == [("opened", at(0)), ("escalated", at(20))]
+    only_errors = told(wish(on=frozenset({Severity.ERROR})), facts, at(60))
+    assert mails(only_errors) == [("opened", at(20))]
+    assert only_errors[0].what is Silence.NOT_WANTED
+
+
+def test_a_flapping_cause_has_to_stay_away_longer_each_time() -> None:
+    facts = []
+    for n in range(0, 240, 5):
+        facts += [Fact(at(n), AWAY, 1, news=1), Fact(at(n + 1), AWAY)]
+    sent = mails(told(wish(), facts, at(400)))
+    assert len(sent) < 12, "forty-eight times up and down"
+    assert sent[-1][0] == "resolved"
+
+
+def test_a_remark_ends_by_itself_after_an_hour() -> None:
+    happened = lived([Fact(at(0), PAYPAL, remarks=1), Fact(at(30), PAYPAL, remarks=1)], at(200))
+    assert [(one.kind, one.at) for one in happened] == [
+        (Kind.OPENED, at(0)),
+        (Kind.MORE, at(30)),
+        (Kind.RESOLVED, at(90)),
+    ]
+
+
+def test_an_hourly_mail_collects_by_cause_and_the_all_clear_comes_at_once() -> None:
+    facts = [Fact(at(2), PAYPAL, 11, True, 11), Fact(at(5), AWAY, 2, news=2), Fact(at(80), PAYPAL)]
+    decisions = told(wish("hourly"), facts, at(200))
+    assert mails(decisions) == [("digest", at(60)), ("resolved", at(82))]
+    assert {cause for cause, _ in next(one for one in decisions if one.what is Mailing.DIGEST).about} == {PAYPAL, AWAY}
+    assert decisions[0].what is Silence.COLLECTED
+    assert decisions[0].until == at(60)
+
+
+def test_what_heals_before_its_mail_is_not_mailed() -> None:
+    decisions = told(wish("daily"), [Fact(at(0), PAYPAL, 1, True, 1), Fact(at(9), PAYPAL)], at(3000))
+    assert mails(decisions) == []
+    assert decisions[-1].what is Silence.HEALED
+
+
+def test_quiet_hours_hold_back_but_not_what_ships_today() -> None:
+    night = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)  # 23:00 in Berlin
+    hours = Hours(quiet_from=time(22), quiet_to=time(6, 30))
+    due = Cause("otto-de", "order-import", plan.DUE_SOON, "")
+    facts = [Fact(night, PAYPAL, 1, True, 1), Fact(night, due, 1, True, 1)]
+    sent = mails(told(wish(hours=hours), facts, night + timedelta(hours=10)))
+    assert sent == [("opened", night), ("opened", datetime(2026, 11, 24, 5, 30, tzinfo=UTC))]
+
+
+def test_a_snoozed_incident_is_told_again_and_a_known_one_is_not() -> None:
+    facts = [Fact(at(0), PAYPAL, 1, True, 1)]
+    later = Answer(at(5), PAYPAL, "jana", at(120))
+    assert mails(told(wish(), facts, at(60 * 30), [later]))[:2] == [("opened", at(0)), ("reminder", at(120))]
+    known = Answer(at(5), PAYPAL, "jana", None)
+    assert mails(told(wish(), facts, at(60 * 72), [known])) == [("opened", at(0))]
+    assert len(mails(told(wish(), facts, at(60 * 72)))) == 4, "else it reminds once a day"
+
+
+@pytest.mark.parametrize(
+    ("slots", "after", "due"),
+    [
+        (Slots(frequency="15min"), "2026-11-23T08:14:59+00:00", "2026-11-23T08:15:00+00:00"),
+        (Slots(frequency="hourly"), "2026-11-23T08:00:00+00:00", "2026-11-23T09:00:00+00:00"),
+        (Slots(frequency="hourly"), "2026-10-25T00:30:00+00:00", "2026-10-25T01:00:00+00:00"),  # it comes twice
+        (Slots(frequency="daily", at=time(7)), "2026-11-23T06:00:00+00:00", "2026-11-24T06:00:00+00:00"),
+        (Slots(frequency="daily", at=time(2, 30)), "2026-03-28T12:00:00+00:00", "2026-03-29T01:30:00+00:00"),  # is not
+        (Slots(frequency="weekly", at=time(7), weekday=4), "2026-11-23T06:00:00+00:00", "2026-11-27T06:00:00+00:00"),
+    ],
+)  # fmt: skip
+def test_slots_follow_the_clock_of_the_reader(slots: Slots, after: str, due: str) -> None:
+    assert next_slot(slots, datetime.fromisoformat(after), BERLIN) == datetime.fromisoformat(due)
+
+
+@given(
+    moment=st.integers(0, 270 * 1440).map(
+        lambda minutes: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    ),
+    start=st.times(),
+    end=st.times(),
+    weekends=st.booleans(),
+)
+def test_quiet_ends_and_ends_once(moment: datetime, start: time, end: time, weekends: bool) -> None:
+    hours = Hours(quiet_from=start, quiet_to=end, weekends=weekends)
+    loud = loud_from(hours, moment, BERLIN)
+    assert moment <= loud <= moment + timedelta(days=5)
+    assert loud_from(hours, loud, BERLIN) == loud
+
+
+CAUSES = [PAYPAL, AWAY, PAYPAL._replace(interface="otto-at"), Cause("otto-de", "order-import", plan.DUE_SOON, "")]
+facts_of_two_days = st.lists(
+    st.builds(
+        Fact,
+        st.integers(0, 60 * 48).map(at),
+        st.sampled_from(CAUSES),
+        open=st.integers(0, 2),
+        error=st.booleans(),
+        news=st.integers(0, 2),
+        remarks=st.integers(0, 1),
+    ),
+    max_size=40,
+)
+answers_to_them = st.lists(
+    st.builds(
+        Answer,
+        st.integers(0, 60 * 48).map(lambda n: at(n + 0.5)),
+        st.sampled_from(CAUSES),
+        st.just("jana"),
+        st.none() | st.integers(0, 60 * 60).map(at),
+    ),
+    max_size=4,
+)
+wishes = st.builds(
+    wish,
+    st.sampled_from(["immediately", "15min", "hourly", "daily", "weekly"]),
+    st.sampled_from([BOTH, frozenset({Severity.ERROR})]),
+    hours=st.sampled_from([Hours(), Hours(quiet_from=time(22), quiet_to=time(6)), Hours(weekends=True)]),
+    interfaces=st.sampled_from([frozenset(), frozenset({"otto-de"})]),
+)
+
+
+@given(facts_of_two_days, answers_to_them, wishes, st.lists(st.floats(0, 60 * 60), max_size=12))
+def test_the_look_back_says_what_the_service_sent(
+    facts: list[Fact], answers: list[Answer], wish: Wish, stops: list[float]
+) -> None:
+    facts.sort(key=lambda one: one.at)
+    end = at(60 * 60)
+    once = told(wish, facts, end, answers)
+    standing, state, bit_by_bit = Incidents(), Plan(), []
+    before = at(-1)
+    for stop in [*sorted(at(minutes) for minutes in stops), end]:
+        happened = incidents.advance(standing, [one for one in facts if before < one.at <= stop], stop)
+        said = [one for one in answers if before < one.at <= stop]
+        bit_by_bit += plan.advance(wish, state, happened, said, stop)
+        state = Plan.model_validate_json(state.model_dump_json())  # as it is kept between two calls
+        before = stop
+    assert bit_by_bit == once
