@@ -62,15 +62,16 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def list_(
         request: Request,
         filter: str = "",
-        sort: str = "-updated",
+        sort: str | None = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         format: Literal["json", "csv", "xlsx"] = "json",
         language: Literal["de", "en"] | None = None,
     ) -> Any:
-        """A page: items, the cursor of the next page, and how many match (exact up to 10,000).
+        """A page: items, the cursor of the next page, and how many match (exact to 10,000; capped: at least so many).
 
-        As csv or xlsx everything that matches; with a language heads and states are words, and times the user's.
+        Without a sort the last run comes first, or the last order date where the filter is about that. As csv or xlsx
+        everything that matches; with a language heads and states are words, and times the user's.
         """
         if format != "json":
             sheet = Sheet(resource, language, speaker(request).zone or journal.zone)
@@ -80,7 +81,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
                     sheet,
                     format,
                     lambda conn: parse(filter, journal.zone, modes(conn)),
-                    sort=sort,
+                    sort=sort or "-updated",
                     reveal=actor_of(request).at_least("operator"),
                 )
         with journal.database() as conn, understood():
