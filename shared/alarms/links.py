@@ -19,7 +19,8 @@ def recipient(conn: Connection, token: str) -> dict[str, Any] | None:
     """Whose link it is: address, alarm, language, whether they left or confirmed."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT r.id, r.address, r.verified_at, r.stopped_at, coalesce(r.language, s.language) AS language, s.name,"
+            "SELECT r.id, r.address, r.verified_at, r.stopped_at, coalesce(r.language, s.language) AS language,"
+            " s.name,"
             " s.id AS subscription, (SELECT count(*) FROM recipients o WHERE o.subscription = s.id AND o.id <> r.id"
             "   AND o.stopped_at IS NULL) AS others FROM recipients r JOIN subscriptions s ON s.id = r.subscription"
             " WHERE r.token = %s",
