@@ -107,8 +107,8 @@ def live(
     if data["from_date"] and stands.step.wants_date:
         printer.line(f"Orders placed before {session.moment(data['from_date'])} are skipped.")
     if data["alarm_offer"]:
-        printer.line("No alarm watches it yet. Once this release has alarms, this is the one most people want:")
-        printer.line(f"  mail at once for every error of {', '.join(data['alarm_offer']['flows'])}")
+        printer.line("Have a mail sent at once for every error, if no alarm watches it yet:")
+        printer.line(f"  connect alarms add '{slug} errors' --interface {slug} --recipient you@example.org")
 
 
 def pause(ctx: typer.Context, slug: Slug, flow: Flow = None, as_json_: Json = False) -> None:

@@ -69,7 +69,7 @@ def save(
 def delete(
     ctx: typer.Context,
     id: Annotated[int, typer.Argument(min=1, help="its id, see `connect views list`")],
-    as_json_: Annotated[bool, typer.Option("--json", help="one JSON document for programs")] = False,
+    as_json_: Json = False,
 ) -> None:
     """Delete a view, also a shared one of somebody else.
 
@@ -80,6 +80,6 @@ def delete(
         if not delete_view(conn, id, session.actor, any_owner=True):
             raise Trouble(f"There is no view {id} of yours, and none shared. Look at `connect views list`.")
     if as_json_:
-        Printer().json({"deleted": id})
+        Printer().json({"id": id, "deleted": True})
     else:
         Printer().line(f"View {id} is deleted.")

@@ -35,10 +35,7 @@ def gate(
 
 
 def alarm_offer(slug: str, flow: str | None) -> dict[str, Any]:
-    """The alarm that most people want of an interface that goes live, as `POST /api/v1/alarms` takes it.
-
-    Alarms come with a later release; until then it is an offer and nothing more.
-    """
+    """The alarm that most people want of an interface that goes live, as `POST /api/v1/alarms` takes it."""
     flows = [flow] if flow else ["order-import", "order-export", "stock"]
     return {
         "name": f"{slug}: errors", "interfaces": [slug], "flows": flows, "on": ["error"], "frequency": "immediately",

@@ -46,7 +46,8 @@ _SAMPLES = """SELECT t.cause, t.interface, t.flow, t.code, t.problem, cause_valu
   ARRAY(SELECT b.key FROM blocks b WHERE b.record_id = t.record_id ORDER BY b.key) AS watched
 FROM unnest(%s::text[], %s::int8[]) AS s(cause, sample) JOIN troubles t ON t.record_id = s.sample AND t.cause = s.cause
      LEFT JOIN interfaces i ON i.slug = t.interface"""
-_TREND = f"""SELECT cause, floor(extract(epoch FROM now() - entered_at) / 3600)::int AS hours, count(*) FROM (
+# A reading of its own: grouped together with the figures, PostgreSQL expects a group per row and sorts on disk.
+_TREND = f"""SELECT cause, floor(date_part('epoch', now() - entered_at) / 3600)::int AS hours, count(*) FROM (
   SELECT cause, entered_at FROM troubles WHERE left_at IS NULL AND cause = ANY(%(causes)s)
   UNION ALL SELECT cause, entered_at FROM troubles
   WHERE left_at > now() - interval '{TREND_HOURS} hours' AND cause = ANY(%(causes)s)) t

@@ -18,9 +18,11 @@ from shared.records.copies import payload as stored_event
 from shared.records.exchanges import compared, read_exchanges
 from shared.records.held import held
 from shared.records.held import said as held_said
+from shared.records.indexed import candidates_named, query_of
 from shared.records.modes import standings
 from shared.records.parts import NAMES, STAGE
 from shared.records.personal import masked
+from shared.records.search import fold
 from shared.records.wording import explained, remark, sentence, step
 
 OURSELVES = "Connect"
@@ -58,14 +60,17 @@ def find_records(conn: Connection, flow: str, key: str, interface: str | None = 
 
     The exact number comes first.
     """
+    # Whatever has the number says it, so the index of texts leads there; unless it is signs alone.
+    near = f"id = ANY(ARRAY({candidates_named('near')}))" if fold(key) else "true"
     rows = conn.execute(
-        "SELECT id FROM records WHERE flow = %(flow)s AND (key = %(key)s OR marketplace_id = %(key)s"
+        f"SELECT id FROM records WHERE {near} AND flow = %(flow)s AND (key = %(key)s OR marketplace_id = %(key)s"
         "   OR remote = %(key)s OR id IN (SELECT record_id FROM shipments WHERE tracking_number = %(key)s)"
         "   OR id IN (SELECT record_id FROM articles WHERE foreign_sku = %(key)s)"
         "   OR flow = 'order-export' AND (interface, key) IN"
-        "     (SELECT interface, key FROM records WHERE flow = 'order-import' AND remote = %(key)s))"
-        " AND (%(interface)s::text IS NULL OR interface = %(interface)s) ORDER BY key <> %(key)s, id LIMIT 100",
-        {"flow": flow, "key": key, "interface": interface},
+        f"     (SELECT interface, key FROM records WHERE {near} AND flow = 'order-import' AND remote = %(key)s))"
+        " AND (%(interface)s::text IS NULL OR interface = %(interface)s)"
+        " ORDER BY key <> %(key)s, id LIMIT 100".encode(),
+        {"flow": flow, "key": key, "interface": interface, "near": query_of([key]) if fold(key) else None},
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -48,13 +48,21 @@ def said(words: Sequence[str]) -> tuple[str, list[Any]]:
 
 def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
     """A query for the ids of all that may say one of the words: by index, and all that the index is behind with."""
-    query = " | ".join(_query(fold(word)) for word in words)
+    return candidates_named("").replace("%()s", "%s"), [query_of(words)]
+
+
+def candidates_named(parameter: str) -> str:
+    """The same with a named parameter, which is a `query_of` words."""
     return (
-        "SELECT t.record_id FROM search_texts t WHERE t.words @@ %s::tsquery"
+        f"SELECT t.record_id FROM search_texts t WHERE t.words @@ %({parameter})s::tsquery"
         " UNION ALL SELECT t.record_id FROM search_texts t WHERE t.words IS NULL"
-        " UNION ALL SELECT s.record_id FROM search_stale s",
-        [query],
+        " UNION ALL SELECT s.record_id FROM search_stale s"
     )
+
+
+def query_of(words: Sequence[str]) -> str:
+    """What the index is asked for any of the words. Each has a letter or a digit."""
+    return " | ".join(_query(fold(word)) for word in words)
 
 
 def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -59,10 +59,16 @@ SAYS: dict[str, tuple[str, str]] = {
         "These two systems exchange no stock.",
     ),
     "no-alarms": (
-        "Alarme gibt es in dieser Version noch nicht; es hindert das Liveschalten nicht.",
-        "Alarms do not exist in this release yet; it does not keep you from going live.",
+        "Noch kein Alarm überwacht {slug}; ohne ihn erfährt niemand per Mail, wenn etwas steht. Es hindert das"
+        " Liveschalten nicht.",
+        "No alarm watches {slug} yet; without one nobody is told by mail what stands still. It does not keep you"
+        " from going live.",
     ),
-    "mailed": ("Die Test-Mail ist bestätigt.", "The test mail was confirmed."),
+    "not-mailed": (
+        "Ein Alarm ist angelegt, aber noch keine Mail kam beim Mailserver an.",
+        "There is an alarm, but no mail of it has reached the mail server yet.",
+    ),
+    "mailed": ("Der Mailserver hat eine Mail des Alarms angenommen.", "The mail server has taken a mail of the alarm."),
 }
 FIXES: dict[str, tuple[str, str]] = {
     "look": (
@@ -74,6 +80,10 @@ FIXES: dict[str, tuple[str, str]] = {
         "Transfer one by hand: connect orders import --interface {slug} {example}",
     ),
     "map": ("Ergänzen Sie: {commands}", "Add: {commands}"),
+    "mail": (
+        "Schicken Sie eine Testmail: connect alarms list, dann connect alarms test NUMMER",
+        "Send a test mail: connect alarms list, then connect alarms test NUMBER",
+    ),
     "sync": (
         "Übertragen Sie einen Artikel von Hand: connect articles sync --interface {slug} SKU",
         "Send an article by hand: connect articles sync --interface {slug} SKU",

@@ -15,12 +15,15 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from shared.alarms.subscriptions import add
+from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.people.audit import audit
 from shared.people.tokens import create_token
 from shared.people.users import add_user
 from shared.records.actions import request
+from shared.records.bulk import How, start
 from shared.records.errands import ask_errand, finish_errand, take_errand
 from shared.records.interfaces import save_mapping
 from shared.records.rejections import Refusal, refuse
@@ -42,14 +45,11 @@ class Seeded:
 
 
 def seed(conn: Connection, orders: int = sum(STATES.values()), say: Callable[[int], None] = lambda _: None) -> Seeded:
-    """Fill the database; `orders` scales the day, `say` hears how many records are stored. One transaction."""
+    """Fill the database; `orders` scales the day, `say` hears how many records are stored."""
     day = _Day(conn, orders / sum(STATES.values()), say)
-    with conn.transaction():
-        day.interfaces()
-        day.orders()
-        day.articles()
-        day.rejections()
-        day.people()
+    # An order at a time: no transaction lasts longer than the database allows.
+    for part in (day.interfaces, day.orders, day.articles, day.rejections, day.people):
+        part()
     conn.execute("ANALYZE")
     return Seeded(day.ids)
 
@@ -92,7 +92,8 @@ class _Day:
             for number in range(max(1, round(count * self._scale))):
                 minute += 1
                 cause = causes[number % len(causes)] if state == "failed" else None
-                self._order(state, cause, timedelta(minutes=3 + self._chance.randrange(600), seconds=minute % 60))
+                with self._conn.transaction():
+                    self._order(state, cause, timedelta(minutes=3 + self._chance.randrange(600), seconds=minute % 60))
 
     def _order(self, state: str, cause: Any, ago: timedelta) -> None:
         key = "wsbk4" + "".join(self._chance.choices(ALPHABET, k=5))
@@ -134,6 +135,12 @@ class _Day:
         )  # fmt: skip
         self.ids.setdefault(state, str(record))
         self._history(record, state, columns.get("code"), columns.get("reason"), columns["updated_at"])
+        if cause or state in ("waiting", "warning"):
+            # Now that the staged copy is there, with the order's amount.
+            self._conn.execute("UPDATE records SET state = state WHERE id = %s", (record,))
+            self._conn.execute(
+                "UPDATE troubles SET entered_at = %s, seen_at = %s WHERE record_id = %s", (at, at, record)
+            )
         self._booked(record, key, "order-imported", at)
         if state in ("done", "warning"):
             self._export(key, number, columns["updated_at"])
@@ -244,6 +251,12 @@ class _Day:
         taken = take_errand(self._conn, 60)
         if taken is not None:
             finish_errand(self._conn, taken, {"articles": 12})
+        self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE code = 'payment-unmapped' LIMIT 1"))
+        self._alarm()
+        chosen = self._conn.execute("SELECT id FROM records WHERE state = 'failed' ORDER BY id DESC LIMIT 3").fetchall()
+        slowly = How(per_minute=60, undo_seconds=60)
+        run = start(self._conn, "order-import", "retry", "Mara Kern", ids=[row[0] for row in chosen], how=slowly)
+        self.ids["bulk"] = str(run["id"])
         self.ids["user"] = str(add_user(self._conn, "Mara Kern", PASSWORD, "operator", language="de"))
         add_user(self._conn, "Jana Vogt", PASSWORD, "admin", time_zone="Europe/Berlin")
         add_user(self._conn, "Tim Brandt", PASSWORD, "viewer")
@@ -251,6 +264,23 @@ class _Day:
         again = {"filter": "error:payment-unmapped", "count": 31}
         audit(self._conn, "Mara Kern", "orders.retry", again, "Zuordnung ergänzt")
         audit(self._conn, "Jana Vogt", "interfaces.mode", {"interface": "otto-outlet", "mode": "paused"}, "Inventur")
+
+    def _alarm(self) -> None:
+        alarm = Alarm(name="Team Fulfillment", interfaces=(SLUG,), recipients=("team@example.net",))
+        self.ids["alarm"] = str(add(self._conn, alarm, "Mara Kern", "Europe/Berlin", verified=True))
+        self.ids["link"] = str(self._one("SELECT token FROM recipients LIMIT 1"))
+        self.ids["incident"] = str(
+            self._one(
+                "INSERT INTO incidents(interface, flow, code, key, severity, since, records)"
+                " VALUES (%s, 'order-import', 'payment-unmapped', 'payment:PAYPAL', 'error', %s, 31) RETURNING id",
+                SLUG, self._now - timedelta(hours=2),
+            )
+        )  # fmt: skip
+
+    def _one(self, statement: str, *values: Any) -> Any:
+        row = self._conn.execute(statement.encode(), values or None).fetchone()
+        assert row is not None
+        return row[0]
 
     def _booked(self, record: int, key: str, event: str, at: datetime) -> None:
         hash_ = uuid.UUID(int=self._chance.getrandbits(128))

@@ -116,7 +116,7 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
 
     page.locator("#tab-links").get_by_role("link", name="Artikel").click()
     page.get_by_text("Abgleich").click()
-    page.get_by_role("combobox").select_option("otto-de")
+    page.locator("#errand-interface").select_option("otto-de")
     page.get_by_role("button", name="Mit dem Marktplatz vergleichen").click()
     expect(page.get_by_role("status")).to_contain_text("Läuft")
     taken = take_errand(site.conn, 60)

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.stored import store_record
 from tests.web.conftest import Site
-from tests.web.test_browser import PROBLEM, _log_in, browser, page, pytestmark  # noqa: F401 - fixtures and marks
+from tests.web.test_browser import PROBLEM, _log_in, page, pytestmark  # noqa: F401 - a fixture and marks
 
 
 def test_a_record_opens_beside_the_list_and_goes_by_keyboard(page: Page, site: Site) -> None:  # noqa: F811

@@ -15,12 +15,21 @@ from services.journal.problem_json import is_api
 from services.journal.wiring import Journal
 from shared.metrics import Metrics
 
+WRITE = {"POST", "PUT", "PATCH", "DELETE"}
+
 # What only somebody in front of a page does.
 ALONE = {
+    "/alarms/answer/{token}/{id}/{what}": "a link of a mail",
+    "/alarms/confirm/{token}": "a link of a mail",
+    "/alarms/leave/{token}": "a link of a mail",
+    "/rejections/{id}/check": "looks at a text that is not submitted yet, as `connect events validate` does",
     "/login": "a program sends a token",
     "/logout": "a program sends a token",
     "/theme": "how one's own pages look",
 }
+
+# What has no command yet: a known gap, not a rule.
+OPEN = {"/alarms/{id}/edit": "remove the alarm and add it again"}
 
 # The form of a page → the call of the API, the command. Put the pair of a new form here.
 SAME: dict[str, tuple[str, str]] = {
@@ -41,6 +50,27 @@ SAME: dict[str, tuple[str, str]] = {
     "/interfaces/{slug}/live": ("/interfaces/{slug}/live", "interfaces live"),
     "/interfaces/{slug}/pause": ("/interfaces/{slug}/pause", "interfaces pause"),
     "/interfaces/{slug}/test": ("/interfaces/{slug}/test-mode", "interfaces test"),
+    "/orders/fetch": ("/orders/fetch", "orders fetch"),
+    "/orders/{id}/edit": ("/orders/{id}/payload", "orders edit"),
+    **{
+        f"/{name}/{verb}": (f"/{name}/{verb}", f"{name} {verb}")
+        for name in ("orders", "exports", "articles")
+        for verb in ("ignore", "unignore")
+    },
+    "/runs/{id}/cancel": ("/bulk/{id}/cancel", "runs cancel"),
+    "/runs/{id}/resume": ("/bulk/{id}/resume", "runs resume"),
+    "/rejections/resubmit": ("/rejections/resubmit", "rejections resubmit-all"),
+    "/rejections/{id}/reopen": ("/rejections/{id}/reopen", "rejections reopen"),
+    "/rejections/{id}/set-aside": ("/rejections/{id}/set-aside", "rejections set-aside"),
+    "/interfaces/{slug}/connections": ("/interfaces/{slug}/test", "interfaces ping"),
+    "/interfaces/{slug}/mappings": ("/interfaces/{slug}/mappings/{kind}/{source:path}", "interfaces map"),
+    "/interfaces/{slug}/mappings/remove": ("/interfaces/{slug}/mappings/{kind}/{source:path}", "interfaces unmap"),
+    "/views": ("/views", "views save"),
+    "/views/{id}/delete": ("/views/{id}", "views delete"),
+    "/groups/{id}": ("/groups/{id}", "groups note"),
+    "/alarms/new": ("/alarms", "alarms add"),
+    "/alarms/{id}/remove": ("/alarms/{id}", "alarms remove"),
+    "/alarms/{id}/test": ("/alarms/{id}/test", "alarms test"),
     "/users": ("/users", "users add"),
     "/users/{id}": ("/users/{name}", "users set"),
     "/users/{id}/active": ("/users/{name}", "users lock"),
@@ -54,9 +84,10 @@ SAME: dict[str, tuple[str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def posts() -> set[str]:
+def changing() -> set[str]:
+    """The addresses at which something can be changed."""
     app = create_app(Journal(MagicMock(), ZoneInfo("UTC"), Metrics("journal", "0")))
-    return {str(route.path) for route in iter_route_contexts(app.routes) if "POST" in (route.methods or ())}
+    return {str(route.path) for route in iter_route_contexts(app.routes) if WRITE & (route.methods or set())}
 
 
 def _commands() -> set[str]:
@@ -71,10 +102,12 @@ def _commands() -> set[str]:
     return found
 
 
-def test_each_form_has_its_call_and_its_command(posts: set[str]) -> None:
-    pages = {path for path in posts if not is_api(path)}
-    assert pages - SAME.keys() - ALONE.keys() == set(), "forms without a call and a command: name them in SAME"
-    assert (SAME.keys() | ALONE.keys()) - pages == set(), "forms that are not there any more"
-    calls, commands = {path.removeprefix("/api/v1") for path in posts if is_api(path)}, _commands()
+def test_each_form_has_its_call_and_its_command(changing: set[str]) -> None:
+    pages = {path for path in changing if not is_api(path)}
+    assert pages - SAME.keys() - ALONE.keys() - OPEN.keys() == set(), (
+        "forms without a call and a command: name them in SAME"
+    )
+    assert (SAME.keys() | ALONE.keys() | OPEN.keys()) - pages == set(), "forms that are not there any more"
+    calls, commands = {path.removeprefix("/api/v1") for path in changing if is_api(path)}, _commands()
     assert {call for call, _ in SAME.values()} - calls == set(), "calls that are missing"
     assert {command for _, command in SAME.values()} - commands == set(), "commands that are missing"

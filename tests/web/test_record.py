@@ -138,3 +138,13 @@ def test_numbers_lead_into_the_remote_systems(site: Site) -> None:
     assert links["marketplace"] is None
     assert links["erp"].startswith("https://erp.example.org/")
     assert f'href="{links["erp"].replace("&", "&amp;")}"' in site.browser("viewer").get(f"/orders/{record}").text
+
+
+def test_every_kind_of_trouble_has_its_page(site: Site) -> None:
+    """A cause that asks for nothing to be opened has a card like the others."""
+    browser = site.browser("operator", language="de")
+    for number, code in enumerate(("tax-missing", "payment-unmapped", "remote-timeout", "unclassified", "ignored")):
+        problem = [{"code": code, "field": "", "values": {}}]
+        state = "skipped" if code == "ignored" else "failed"
+        record = store_record(site.conn, f"48{number}", state=state, code=code, reason=problem)
+        assert browser.get(f"/orders/{record}").status_code == 200, code

@@ -272,7 +272,7 @@ def test_an_interface_shows_its_titles_settings_and_articles(site: Site) -> None
     untested = browser.post("/interfaces/otto-de/connections")
     assert (untested.status_code, "could not be tested" in untested.text) == (503, True)
     cards = browser.get("/interfaces").text
-    assert cards.count('class="card sheet"') == 2
+    assert cards.count('class="card leaf"') == 2
     for path in ("", "/settings", "/listing", "/mappings"):
         assert browser.get(f"/interfaces/nobody{path}").status_code == 404
 

@@ -89,6 +89,8 @@ def _address(verb: str, target: dict[str, Any], name: str, value: str) -> str | 
         return f"/{what}/{quote(value)}"
     if name == "filter" and what in LISTS:
         return f"/{what}?filter={quote(value)}"
+    if name in ("group", "alarm"):
+        return f"/{name}s/{quote(value, safe='')}"
     if name in LONG:
         return f"/{name}s/{quote(value)}"
     if name == "source" and what == "interfaces" and target.get("interface"):

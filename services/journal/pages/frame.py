@@ -14,7 +14,7 @@ TABS = (ARTICLES, ORDERS, EXPORTS)
 
 def frame(conn: Connection, tab: str, slug: str | None = None) -> dict[str, Any]:
     """Values for `frame.html`. tab: which entry is current; slug: the interface the page is limited to."""
-    of_a_list = any(resource.name == tab for resource in TABS)
+    of_a_list = tab == "groups" or any(resource.name == tab for resource in TABS)
     return {
         "tab": tab,
         "slug": slug,

@@ -8,9 +8,11 @@ DROP INDEX records_journal;
 CREATE INDEX records_journal ON records (flow, interface, state, updated_at, id) INCLUDE (test);
 CREATE INDEX records_ordered ON records (flow, interface, (coalesce(ordered_at, '-infinity'::timestamptz)), id)
     WHERE flow <> 'stock';
--- A narrow stretch of any of these is found by where its rows lie; costs a claim nothing.
+-- A narrow stretch of any of these is found by where its rows lie; costs a claim nothing. Multi: a row of another time
+-- that found room among them does not make the whole range look wide.
 DROP INDEX records_input;
-CREATE INDEX records_times ON records USING brin (input_at, received_at, changed_at)
+CREATE INDEX records_times ON records USING brin (input_at timestamptz_minmax_multi_ops,
+    received_at timestamptz_minmax_multi_ops, changed_at timestamptz_minmax_multi_ops)
     WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX records_codes ON records USING gin ((jsonb_path_query_array(reason, '$[*].code')))
     WHERE reason IS NOT NULL;
@@ -33,25 +35,45 @@ CREATE TABLE search_stale (record_id bigint NOT NULL)
 CREATE INDEX search_stale_record ON search_stale (record_id);
 INSERT INTO search_stale SELECT id FROM records;
 
--- An order and its export are found by what either says, so both are noted.
-CREATE FUNCTION note_new_records() RETURNS trigger LANGUAGE plpgsql AS $$
+-- An order and its export are found by what either says, so both are noted. The other one is looked up in the order of
+-- the unique index, and nothing may be sorted: the plan is made once, maybe while the table is empty, and kept, and any
+-- other index that begins with the flow looks as good then.
+CREATE FUNCTION note_new_records() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     INSERT INTO search_stale
     SELECT id FROM new_ones
-    UNION SELECT o.id FROM new_ones n, LATERAL (
-        SELECT id FROM records WHERE interface = n.interface AND key = n.key AND flow = CASE n.flow
-            WHEN 'order-import' THEN 'order-export' WHEN 'order-export' THEN 'order-import' END LIMIT 1) o;
+    UNION ALL SELECT o.id FROM (
+        SELECT m.interface, m.key, CASE m.flow WHEN 'order-import' THEN 'order-export' ELSE 'order-import' END AS flow
+        FROM new_ones m WHERE m.flow <> 'stock' AND NOT EXISTS (
+            SELECT FROM new_ones too WHERE too.interface = m.interface AND too.key = m.key AND too.flow <> m.flow
+                AND too.flow <> 'stock')) n,
+      LATERAL (SELECT r.id, r.interface, r.flow, r.key FROM records r
+               WHERE (r.interface, r.flow, r.key) >= (n.interface, n.flow, n.key)
+               ORDER BY r.interface, r.flow, r.key LIMIT 1) o
+    WHERE o.interface = n.interface AND o.flow = n.flow AND o.key = n.key;
     RETURN NULL;
 END $$;
 CREATE TRIGGER records_new AFTER INSERT ON records REFERENCING NEW TABLE AS new_ones
     FOR EACH STATEMENT EXECUTE FUNCTION note_new_records();
 
+CREATE FUNCTION note_other_side(of_interface text, of_flow text, of_key text) RETURNS void LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+    other text := CASE of_flow WHEN 'order-import' THEN 'order-export' WHEN 'order-export' THEN 'order-import' END;
+BEGIN
+    INSERT INTO search_stale SELECT o.id FROM (
+        SELECT r.id, r.interface, r.flow, r.key FROM records r
+        WHERE (r.interface, r.flow, r.key) >= (of_interface, other, of_key)
+        ORDER BY r.interface, r.flow, r.key LIMIT 1) o
+    WHERE o.interface = of_interface AND o.flow = other AND o.key = of_key;
+END $$;
 CREATE FUNCTION note_changed_record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO search_stale VALUES (NEW.id);
     IF NEW.flow <> 'stock' AND (OLD.payload_no <> NEW.payload_no OR OLD.remote IS DISTINCT FROM NEW.remote) THEN
-        INSERT INTO search_stale SELECT o.id FROM records o WHERE o.interface = NEW.interface AND o.key = NEW.key
-            AND o.flow = CASE NEW.flow WHEN 'order-import' THEN 'order-export' ELSE 'order-import' END;
+        -- The collation of one argument becomes that of all, and then no index fits the other columns.
+        PERFORM note_other_side(NEW.interface, NEW.flow, NEW.key COLLATE "default");
     END IF;
     RETURN NULL;
 END $$;
@@ -61,12 +83,11 @@ CREATE TRIGGER records_changed AFTER UPDATE ON records FOR EACH ROW
     EXECUTE FUNCTION note_changed_record();
 
 -- What belongs to a record: a shipment, a number given out, what an interface lists an article as.
-CREATE FUNCTION note_record_and_other(noted bigint) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO search_stale
-    SELECT noted UNION SELECT o.id FROM records r JOIN records o ON o.interface = r.interface AND o.key = r.key
-        AND o.flow = CASE r.flow WHEN 'order-import' THEN 'order-export' WHEN 'order-export' THEN 'order-import' END
-    WHERE r.id = noted
-$$;
+CREATE FUNCTION note_record_and_other(noted bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_stale VALUES (noted);
+    PERFORM note_other_side(interface, flow, key COLLATE "default") FROM records WHERE id = noted AND flow <> 'stock';
+END $$;
 CREATE FUNCTION note_belonging() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.record_id IS NOT NULL THEN
