@@ -64,7 +64,10 @@ def test_every_crash_point_of_a_run_leaves_each_record_to_be_set_due_once(databa
                 _work(conn)
                 return process.poll() is not None
 
-            until(died, f"it dies at {point}", 120)
+            try:
+                until(died, f"it dies at {point}", 120)
+            finally:
+                dying.kill()  # no harm to the dead
             assert dying.returncode == -signal.SIGKILL, (tmp_path / "log").read_text()
         last = _journal(database_url, "", tmp_path / "log")
         try:

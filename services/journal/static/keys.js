@@ -22,7 +22,7 @@ function tick() {
 function retry() {
   const form = document.getElementById("bulk");
   if (form && !form.hidden && document.querySelector("#list[data-picking]")) return form.requestSubmit();
-  at()?.querySelector('form[action*="/retry"] button')?.click();
+  at()?.querySelector('button[form="one-retry"]')?.click();
 }
 
 function help() {
