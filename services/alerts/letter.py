@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from shared import moments
 from shared.alarms.contents import Contents
@@ -52,10 +52,10 @@ def texts(language: Language) -> Mapping[str, Mapping[str, str]]:
 
 
 @cache
-def _templates(html: bool) -> Environment:
+def _templates() -> Environment:
     return Environment(
         loader=FileSystemLoader(str(files("services.alerts") / "templates")),
-        autoescape=html,  # noqa: S701 - the one without it writes plain text
+        autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -80,8 +80,8 @@ def letter(mail: Taken, found: Sequence[Contents], post: Post, now: datetime) ->
         message["List-Unsubscribe"] = f"<{post.base}/alarms/leave/{mail.token}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     values = writer.values(found)
-    message.set_content(_templates(False).get_template("mail.txt").render(values))
-    message.add_alternative(_templates(True).get_template("mail.html").render(values), subtype="html")
+    message.set_content(_templates().get_template("mail.txt").render(values))
+    message.add_alternative(_templates().get_template("mail.html").render(values), subtype="html")
     return message
 
 

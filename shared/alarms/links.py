@@ -32,7 +32,8 @@ def incident(conn: Connection, number: int) -> dict[str, Any] | None:
     """The incident of a link."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT id, interface, flow, code, key, severity, since, ended, records, problem FROM incidents WHERE id = %s",
+            "SELECT id, interface, flow, code, key, severity, since, ended, records, problem FROM incidents"
+            " WHERE id = %s",
             (number,),
         ).fetchone()
 
