@@ -42,7 +42,6 @@ SAMPLES = {
     "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link}/{incident}/later",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
-    "/interfaces/{slug}/mappings/remove": f"/interfaces/{SLUG}/mappings/remove?kind=payment&source=INVOICE_SINGLE",
 }
 """By route: an address with names of what was seeded, where one page must be looked at rather than another."""
 
