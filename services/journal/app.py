@@ -11,7 +11,6 @@ from services.journal.api import served as calls
 from services.journal.headers import SafeHeaders
 from services.journal.limits import AT_ONCE, BodyLimit, Crowd
 from services.journal.origin import SameOrigin
-from services.journal.pages import first
 from services.journal.pages import served as served_pages
 from services.journal.problem_json import install
 from services.journal.render import Pages
@@ -36,7 +35,6 @@ def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE)
     for resource in RESOURCES:
         for of_resource in calls.OF_RESOURCES:
             app.include_router(of_resource.routes(journal, resource), tags=[resource.name])
-    app.include_router(first.routes(journal), include_in_schema=False)
     for page in served_pages.PAGES:
         app.include_router(page.routes(journal, pages), include_in_schema=False)
     for of_records in served_pages.OF_RESOURCES:

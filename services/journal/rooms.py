@@ -18,6 +18,7 @@ class Room:
 
 
 ROOMS = (
+    Room("status", "/"),
     Room("journal", "/orders"),
     Room("runs", "/runs"),
     Room("rejections", "/rejections"),

@@ -16,6 +16,7 @@ SHEETS = (
     "card",
     "groups",
     "alarms",
+    "status",
     "people",
     "phone",
     "print",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.db.connect import Connection
+from shared.records.health import open_incidents_count
 from shared.records.overview import interfaces, rejections_open, services
 from shared.records.resources import ARTICLES, EXPORTS, ORDERS
 from shared.records.tab_counts import tab_counts
@@ -21,5 +22,6 @@ def frame(conn: Connection, tab: str, slug: str | None = None) -> dict[str, Any]
         "refused": rejections_open(conn),
         "interfaces": interfaces(conn),
         "services": services(conn),
+        "open_incidents": open_incidents_count(conn),
         "tabs": [{"name": one.name, **tab_counts(conn, one.flow, slug)} for one in TABS] if of_a_list else [],
     }
