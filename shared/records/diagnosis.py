@@ -19,6 +19,7 @@ from shared.records.filter import Atom, Filter, Term
 from shared.records.listing import list_records
 from shared.records.overview import interfaces
 from shared.records.resources import Resource
+from shared.records.search import fold
 from shared.records.wording import sentence
 
 NEWEST = 5_000
@@ -101,6 +102,8 @@ def _listed(
     language: Language,
 ) -> dict[str, Any] | None:
     """It is there: perhaps under another filter, perhaps at another interface."""
+    if not fold(number):  # signs alone are no word: nothing could be found by them
+        return None
     word = Term((Atom("", "", number),))
     found = list_records(conn, resource.flow, Filter((word,), zone), limit=1, reveal=False, language=language).items
     if not found:

@@ -6,6 +6,7 @@ added later is described by the same rules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from fastapi.routing import iter_route_contexts
 
 from services.journal.guard import Need, need_of
 from services.journal.problem_json import MEDIA_TYPE
+
+CONVERTER = re.compile(r":\w+\}")
+"""As in `{source:path}`: the description says `{source}`."""
 
 PROBLEM = {
     "type": "object",
@@ -78,7 +82,7 @@ def _calls(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 def _needs(app: FastAPI) -> dict[tuple[str, str], Need | None]:
     return {
-        (method, str(route.path)): need_of(endpoint)
+        (method, CONVERTER.sub("}", str(route.path))): need_of(endpoint)
         for route in iter_route_contexts(app.routes)
         if (endpoint := getattr(route, "endpoint", None) or getattr(route.route, "endpoint", None)) is not None
         for method in route.methods or ()

@@ -57,7 +57,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def scope(conn: Connection, text: str | None) -> Filter | None:
         return None if text is None else parse(text, journal.zone, modes(conn))
 
-    @router.get("", summary=f"List {name}", response_model=None, responses=LISTED)
+    @router.get("", summary=f"List {name}", response_model=dict[str, Any], responses=LISTED)
     @needs("viewer")
     def list_(
         request: Request,
