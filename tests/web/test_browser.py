@@ -76,8 +76,8 @@ def test_a_person_sees_what_is_wrong_and_acts(page: Page, site: Site) -> None:
     page.get_by_label("Schnittstelle").select_option("otto-de")
     page.get_by_label("Auftragsnummern").fill("4711\n4799")
     page.get_by_role("button", name="Importieren").click()
-    expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Schon vorhanden")
-    expect(page.get_by_role("row").filter(has_text="4799")).to_contain_text("Angefragt")
+    expect(page.get_by_role("listitem").filter(has_text="4711")).to_contain_text("Schon vorhanden")
+    expect(page.get_by_role("listitem").filter(has_text="4799")).to_contain_text("Angefragt")
 
     page.get_by_role("link", name="Ablehnungen").click()
     page.get_by_role("row").nth(1).get_by_role("link").click()
@@ -116,7 +116,7 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
     expect(panel.get_by_role("row").filter(has_text="T-4711")).to_contain_text("noch nicht gemeldet")
     panel.get_by_role("button", name="Jetzt exportieren").click()
     expect(page.get_by_role("heading", name="Export-Beleg")).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="4711")).to_contain_text("Angefragt")
+    expect(page.get_by_role("listitem").filter(has_text="4711")).to_contain_text("Angefragt")
 
     page.locator("#tab-links").get_by_role("link", name="Artikel").click()
     page.get_by_text("Abgleich").click()
@@ -128,7 +128,7 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
     finish_errand(site.conn, taken, {"articles": 2})
     expect(page.get_by_text("1 Artikel weichen ab")).to_be_visible(timeout=20_000)  # the page moves by itself
     page.get_by_role("button", name="Ausgewählte berichtigen").click()
-    expect(page.get_by_role("row").filter(has_text="A-1")).to_contain_text("Angefragt")
+    expect(page.get_by_role("listitem").filter(has_text="A-1")).to_contain_text("Angefragt")
     wanted = site.conn.execute("SELECT number FROM receipt_numbers ORDER BY receipt, no").fetchall()
     assert sorted(number for (number,) in wanted) == ["4711", "A-1"]
     assert differs
@@ -188,6 +188,7 @@ def test_without_scripts_everything_is_still_there(browser: Browser, site: Site)
     page.get_by_label("User name").fill("erika")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Journal").click()
     page.get_by_role("button", name="Retry order 4711").click()
     expect(page.get_by_role("status").filter(has_text="1 order is in line again.")).to_be_visible()
     context.close()
