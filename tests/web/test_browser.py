@@ -168,7 +168,7 @@ def test_nothing_sticks_out_sideways_and_controls_have_names(page: Page, site: S
     records = (f"/orders/{record}", f"/exports/{export}", f"/articles/{article}")
     forms = ("/orders/import", "/orders/retry", "/exports/export", "/articles/sync?filter=drift:yes", "/articles/retry")
     answers = (f"/receipts/{receipt}", f"/errands/{errand}", "/rejections/1")
-    for path in ("/orders", "/exports", "/articles", "/rejections", *records, *forms, *answers):
+    for path in ("/", "/orders", "/exports", "/articles", "/rejections", *records, *forms, *answers):
         page.goto(site.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         nameless = page.evaluate(
