@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from shared.connectors.contract import Draft, Mappings, OrderSink, OrderSource, RemoteError, SourceOrder
 from shared.connectors.open import open_stock_sink, open_stock_source
 from shared.db.connect import Connection
+from shared.events.orders import Order
 from shared.records.interfaces import Interface
 from shared.records.masked import read_masked
 from shared.records.rehearsal import kinds_of, rate, side_mark, store_proof
@@ -102,6 +105,8 @@ class Rehearsal:
                 gaps[f"{gap.kind}:{gap.source}"] = {"code": "", "example": None}
         for found in orders:
             order = found.order
+            if not _takeable(order):
+                continue  # intake would refuse it and name the value; it says nothing about what to map
             self._skus |= dict.fromkeys(line.sku for line in order.lines)
             for kind, value in sorted(kinds_of(order.model_dump(mode="json"))):
                 seen = kinds.setdefault(kind, {}).setdefault(value, {"count": 0, "example": order.number})
@@ -162,3 +167,12 @@ class Rehearsal:
         theirs = {their: sku for sku, their in rows}
         sold = {theirs.get(sku, sku): sku for sku in self._skus}
         return dict([*sold.items(), *rows][:MOST_SKUS])
+
+
+def _takeable(order: Order) -> bool:
+    """Whether the order keeps the contract: a connector hands an odd value on as it came, unchecked."""
+    try:
+        Order.model_validate(order.model_dump(warnings=False))
+    except ValidationError:
+        return False
+    return True

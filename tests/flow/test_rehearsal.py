@@ -150,3 +150,9 @@ def test_kinds_are_spelt_as_people_write_them() -> None:
     assert kinds_of(order) == {
         ("payment", "INVOICE_SINGLE"), ("shipping", "DELIVERY_FEE_STANDARD"), ("tax", "19"), ("tax", "7"),
     }  # fmt: skip
+
+
+def test_an_order_that_would_be_refused_does_not_hold_up_the_look(work: Creating, stand: Stand) -> None:
+    stand.place("otto", 1, "unreadable")
+    found = look(work)
+    assert found["history"].state == "done"
