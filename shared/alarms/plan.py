@@ -54,8 +54,6 @@ class Silence(StrEnum):
     KNOWN = "incident-known"
     QUIET = "quiet-hours"
     SNOOZED = "snoozed"
-    ACKNOWLEDGED = "acknowledged"
-    MAINTENANCE = "maintenance"
     HEALED = "healed-before-its-time"
     NEVER_TOLD = "over-and-never-told"
 

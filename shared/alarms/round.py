@@ -65,13 +65,13 @@ def play(
         ids = _keep_incidents(conn, stands, facts, happened, problems)
         failpoint("alarm.judged")
         done = Round(now, len(facts), sum(one.kind is Kind.OPENED for one in happened))
-        for subscription in subscriptions.concerned(conn, [one.cause for one in happened], now):
-            _decide(conn, subscription, happened, now, ids, done)
+        said = _answers(conn, now)
+        for subscription in subscriptions.concerned(conn, [one.cause for one in happened], now, answered=bool(said)):
+            _decide(conn, subscription, happened, said, now, ids, done)
         conn.execute(
             "UPDATE alarm_watch SET seen = %s, checked = CASE WHEN %s THEN %s ELSE checked END, standing = %s",
             (now, everything, now, Jsonb(to_json(stands))),
         )
-        conn.execute("UPDATE alarm_answers SET handled = %s WHERE handled IS NULL", (now,))
         failpoint("alarm.decided")
     return done
 
@@ -80,12 +80,12 @@ def _decide(
     conn: Connection,
     subscription: Subscription,
     happened: Sequence[Happening],
+    said: Sequence[Answer],
     now: datetime,
     ids: dict[tuple[Cause, datetime], int],
     done: Round,
 ) -> None:
     kept = subscription.plan
-    said = [Answer(now, cause, by, until) for cause, by, until in _answers(conn)]
     relevant = subscriptions.matching(conn, subscription, happened)
     decisions = plan.advance(subscription.wish, kept, relevant, said, now)
     for decision in decisions:
@@ -97,12 +97,16 @@ def _decide(
     subscriptions.keep_plan(conn, subscription.id, kept)
 
 
-def _answers(conn: Connection) -> list[tuple[Cause, str, datetime | None]]:
+def _answers(conn: Connection, now: datetime) -> list[Answer]:
+    """What people said since the last round. Taken and marked in one statement: what comes meanwhile is heard by the
+    next one, and not marked unheard."""
     rows = conn.execute(
-        "SELECT i.interface, i.flow, i.code, i.key, a.by, a.until FROM alarm_answers a"
-        " JOIN incidents i ON i.id = a.incident WHERE a.handled IS NULL ORDER BY a.id"
+        "WITH a AS (UPDATE alarm_answers SET handled = %s WHERE handled IS NULL RETURNING id, incident, by, until)"
+        " SELECT i.interface, i.flow, i.code, i.key, a.by, a.until FROM a JOIN incidents i ON i.id = a.incident"
+        " ORDER BY a.id",
+        (now,),
     ).fetchall()
-    return [(Cause(*row[:4]), row[4], row[5]) for row in rows]
+    return [Answer(now, Cause(*row[:4]), row[4], row[5]) for row in rows]
 
 
 def _record(conn: Connection, subscription: Subscription, decision: Decision, about: Sequence[int]) -> int:

@@ -101,15 +101,17 @@ def listed(conn: Connection, subscription: int | None = None) -> list[dict[str, 
     return [one | {"recipients": [who for who in people if who["subscription"] == one["id"]]} for one in found]
 
 
-def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[Subscription]:
-    """Those that ask for any of these causes, or whose plan has something to do now, or that somebody answered."""
+def concerned(
+    conn: Connection, causes: Sequence[Cause], now: datetime, *, answered: bool = False
+) -> list[Subscription]:
+    """Those that ask for any of these causes, or whose plan has something to do now; all where somebody answered."""
     rows = conn.execute(
-        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"  # noqa: S608
-        " OR EXISTS (SELECT FROM alarm_answers WHERE handled IS NULL)"
+        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
+        " OR %s"
         " OR EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS c(interface, flow)"
         "   WHERE (s.interfaces = '{}' OR c.interface = ANY(s.interfaces))"
         "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
-        (now, [cause.interface for cause in causes], [cause.flow for cause in causes]),
+        (now, answered, [cause.interface for cause in causes], [cause.flow for cause in causes]),
     ).fetchall()
     return [_subscription(dict(zip((*_COLUMNS, "plan"), row, strict=True))) for row in rows]
 
