@@ -131,8 +131,8 @@ def _drop_indexes(conn: Connection) -> list[tuple[str, str]]:
 
 def _differing(conn: Connection) -> list[int]:
     rows = conn.execute(
-        f"SELECT r.id FROM (SELECT r.id, {SEARCHED} AS text FROM records r WHERE r.id IN (SELECT (random() * m)::int8"
-        f" FROM (SELECT max(id) AS m FROM records) m, generate_series(1, 300)) OFFSET 0) r"
+        f"SELECT r.id FROM (SELECT r.id, r.flow, {SEARCHED} AS text FROM records r WHERE r.id IN ("
+        f"SELECT (random() * m)::int8 FROM (SELECT max(id) AS m FROM records) m, generate_series(1, 300)) OFFSET 0) r"
         f" JOIN search_texts t ON t.record_id = r.id WHERE t.words IS DISTINCT FROM ({WORDS})".encode()
     ).fetchall()
     return [row[0] for row in rows]
