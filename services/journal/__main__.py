@@ -15,6 +15,7 @@ import uvicorn
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
 from services.journal.provider import Client, Provider
+from services.journal.rolling import Rolling
 from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
@@ -115,6 +116,8 @@ def main() -> int:
     frame.loop("sweep", tidy)
     runner = Runner(lambda: connect(given.database(), "connect-runs"), journal.zone, journal.failpoint)
     frame.loop("runs", lambda beat: runner.run(beat, frame.stopping, frame.pause), stall_seconds=CHOOSING_SECONDS + 60)
+    rolling = Rolling(metrics.derived, lambda: connect(given.database(), "connect-rollup"), journal.failpoint)
+    frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
