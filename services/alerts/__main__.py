@@ -19,6 +19,7 @@ from services.alerts.post import send_due
 from services.alerts.scrape import AWAY, Scrape
 from services.alerts.targets import targets
 from shared.alarms import queue
+from shared.alarms.planned import set_zone
 from shared.alarms.round import Round, play
 from shared.db.connect import GONE, Connection, connect
 from shared.db.migrate import pending
@@ -58,6 +59,7 @@ def run(settings: Settings) -> int:
     def watch(beat: Beat) -> None:
         def rounds(conn: Connection) -> None:
             waited = ROUND_SECONDS
+            set_zone(conn, settings.time_zone)
             while not life.stopping():
                 beat()
                 if scrape.look() or waited >= ROUND_SECONDS:

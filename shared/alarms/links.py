@@ -55,8 +55,7 @@ def leave(conn: Connection, token: str) -> bool:
     ).fetchone()
     if row is not None:
         conn.execute(
-            "UPDATE mails SET state = 'given-up', due_at = NULL, reply = 'unsubscribed' WHERE recipient = %s"
-            " AND state = 'queued'",
+            "UPDATE mails SET state = 'unsubscribed', due_at = NULL WHERE recipient = %s AND state = 'queued'",
             (row[0],),
         )
     return row is not None
