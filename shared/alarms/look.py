@@ -18,6 +18,8 @@ from shared.alarms.plan import DUE_SOON
 from shared.db.connect import Connection
 
 BACK = "10 seconds"
+MILD = frozenset({"alert-warned", "heartbeat-unheard"})
+"""Counted elsewhere, and no more than a warning."""
 
 _TOUCHED = """
 SELECT DISTINCT cause FROM troubles
@@ -72,7 +74,7 @@ def level(now: datetime, code: str, found: Mapping[Cause, int], standing: Mappin
     """Facts about causes of this code that are counted elsewhere, where that differs from what stood so before."""
     before = {cause: count for cause, count in standing.items() if cause.code == code}
     return [
-        Fact(now, cause, count, error=count > 0, news=max(0, count - was))
+        Fact(now, cause, count, error=count > 0 and code not in MILD, news=max(0, count - was))
         for cause, count in {**dict.fromkeys(before, 0), **found}.items()
         if count != (was := before.get(cause, 0))
     ]
