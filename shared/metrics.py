@@ -131,6 +131,13 @@ class Metrics:
         )
         self.incidents = Gauge("connect_incidents", "Open incidents", ["interface", "flow", "severity"], registry=r)
         self.mails_waiting = Gauge("connect_alarm_mails_waiting", "Mails that are not sent yet", registry=r)
+        self.alerts_received = Counter(
+            "connect_alerts_received", "Notifications of Alertmanager, by what became of them", ["outcome"], registry=r
+        )
+        self.heartbeats = Counter("connect_heartbeats", "Signs of life sent outwards", ["outcome"], registry=r)
+        self.watchdog_seen = Gauge(
+            "connect_watchdog_seen_timestamp_seconds", "Last sign of life of Prometheus; 0 for never", registry=r
+        )
         self.loop_age = Gauge(
             "connect_loop_progress_timestamp_seconds", "Last progress of a loop", ["loop"], registry=r
         )

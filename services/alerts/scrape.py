@@ -66,7 +66,7 @@ class Scrape:
 
     def _query(self, query: str) -> dict[str, float]:
         address = f"{self._prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-        with _web().open(address, timeout=DEADLINE) as answer:
+        with web().open(address, timeout=DEADLINE) as answer:
             rows = json.load(answer)["data"]["result"]
         return {
             row["metric"].get("service") or row["metric"].get("instance", ""): float(row["value"][1]) for row in rows
@@ -76,7 +76,7 @@ class Scrape:
 def _sum_at(address: str) -> float | None:
     """The sum of what moves when records do; None where nobody answers."""
     try:
-        with _web().open(address, timeout=DEADLINE) as answer:
+        with web().open(address, timeout=DEADLINE) as answer:
             text = answer.read().decode("utf-8")
         return sum(
             sample.value
@@ -89,7 +89,7 @@ def _sum_at(address: str) -> float | None:
         return None
 
 
-def _web() -> urllib.request.OpenerDirector:
+def web() -> urllib.request.OpenerDirector:
     """Opens http and https and nothing else: no files, and no proxy in between."""
     web = urllib.request.OpenerDirector()
     for handler in (
