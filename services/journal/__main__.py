@@ -20,6 +20,7 @@ from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
+from shared.broker.watched import WatchedBroker
 from shared.connectors.registry import discover
 from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
@@ -68,6 +69,7 @@ def main() -> int:
         networks=given.networks(),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
+        broker=WatchedBroker(str(given.amqp_url) if given.amqp_url else None),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 

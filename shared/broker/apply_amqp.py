@@ -25,7 +25,7 @@ NOT_FOUND, REFUSED, OTHER_ARGUMENTS = 404, 403, 406
 def apply(address: Address, topology: Topology) -> list[str]:
     """See `apply.apply`."""
     problems = []
-    with _connected(address) as connection:
+    with connected(address) as connection:
         steps: list[tuple[str, Step]] = [
             *((f"exchange {exchange.name}", _declare_exchange(exchange)) for exchange in topology.exchanges),
             *((f"queue {queue.name}", _declare_queue(queue)) for queue in topology.queues),
@@ -42,7 +42,7 @@ def apply(address: Address, topology: Topology) -> list[str]:
 def check(address: Address, topology: Topology) -> list[str]:
     """See `apply.check`."""
     problems = []
-    with _connected(address) as connection:
+    with connected(address) as connection:
         for exchange in topology.exchanges:
             problems += _look(
                 connection, f"exchange {exchange.name}", _see_exchange(exchange), _declare_exchange(exchange)
@@ -55,7 +55,7 @@ def check(address: Address, topology: Topology) -> list[str]:
 def depths(address: Address, topology: Topology) -> dict[str, int]:
     """See `apply.depths`."""
     found = {}
-    with _connected(address) as connection:
+    with connected(address) as connection:
         for queue in topology.queues:
             try:
                 channel = connection.channel()
@@ -120,7 +120,8 @@ def _binding(queue: str, exchange: str, key: str) -> Step:
 
 
 @contextmanager
-def _connected(address: Address) -> Iterator[pika.BlockingConnection]:
+def connected(address: Address) -> Iterator[pika.BlockingConnection]:
+    """A connection for looking and declaring. Raises BrokerGone, also for what goes wrong within."""
     connection = None
     try:
         connection = pika.BlockingConnection(parameters(address, "connect-topology"))
