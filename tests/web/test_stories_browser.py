@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from services.cli.local.rabbitmq_control import Control
 from shared.db.connect import connect
 from shared.people.users import add_user
+from shared.records import return_numbers
 from shared.records.listings import save_filter
 from tests.support import servers
 from tests.support.fixtures import fresh_vhost
@@ -47,6 +48,7 @@ GERMAN = {
     "sync": "Bestand synchronisieren", "skus": "Artikelnummern", "sync_go": "Bestand-Synchronisierung starten",
     "shows": "zeigt 7", "export": "Auftragsstatus & Tracking exportieren", "export_go": "Exportieren",
     "tracking": "Tracking", "exported": "Tracking exportiert", "open": "Kein Tracking exportiert",
+    "compare": "Abgleich", "refresh": "Artikelliste auffrischen", "refreshed": "Fertig",
     "none_yet": "Es wurde noch kein Status-Update vorgenommen", "created": "In Xentral als",
 }  # fmt: skip
 ENGLISH = {
@@ -63,6 +65,7 @@ ENGLISH = {
     "sync": "Sync stock", "skus": "SKUs", "sync_go": "Start stock sync",
     "shows": "shows 7", "export": "Export order status & tracking", "export_go": "Export",
     "tracking": "Tracking", "exported": "Tracking exported", "open": "No tracking exported",
+    "compare": "Compare", "refresh": "Refresh the listing", "refreshed": "Finished",
     "none_yet": "No status update has been made yet", "created": "Created in Xentral as",
 }  # fmt: skip
 
@@ -81,6 +84,7 @@ def system(
         stand.settings("xentral", search_lag=0.0)
         with connect(url, "tests") as conn:
             save_filter(conn, INTERFACE, {"name": "Linen"})
+            return_numbers.add(conn, INTERFACE, "DHL", [f"R-{n}" for n in range(9)], "tests")
             for name in ("german", "english"):
                 add_user(conn, name, PASSWORD, "operator", time_zone="Europe/Berlin")
         stack.enter_context(running(found))
@@ -291,8 +295,13 @@ def test_an_article_is_synced_with_its_variants(system: System, person: Person) 
     system.stand.post("xentral", "products", [{"sku": sku, "parent": parent, "name": "Linen"} for sku in variants])
     system.stand.post("xentral", "stock", [{"sku": sku, "warehouses": {"1": 7, "2": 0}} for sku in variants])
     system.stand.products("otto", *variants)
-    lines = person.ask("articles", person.says["sync"], person.says["skus"], parent, person.says["sync_go"])
-    expect(lines.filter(has_text=parent)).to_contain_text(person.says["done"])
+    page, says = person.page, person.says
+    person.open("/articles")
+    page.locator("summary", has_text=says["compare"]).click()
+    page.get_by_role("button", name=says["refresh"]).click()
+    expect(page.get_by_role("status")).to_contain_text(says["refreshed"])
+    lines = person.ask("articles", says["sync"], says["skus"], parent, says["sync_go"])
+    expect(lines.filter(has_text=parent)).to_contain_text(says["done"])
     rows = person.find("articles", parent)
     for sku in variants:
         expect(rows.filter(has_text=sku)).to_contain_text(person.says["shows"])
@@ -304,7 +313,7 @@ def test_a_status_is_exported_and_found_by_its_tracking(system: System, person: 
     page, says = person.page, person.says
     sent, kept = f"{person.mark}-exp-1", f"{person.mark}-exp-2"
     _imported(system, sent, kept)
-    parcel = {"carrier": "DHL", "tracking_number": f"T-{sent}", "return_tracking_number": f"R-{sent}"}
+    parcel = {"carrier": "DHL", "tracking_number": f"T-{sent}"}
     system.stand.post("xentral", f"orders/{sent}/ship", {"parcels": [parcel]})
     lines = person.ask("exports", says["export"], says["numbers"], f"{sent} {kept}", says["export_go"])
     expect(lines).to_have_count(2)
