@@ -89,6 +89,8 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         r = self.registry
+        # A gauge without labels stands at 0 where nobody sets it: only its service has it.
+        alerts, journal = (r if service == name else None for name in ("alerts", "journal"))
         self.consumed = Counter(
             "connect_events_consumed", "Events taken in, by what became of them", ["event", "outcome"], registry=r
         )
@@ -121,22 +123,24 @@ class Metrics:
         )  # fmt: skip
         self.rejections = Counter("connect_rejections", "Input refused", ["queue"], registry=r)
         self.search_notes = Gauge(
-            "connect_search_notes", "Records that the index of texts is behind with, counted up to 100,000", registry=r
+            "connect_search_notes",
+            "Records that the index of texts is behind with, counted up to 100,000",
+            registry=journal,
         )
         self.alarm_mails = Counter(
             "connect_alarm_mails", "Mails of alarms, by what became of them", ["kind", "outcome"], registry=r
         )
         self.alarm_evaluated = Gauge(
-            "connect_alarm_last_evaluation_timestamp_seconds", "Last round of the alert service", registry=r
+            "connect_alarm_last_evaluation_timestamp_seconds", "Last round of the alert service", registry=alerts
         )
         self.incidents = Gauge("connect_incidents", "Open incidents", ["interface", "flow", "severity"], registry=r)
-        self.mails_waiting = Gauge("connect_alarm_mails_waiting", "Mails that are not sent yet", registry=r)
+        self.mails_waiting = Gauge("connect_alarm_mails_waiting", "Mails that are not sent yet", registry=alerts)
         self.alerts_received = Counter(
             "connect_alerts_received", "Notifications of Alertmanager, by what became of them", ["outcome"], registry=r
         )
         self.heartbeats = Counter("connect_heartbeats", "Signs of life sent outwards", ["outcome"], registry=r)
         self.watchdog_seen = Gauge(
-            "connect_watchdog_seen_timestamp_seconds", "Last sign of life of Prometheus; 0 for never", registry=r
+            "connect_watchdog_seen_timestamp_seconds", "Last sign of life of Prometheus; 0 for never", registry=alerts
         )
         self.loop_age = Gauge(
             "connect_loop_progress_timestamp_seconds", "Last progress of a loop", ["loop"], registry=r

@@ -16,9 +16,11 @@ import structlog
 from psycopg.errors import QueryCanceled
 
 from shared.db.connect import Connection
+from shared.rollup.begun import Totals, begun
 from shared.rollup.check import compare_chunk, compare_minutes
 from shared.rollup.chunks import Chunks
-from shared.rollup.roller import LAG_SECONDS, Roller, read_totals, rolled_until
+from shared.rollup.horizon import LAG_SECONDS
+from shared.rollup.roller import Roller, read_totals
 from shared.rollup.standing import FLOWS, Figures, standing
 from shared.rollup.stretch import CHUNK, Stretch, read_stretch
 
@@ -52,6 +54,7 @@ class Rollup:
     chunks: Chunks = field(init=False)
     _seen: deque[tuple[datetime, int]] = field(default_factory=deque)
     _filled: int = -1
+    _whole: bool = False
 
     def __post_init__(self) -> None:
         self.roller = Roller(self.failpoint, self.lag)
@@ -69,17 +72,19 @@ class Rollup:
         self._count(conn, came, beat)
         self.corrected += compare_minutes(conn)
         figures = standing(conn)
+        slugs = {slug for _, slug in figures["connect_flow_live"]}
         figures["connect_rollup_timestamp_seconds"] = {(): _epoch(conn)}
         figures["connect_rollup_corrections_total"] = {(): float(self.corrected)}
-        if self._filled > self._last:
+        self._whole = self._whole or self._filled > self._last
+        if self._whole:
             figures["connect_records"] = {place: float(n) for place, n in self.chunks.records().items()}
             oldest = self.chunks.oldest()
             figures["connect_oldest_unfinished_timestamp_seconds"] = {
                 (flow, slug): oldest.get((flow, slug), 0.0)
-                for slug in sorted({slug for _, slug in figures["connect_flow_live"]} | {slug for _, slug in oldest})
+                for slug in sorted(slugs | {slug for _, slug in oldest})
                 for flow in FLOWS
             }
-        for name, counts in totals.items():
+        for name, counts in {} if totals is None else begun(totals, slugs).items():
             figures[f"connect_recorded_{name}_total"] = {labels: float(n) for labels, n in counts.items()}
         return figures
 
@@ -124,14 +129,14 @@ class Rollup:
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def _now(self, conn: Connection) -> tuple[dict[str, dict[tuple[str, ...], int]], Stretch]:
-        """Totals up to this moment, none if the roller is far behind; and what they do not hold yet."""
+    def _now(self, conn: Connection) -> tuple[Totals | None, Stretch]:
+        """Totals up to this moment, None if the roller is far behind; and what they do not hold yet."""
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             row = conn.execute("SELECT rolled, now() - rolled < make_interval(secs => %s) FROM rollup_watch",
                                (LATE_SECONDS,)).fetchone()  # fmt: skip
             if row is None or not row[1]:
-                return {}, Stretch()
+                return None, Stretch()
             totals = read_totals(conn)
             came = read_stretch(conn, row[0], datetime.max.replace(tzinfo=UTC))
         for name, counts in came.totals().items():
@@ -158,16 +163,13 @@ class Rollup:
                 self.chunks.count(conn, self._filled)
             self._filled += 1
             conn.execute("UPDATE rollup_watch SET filled = greatest(filled, %s)", (self._filled,))
-        chunk = self.chunks.next_check(set(self.chunks.counts) - set(wanted))
-        if chunk is not None and (wrong := compare_chunk(conn, self.chunks, chunk)):
+        turn = self.chunks.next_check(set(self.chunks.counts) - set(wanted))
+        if turn is not None and (wrong := compare_chunk(conn, self.chunks, turn)):
             self.corrected += wrong
-            structlog.get_logger().warning("rollup.corrected", chunk=chunk, count=wrong)
+            structlog.get_logger().warning("rollup.corrected", chunk=turn, count=wrong)
 
 
 def _epoch(conn: Connection) -> float:
     row = conn.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
     assert row is not None
     return float(row[0])
-
-
-__all__ = ["HOLDER", "Rollup", "hold", "rolled_until"]

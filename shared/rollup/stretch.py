@@ -20,6 +20,10 @@ NOBODY = "?"
 """The interface of what names none that is known."""
 
 UNCLASSIFIED = "unclassified"
+_EVENTS = ("order-imported", "order-changed", "stock-changed")
+QUEUES = (*_EVENTS, *(f"{event}.dead" for event in _EVENTS), "connect.unrouted", "http", "webhook", "export", "fetch",
+          "connect")  # fmt: skip
+"""Where refused input can have come from."""
 
 # The estimates of a stretch nobody knows are too high, and a hash of all records would be made for ten of them.
 _PLAN = (
@@ -94,7 +98,7 @@ def read_stretch(conn: Connection, since: datetime, until: datetime) -> Stretch:
     for interface, event, minute, count in conn.execute(_INPUTS.encode(), values):
         found.inputs[minute, event, interface] = count
     for queue, count in conn.execute(_REJECTIONS, values):
-        found.rejections[queue,] = count
+        _add(found.rejections, (queue if queue in QUEUES else NOBODY,), count)
     return found
 
 
