@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from shared.alarms.plan import Mailing, Plan
 from shared.db.connect import Connection
 
 MOST = 200
@@ -14,12 +15,13 @@ MOST = 200
 
 def ledger(
     conn: Connection, subscription: int, *, before: datetime | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
-    """The latest decisions of a subscription up to `before`, newest first, each with incidents and mails."""
+) -> dict[str, Any]:
+    """{"items", "next", "active"}: the latest decisions of a subscription up to `before`, newest first, each with its
+    incidents and mails; what comes next by itself (None: nothing); and whether it is paused."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
-            "SELECT id, at, what, severity, incidents, until FROM alarm_decisions WHERE subscription = %s"
-            " AND at <= coalesce(%s, now()) ORDER BY at DESC, id DESC LIMIT %s",
+            "SELECT id, at, what, severity, incidents, until, by FROM alarm_decisions WHERE subscription = %s"
+            " AND at <= coalesce(%s, clock_timestamp()) ORDER BY at DESC, id DESC LIMIT %s",
             (subscription, before, min(limit, MOST)),
         ).fetchall()
         mails = cursor.execute(
@@ -32,8 +34,9 @@ def ledger(
             " WHERE id = ANY(%s)",
             ([one for row in rows for one in row["incidents"]],),
         ).fetchall()
+        state = cursor.execute("SELECT plan, active FROM subscriptions WHERE id = %s", (subscription,)).fetchone()
     known = {one["id"]: one for one in about}
-    return [
+    items = [
         row
         | {
             "incidents": [known[one] for one in row["incidents"] if one in known],
@@ -41,6 +44,22 @@ def ledger(
         }
         for row in rows
     ]
+    return {
+        "items": items,
+        "next": _next(Plan.model_validate(state["plan"])) if state and state["active"] else None,
+        "active": bool(state and state["active"]),
+    }
+
+
+def _next(plan: Plan) -> dict[str, Any] | None:
+    """{"at", "incidents", "what"}: when the next mail goes if nothing happens, about how many, and of which kind."""
+    at = plan.next()
+    if at is None:
+        return None
+    ready = [one for one in plan.incidents if one.next() == at]
+    news = {one.news for one in ready if one.due is not None}
+    what = Mailing.REMINDER if not news else news.pop() if len(news) == 1 else Mailing.DIGEST
+    return {"at": at, "incidents": len(ready), "what": str(what)}
 
 
 def open_incidents(conn: Connection, interface: str | None = None, *, days: int = 0) -> list[dict[str, Any]]:
