@@ -156,6 +156,45 @@ def test_a_mail_server_that_is_away_gets_them_later(
     assert all(server.ids(address).total() == 1 for address in PEOPLE)
 
 
+def test_a_mail_server_that_hangs_holds_up_no_round(conn: Connection, alerts: Alerts, server: MailServer) -> None:
+    server.hang = 3600
+    fail(conn, "4711")
+    alerts.start()
+    until(lambda: conn.execute("SELECT 1 FROM mails WHERE tries > 0").fetchone(), "one is in hand", 60)
+    reason = [{"code": "shipping-unmapped", "field": "", "values": {"shipping": "DHL"}}]
+    store_record(conn, "4712", state="failed", code="shipping-unmapped", reason=reason)
+    until(lambda: conn.execute("SELECT 1 FROM incidents WHERE code = 'shipping-unmapped'").fetchone(), "it goes on", 15)
+    assert conn.execute("SELECT count(*) FROM mails WHERE state = 'sent'").fetchone() == (0,)
+
+
+def test_of_two_services_one_plays_and_the_other_takes_over(
+    tmp_path: Path, conn: Connection, database_url: str, alerts: Alerts, server: MailServer
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    second = Alerts(other, database_url, server)
+    alerts.start()
+    second.start()
+    try:
+        until(lambda: "service.started" in alerts.log() and "service.started" in second.log(), "both run", 60)
+        fail(conn, "4711")
+        until(lambda: all_sent(conn), "both are sent", 60)
+        players = [one for one in (alerts, second) if "alarm.round" in one.log()]
+        assert len(players) == 1
+        assert players[0].process is not None
+        players[0].process.kill()
+        players[0].process.wait()
+        conn.execute("UPDATE mails SET due_at = now() WHERE state = 'queued'")
+        store_record(conn, "4712", state="failed", code="order-invalid", reason=[])
+        until(lambda: conn.execute("SELECT count(*) FROM mails WHERE state = 'sent'").fetchone() == (4,), "told", 60)
+        assert [count for address in PEOPLE for count in server.ids(address).values()] == [1] * 4, "none is doubled"
+    finally:
+        for service in (alerts, second):
+            assert service.process is not None
+            service.process.kill()
+            service.process.wait()
+
+
 class Door:
     """Lets nobody into the database, and in again."""
 
