@@ -17,6 +17,7 @@ import structlog
 from services.alerts import smtp
 from services.alerts.heartbeat import Heartbeat
 from services.alerts.letter import Post
+from services.alerts.outage import open_outage
 from services.alerts.post import send_due
 from services.alerts.rounds import Rounds
 from services.alerts.scrape import Scrape
@@ -91,6 +92,18 @@ def run(settings: Settings) -> int:
         structlog.get_logger().warning("mail.none", reason="CONNECT_SMTP_URL is not set: mails wait until it is")
     life.loop("watch", watch)
     life.loop("post", post, stall_seconds=120.0)
+    if server is not None and (outage := open_outage(
+        settings.data_dir,
+        settings.secret_key.get_secret_value() if settings.secret_key else None,
+        connect=partial(connect, database, "connect-alerts-outage", statement_timeout=5.0),
+        server=server,
+        post=where,
+        failpoint=failpoint,
+        playing=lambda: rounds.playing,
+        patience=settings.database_away_seconds,
+        look=min(5.0, settings.database_away_seconds / 4),
+    )):  # fmt: skip
+        life.loop("outage", partial(outage.run, stopping=life.stopping, pause=life.pause), stall_seconds=180.0)
     if heart is not None:
         life.loop("heartbeat", partial(heart.run, stopping=life.stopping, pause=life.pause), stall_seconds=120.0)
     return life.run()
