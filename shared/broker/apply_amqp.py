@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from shared.broker.address import Address
 from shared.broker.amqp_session import parameters
@@ -126,7 +127,7 @@ def connected(address: Address) -> Iterator[pika.BlockingConnection]:
     try:
         connection = pika.BlockingConnection(parameters(address, "connect-topology"))
         yield connection
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerGone(f"The broker at {address} cannot be used: {type(error).__name__} {error}".strip()) from error
     finally:
         if connection is not None and connection.is_open:

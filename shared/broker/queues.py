@@ -19,7 +19,7 @@ Purpose = Literal["events", "dead", "unrouted", "wake"]
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue. missing: it is not there; ready: messages to be delivered; oldest: seconds, where the broker knows it."""
+    """A queue. missing: not there; ready: messages to be delivered; oldest: its age in seconds, where that is known."""
 
     name: str
     purpose: Purpose
@@ -71,4 +71,3 @@ def _pgmq(where: Address, topology: Topology) -> Iterator[QueueState]:
             yield QueueState(
                 name, purpose_of(name), ready=int(ready), consumers=counted[name], oldest=oldest if ready else None
             )
-

@@ -1,7 +1,7 @@
 """The broker as it was seen last: whoever asks is never kept waiting for a broker that is slow or away.
 
-    seen() ─▶ fresh? ─▶ that
-                └▶ one look, on a thread of its own ─▶ wait a moment for it ─▶ what is known by then
+seen() ─▶ fresh? ─▶ that
+            └▶ one look, on a thread of its own ─▶ wait a moment for it ─▶ what is known by then
 """
 
 from __future__ import annotations

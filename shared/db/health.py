@@ -33,8 +33,8 @@ WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_back
 def database(conn: Connection) -> dict[str, Any]:
     """What can be said of the database; None stands for what could not be found out.
 
-    size: bytes; connections of connections_most; oldest_transaction: {"since", "by"}, None without one; schema: "current"
-    or what is wrong with it; disk: {"free", "whole"} in bytes, only where the database lies on this machine.
+    size: bytes; connections of connections_most; oldest_transaction: {"since", "by"}, None without one; schema:
+    "current" or what is wrong with it; disk: {"free", "whole"} in bytes, only where the database lies on this machine.
     """
     with conn.cursor(row_factory=dict_row) as cursor:
         found: dict[str, Any] = cursor.execute(_FACTS.encode()).fetchone() or {}

@@ -82,7 +82,9 @@ def _interface(
                 | {"per_hour": None if counts is None else counts[-1] or counts[-2]}
             )
     sides = {
-        side: state | {"token": dict(holds[slug, side]) if (slug, side) in holds else None}
+        side: state
+        | {"retry_at": datetime.fromisoformat(state["retry_at"]) if state["retry_at"] else None}
+        | {"token": dict(holds[slug, side]) if (slug, side) in holds else None}
         for side, state in one["sides"].items()
     }
     return dict(one) | {

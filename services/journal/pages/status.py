@@ -50,7 +50,9 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             "hit": sum(one["light"] in ("warning", "error") for one in found["interfaces"]),
             "elsewhere": [one for one in opened if not one["interface"]],
             "reports": sorted(found["incidents"], key=lambda one: one["since"], reverse=True)[:REPORTS],
-            "strip": [(one["slug"], [days.get((one["slug"], ago), {}) for ago in lasts]) for one in found["interfaces"]],
+            "strip": [
+                (one["slug"], [days.get((one["slug"], ago), {}) for ago in lasts]) for one in found["interfaces"]
+            ],
             "days": [found["at"].astimezone(zone) - timedelta(days=ago) for ago in lasts],
             "most": COUNTED_TO,
             "spark": spark,
