@@ -13,9 +13,7 @@ from shared.db.connect import Connection
 MOST = 200
 
 
-def ledger(
-    conn: Connection, subscription: int, *, before: datetime | None = None, limit: int = 50
-) -> dict[str, Any]:
+def ledger(conn: Connection, subscription: int, *, before: datetime | None = None, limit: int = 50) -> dict[str, Any]:
     """{"items", "next", "active"}: the latest decisions of a subscription up to `before`, newest first, each with its
     incidents and mails; what comes next by itself (None: nothing); and whether it is paused."""
     with conn.cursor(row_factory=dict_row) as cursor:

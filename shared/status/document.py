@@ -98,7 +98,7 @@ def _interface(
 
 def _services(found: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     there = {one["name"]: one for one in found}
-    absent = {"connections": 0, "since": None, "progress": None, "versions": []}
+    absent: dict[str, Any] = {"connections": 0, "since": None, "progress": None, "versions": []}
     every = [{"name": name, **absent, **there.get(name, {})} for name in SERVICES]
     return [
         one | {"light": light.of_service(one["connections"], one["progress"], one["versions"], now)} for one in every
