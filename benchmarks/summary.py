@@ -23,6 +23,7 @@ UNITS = {
     "growth": "% more CPU per order",
     "memory": "MB (peak)",
     "journal": "ms (p95)",
+    "scrape": "ms (p95)",
     "floors": "a second",
 }
 
@@ -97,6 +98,8 @@ def line(run: Run, plan: Plan) -> str:
         "journal": ", ".join(
             f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
         ),
+        "scrape": f"p95 {run.value:.1f} ms of the slowest service, the Journal's {run.more.get('journal_kb')} kB,"
+        f" counted after {run.more.get('counted_after_seconds')} s",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

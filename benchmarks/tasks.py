@@ -21,6 +21,7 @@ from benchmarks.peers import (
     kombu_process,
     pika_process,
 )
+from benchmarks.scrape import scrape
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
 from benchmarks.stock import late, single, stock
@@ -38,6 +39,7 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
+    "scrape": (("connect", "GET /metrics of each service", False, scrape),),
     "erp": (
         ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
         ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from shared.db.connect import Connection
 from shared.rollup.horizon import LAG_SECONDS, settled_until
 from shared.rollup.stretch import Stretch, read_stretch
+from shared.rollup.thin import MINUTES_DAYS
 
 SHORTEST = timedelta(seconds=1)
 LONGEST = timedelta(days=31)
@@ -69,7 +70,10 @@ class Roller:
             until = min(horizon, since + self.step)
             if until <= since:
                 return False
-            stretch = read_stretch(conn, since, until)
+            by_minute = (horizon - timedelta(days=MINUTES_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+            if old := since < by_minute:
+                until = min(until, by_minute)
+            stretch = read_stretch(conn, since, until, "hour" if old else "minute")
             self.failpoint("rollup.read")
             add(conn, stretch)
             conn.execute(

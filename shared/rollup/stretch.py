@@ -38,7 +38,7 @@ WITH t AS MATERIALIZED (
 k AS MATERIALIZED (
   SELECT t.*, r.flow, coalesce((SELECT i.slug FROM interfaces i WHERE i.slug = r.interface), '{NOBODY}') AS interface
   FROM t JOIN records r ON r.id = t.record_id WHERE NOT r.test)
-SELECT 'entered', date_trunc('minute', at), ARRAY[flow, interface, s.stage, to_state], count(*)
+SELECT 'entered', date_trunc(%(unit)s, at), ARRAY[flow, interface, s.stage, to_state], count(*)
 FROM k CROSS JOIN LATERAL unnest(CASE WHEN k.stage <> 'marketplace' THEN ARRAY[k.stage]
     WHEN to_state IN ('pending', 'running') THEN '{{status,tracking}}'::text[]
     WHEN parted THEN '{{}}' ELSE ARRAY[k.stage] END) AS s(stage) GROUP BY 2, 3
@@ -49,7 +49,7 @@ UNION ALL
 SELECT 'chunks', NULL, ARRAY[(record_id / {CHUNK})::text], count(*) FROM t GROUP BY 3
 """  # noqa: S608 - our own text
 _INPUTS = f"""
-SELECT CASE WHEN i.slug IS NULL THEN '{NOBODY}' ELSE a.interface END, a.event, date_trunc('minute', a.received_at),
+SELECT CASE WHEN i.slug IS NULL THEN '{NOBODY}' ELSE a.interface END, a.event, date_trunc(%(unit)s, a.received_at),
        sum(a.inputs)::bigint
 FROM arrivals a LEFT JOIN interfaces i ON i.slug = a.interface
 WHERE a.received_at >= %(since)s AND a.received_at < %(until)s GROUP BY 1, 2, 3
@@ -82,9 +82,12 @@ class Stretch:
         }
 
 
-def read_stretch(conn: Connection, since: datetime, until: datetime) -> Stretch:
-    """What happened from `since` to before `until`. Runs in the caller's transaction, which plans nothing else."""
-    found, known, values = Stretch(), catalogue(), {"since": since, "until": until}
+def read_stretch(conn: Connection, since: datetime, until: datetime, unit: str = "minute") -> Stretch:
+    """What happened from `since` to before `until`. unit: `hour` for one that is long ago.
+
+    Runs in the caller's transaction, which plans nothing else.
+    """
+    found, known, values = Stretch(), catalogue(), {"since": since, "until": until, "unit": unit}
     conn.execute(_PLAN)
     for what, minute, labels, count in conn.execute(_TRANSITIONS.encode(), values):
         if what == "entered":

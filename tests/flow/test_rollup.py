@@ -236,7 +236,7 @@ def test_one_holds_until_its_connection_ends(conn: Connection, database_url: str
 
 def test_periods_are_read_by_the_minute_and_by_the_hour(conn: Connection) -> None:
     now = datetime.now(UTC)
-    hour = (now - timedelta(days=70)).replace(minute=0, second=0, microsecond=0)
+    hour = (now - timedelta(days=50)).replace(minute=0, second=0, microsecond=0)
     rows = [(hour + timedelta(minutes=n), 2) for n in (0, 5, 59, 61)] + [(now - timedelta(minutes=3), 4)]
     for at, count in rows:
         conn.execute("INSERT INTO arrivals(event, interface, inputs, received_at) VALUES"
@@ -250,6 +250,9 @@ def test_periods_are_read_by_the_minute_and_by_the_hour(conn: Connection) -> Non
     week = hour, hour + timedelta(hours=2)
     assert inputs(conn, *week, timedelta(hours=1))[place] == [6, 2]
     assert list(inputs_by_minute(conn, *week)[place].values()) == [2, 2, 2, 2]
+    conn.execute("UPDATE rollup_inputs SET minute = minute - interval '20 days'")
+    week = week[0] - timedelta(days=20), week[1] - timedelta(days=20)
+    hour = week[0]
     assert thin(conn) > 0
     assert inputs_by_minute(conn, *week)[place] == {hour: 6, hour + timedelta(hours=1): 2}
     assert thin(conn) == 0, "what is thin stays as it is"
