@@ -32,11 +32,18 @@ def ledger(conn: Connection, subscription: int, *, before: datetime | None = Non
             " WHERE id = ANY(%s)",
             ([one for row in rows for one in row["incidents"]],),
         ).fetchall()
+        people: dict[str, str] = dict(
+            conn.execute(
+                "SELECT 'recipient ' || id, address FROM recipients WHERE 'recipient ' || id = ANY(%s)",
+                ([row["by"] for row in rows if row["by"]],),
+            ).fetchall()
+        )
         state = cursor.execute("SELECT plan, active FROM subscriptions WHERE id = %s", (subscription,)).fetchone()
     known = {one["id"]: one for one in about}
     items = [
         row
         | {
+            "by": people.get(row["by"], row["by"]),
             "incidents": [known[one] for one in row["incidents"] if one in known],
             "mails": [_without_decision(mail) for mail in mails if mail["decision"] == row["id"]],
         }
@@ -64,9 +71,12 @@ def open_incidents(conn: Connection, interface: str | None = None, *, days: int 
     """Incidents that are open, and with `days` those that ended in so many days, newest first."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT id, interface, flow, code, key, severity, since, ended, records, problem FROM incidents"
-            " WHERE (ended IS NULL OR since > now() - make_interval(days => %s))"
-            " AND (%s::text IS NULL OR interface = %s) ORDER BY ended IS NOT NULL, since DESC LIMIT 500",
+            "SELECT i.id, i.interface, i.flow, i.code, i.key, i.severity, i.since, i.ended, i.records, i.problem,"
+            " coalesce(r.address, a.by) AS answered_by, a.until AS snoozed_until, a.at AS answered_at FROM incidents i"
+            " LEFT JOIN LATERAL (SELECT by, until, at FROM alarm_answers WHERE incident = i.id"
+            "   ORDER BY id DESC LIMIT 1) a ON i.ended IS NULL LEFT JOIN recipients r ON a.by = 'recipient ' || r.id"
+            " WHERE (i.ended IS NULL OR i.since > now() - make_interval(days => %s))"
+            " AND (%s::text IS NULL OR i.interface = %s) ORDER BY i.ended IS NOT NULL, i.since DESC LIMIT 500",
             (days, interface, interface),
         ).fetchall()
 

@@ -61,3 +61,4 @@ UPDATE mails SET state = 'unsubscribed', reply = NULL WHERE state = 'given-up' A
 CREATE INDEX mails_recipient ON mails (recipient, id);
 CREATE INDEX mails_over ON mails (created_at) WHERE state <> 'queued';
 CREATE INDEX incidents_ended ON incidents (ended) WHERE ended IS NOT NULL;
+CREATE INDEX alarm_answers_incident ON alarm_answers (incident, id);
