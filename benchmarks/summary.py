@@ -24,6 +24,7 @@ UNITS = {
     "memory": "MB (peak)",
     "journal": "ms (p95)",
     "scrape": "ms (p95)",
+    "mail-latency": "s (p50)",
     "floors": "a second",
 }
 
@@ -93,6 +94,7 @@ def line(run: Run, plan: Plan) -> str:
         "stock": f"{run.value:,.0f} events/s, {run.more.get('calls_to_send', 0):,.0f} calls to send,"
         f" {run.more.get('calls_to_read', 0):,.0f} to read",
         "stock-latency": f"p50 {run.more.get('p50')} ms, max {run.more.get('max')} ms",
+        "mail-latency": f"p50 {run.more.get('p50')} s, p95 {run.more.get('p95')} s, max {run.more.get('max')} s",
         "growth": f"{run.value:+.1f} % CPU per order",
         "memory": f"peak {run.value:.0f} MB, {run.more.get('mb_when_warm')} MB when warm",
         "journal": ", ".join(

@@ -53,6 +53,7 @@ def _measured(result: Result) -> str:
         "journal": f"{plan.records:,} records and six times as many transitions; CPU per 1,000 questions",
         "scrape": f"{plan.records:,} records and six times as many transitions; CPU-s in 10 s, Journal and PostgreSQL",
         "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
+        "mail-latency": "failing orders, each of a cause of its own, until the mail server has the mail",
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
     }
     what = facts.get(plan.job, f"{plan.orders:,} orders a run")
@@ -99,6 +100,7 @@ def _titles(result: Result) -> list[str]:
         ],
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
+        "mail-latency": ["", "mailed: p50 s", "p95 s", "max s"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
         "scrape": ["", "slowest p95 ms", "records", "counted after s", *(f"{name}: p50, p95 ms" for name in SERVICES)],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
@@ -134,6 +136,8 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
         cells.append(ratio)
     elif job == "stock-latency":
         cells = [f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}", f"{one['p90']:.1f}", f"{one['max']:.1f}"]
+    elif job == "mail-latency":
+        cells = [f"**{one['p50']:.1f}**", f"{one['p95']:.1f}", f"{one['max']:.1f}"]
     elif job == "journal":
         cells = [
             f"{one['records']:,.0f}",

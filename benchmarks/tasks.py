@@ -13,6 +13,7 @@ from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
 from benchmarks.growth import growth
 from benchmarks.journal import journal
+from benchmarks.mail_latency import mail_latency
 from benchmarks.memory import memory
 from benchmarks.peers import (
     celery_contender,
@@ -37,6 +38,20 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     "stock-latency": (
         ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
+    ),
+    "mail-latency": (
+        (
+            "connect",
+            "the alert service reads the metrics itself",
+            False,
+            partial(mail_latency, through_prometheus=False),
+        ),
+        (
+            "connect-prometheus",
+            "through Prometheus, scraping every 2 s",
+            False,
+            partial(mail_latency, through_prometheus=True),
+        ),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),

@@ -142,6 +142,14 @@ class Metrics:
         self.watchdog_seen = Gauge(
             "connect_watchdog_seen_timestamp_seconds", "Last sign of life of Prometheus; 0 for never", registry=alerts
         )
+        self.probe_seconds = Gauge(
+            "connect_probe_seconds", "How long the last probe order took from the broker to the Journal", ["interface"],
+            registry=r,
+        )  # fmt: skip
+        self.probe_success = Gauge(
+            "connect_probe_last_success_timestamp_seconds", "Last probe order that came through", ["interface"],
+            registry=r,
+        )  # fmt: skip
         self.loop_age = Gauge(
             "connect_loop_progress_timestamp_seconds", "Last progress of a loop", ["loop"], registry=r
         )

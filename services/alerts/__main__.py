@@ -57,7 +57,13 @@ def run(settings: Settings) -> int:
     scrape = Scrape(partial(targets, settings.data_dir), prometheus)
     heart = Heartbeat(str(settings.heartbeat_url), metrics) if settings.heartbeat_url else None
     rounds = Rounds(
-        scrape, metrics, failpoint, stopping=life.stopping, watchdog_minutes=settings.watchdog_minutes, heart=heart
+        scrape,
+        metrics,
+        failpoint,
+        stopping=life.stopping,
+        watchdog_minutes=settings.watchdog_minutes,
+        probe_minutes=settings.probe_minutes,
+        heart=heart,
     )
     where = Post(server.sender if server else "", str(settings.base_url).rstrip("/"))
     token = settings.alertmanager_token

@@ -15,7 +15,7 @@ import structlog
 from services.alerts import heartbeat
 from services.alerts.heartbeat import Heartbeat
 from services.alerts.scrape import AWAY, Scrape
-from shared.alarms import received
+from shared.alarms import probed, received
 from shared.alarms.round import Round, play
 from shared.db.connect import Connection
 from shared.metrics import Metrics
@@ -40,10 +40,12 @@ class Rounds:
         *,
         stopping: Callable[[], bool],
         watchdog_minutes: int | None = None,
+        probe_minutes: float = 0.0,
         heart: Heartbeat | None = None,
     ) -> None:
         self._scrape, self._metrics, self._failpoint = scrape, metrics, failpoint
         self._stopping, self._minutes, self._heart = stopping, watchdog_minutes, heart
+        self._probe_minutes = probe_minutes
         self._asked = threading.Event()
         self.playing = False
         """Whether it is this process's turn, or was when the database was last there."""
@@ -85,11 +87,13 @@ class Rounds:
                 AWAY: self._scrape.away(),
                 **received.standing(conn),
                 **heartbeat.watchdog(conn, self._metrics, hearing_since, self._minutes),
+                **probed.standing(conn, self._probe_minutes, hearing_since),
                 **({} if self._heart is None else self._heart.levels()),
             }
             done = play(conn, levels, failpoint=self._failpoint)
             received.explain(conn)
             heartbeat.explain(conn, self._minutes)
+            probed.explain(conn, self._probe_minutes)
         if done is not None:
             self._report(conn, done)
             if self._heart is not None:

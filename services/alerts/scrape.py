@@ -18,8 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.alarms.incidents import Cause
 
 DEADLINE = 2.0
-MISSED = 3
-"""So many looks in a row without an answer before a service counts as away: one may just be starting again."""
+MISSED = 15
+"""So many looks in a row (half a minute) without an answer before a service counts as away: one may just be started
+again, and drains before it ends."""
 
 AWAY = "service-away"
 MOVES = ("connect_transitions", "connect_errors", "connect_events_consumed")

@@ -14,6 +14,7 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
 from services.journal.rolling import Rolling
 from services.journal.runner import Runner
@@ -121,6 +122,7 @@ def main() -> int:
     rolling = Rolling(metrics.derived, lambda: connect(given.database(), "connect-rollup"), journal.failpoint)
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
+    frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:
