@@ -51,7 +51,7 @@ def test_each_interface_has_its_light_and_the_badge_is_on_every_page(over: Over,
     store_record(site.conn, "2", state="pending")
     store_record(site.conn, "3", state="failed", code="payment-unmapped", reason=UNMAPPED)
     store_record(site.conn, "4", state="failed", code="payment-unmapped", reason=UNMAPPED, test=True)
-    site.conn.execute("UPDATE records SET received_at = now() - interval '3 hours 5 minutes' WHERE key = '2'")
+    site.conn.execute("UPDATE records SET received_at = now() - interval '3 hours 5 minutes'")
     site.conn.execute("INSERT INTO arrivals(event, interface, inputs) VALUES ('order-imported', 'otto-de', 42)")
     site.conn.execute("UPDATE interfaces SET mode = 'paused' WHERE slug = 'otto-at'")
     site.conn.execute(
