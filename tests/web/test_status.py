@@ -90,7 +90,7 @@ def test_each_interface_has_its_light_and_the_badge_is_on_every_page(over: Over,
     services = _plain(_part(page, "services"))
     assert "Nicht verbunden: importer, exporter, stock, alerts" in services
     assert re.search(r"journal vor \d+ s vor \d+ \w+ \d+\.\d+\.\d+ \d", services)
-    assert re.search(r"order-imported 0 – 0 0", _plain(_part(page, "broker")))
+    assert re.search(r"order-imported 0 – niemand 0", _plain(_part(page, "broker")))
     base = _plain(_part(page, "database"))
     assert re.search(r"Größe \d+,\d MB Verbindungen \d+ von \d+ Älteste Transaktion keine offen Schema aktuell", base)
     assert re.search(r"Platz auf der Platte [\d,]+ GB frei \(\d+ %\)", base)
