@@ -31,6 +31,12 @@ ROLLING_SECONDS = 5.0
 COUNTING_SECONDS = 2.0
 """So long a round counts chunks; what is left is for the next one."""
 
+FILLING_SECONDS = 5.0
+"""The same until all of them have been counted once."""
+
+CHECK_SECONDS = 15.0
+"""One more chunk is counted a second time so often, in turn."""
+
 LATE_SECONDS = 1800.0
 """Counters are shown once they have come this close to now: an old history must not look like a burst."""
 
@@ -44,10 +50,14 @@ def hold(conn: Connection) -> bool:
 
 @dataclass(slots=True)
 class Rollup:
-    """Of one connection that holds. corrected: what the self check put right; behind: there is more to fold at once."""
+    """Of one connection that holds. check: seconds between two chunks of the self check.
+
+    corrected: what the self check put right; behind: there is more to fold at once.
+    """
 
     failpoint: Callable[[str], None]
     lag: float = LAG_SECONDS
+    check: float = CHECK_SECONDS
     corrected: int = 0
     behind: bool = True
     roller: Roller = field(init=False)
@@ -55,6 +65,7 @@ class Rollup:
     _seen: deque[tuple[datetime, int]] = field(default_factory=deque)
     _filled: int = -1
     _whole: bool = False
+    _checked: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.roller = Roller(self.failpoint, self.lag)
@@ -148,7 +159,7 @@ class Rollup:
     # -- records -----------------------------------------------------------------------------------------------------
 
     def _count(self, conn: Connection, came: Stretch, beat: Callable[[], None]) -> None:
-        end = time.monotonic() + COUNTING_SECONDS
+        end = time.monotonic() + (COUNTING_SECONDS if self._whole else FILLING_SECONDS)
         wanted = sorted((self.chunks.dirty | came.chunks | self._young), reverse=True)
         for chunk in wanted:
             if time.monotonic() > end:
@@ -163,6 +174,9 @@ class Rollup:
                 self.chunks.count(conn, self._filled)
             self._filled += 1
             conn.execute("UPDATE rollup_watch SET filled = greatest(filled, %s)", (self._filled,))
+        if time.monotonic() < self._checked + self.check:
+            return
+        self._checked = time.monotonic()
         turn = self.chunks.next_check(set(self.chunks.counts) - set(wanted))
         if turn is not None and (wrong := compare_chunk(conn, self.chunks, turn)):
             self.corrected += wrong

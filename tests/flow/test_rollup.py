@@ -23,6 +23,7 @@ from shared.rollup.rollup import Rollup, hold
 from shared.rollup.thin import thin
 from tests.support.rolled import assert_true
 from tests.support.spine import SLUG, claims, event, make_due, nothing, record, settlement, store_lane, take_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 POINTS = sorted(name for name in NAMES if name.startswith("rollup."))
@@ -47,7 +48,7 @@ def conn(database_url: str) -> Iterator[Connection]:
 
 
 def rollup() -> Rollup:
-    return Rollup(nothing, lag=0.0)
+    return Rollup(nothing, lag=0.0, check=0.0)
 
 
 def test_each_part_of_an_export_is_counted_with_its_state(conn: Connection) -> None:
@@ -231,7 +232,7 @@ def test_one_holds_until_its_connection_ends(conn: Connection, database_url: str
     with connect(database_url, "one") as one:
         assert hold(one)
         assert not hold(conn)
-    assert hold(conn)
+    assert until(lambda: hold(conn), "the database has noticed")
 
 
 def test_periods_are_read_by_the_minute_and_by_the_hour(conn: Connection) -> None:
