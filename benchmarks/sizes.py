@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMES = (
-    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "floors",
+    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "alarms",
+    "floors",
 )  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
 FULL = ("memory", "growth", "journal")
-LONG = ("memory", "erp", "stock", "stock-latency", "journal")
+LONG = ("memory", "erp", "stock", "stock-latency", "journal", "alarms")
 """One run each, unless more are asked for."""
 
 

@@ -23,6 +23,7 @@ UNITS = {
     "growth": "% more CPU per order",
     "memory": "MB (peak)",
     "journal": "ms (p95)",
+    "alarms": "ms a round",
     "floors": "a second",
 }
 
@@ -97,6 +98,7 @@ def line(run: Run, plan: Plan) -> str:
         "journal": ", ".join(
             f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
         ),
+        "alarms": f"{run.value:,.0f} ms with news, {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

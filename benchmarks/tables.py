@@ -49,6 +49,7 @@ def _measured(result: Result) -> str:
         "memory": f"{plan.orders:,} events",
         "erp": f"{plan.orders:,} orders a run into an ERP that answers in 200 ms and allows 32 calls at once",
         "stock": f"{plan.orders:,} changes of 5,000 articles (Zipf), published at {plan.stock_rate:,.0f} a second",
+        "alarms": "1,000 subscriptions of two recipients each, 100 interfaces; news: a new cause in every interface",
         "journal": f"{plan.records:,} records and six times as many transitions; CPU per 1,000 questions",
         "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
@@ -98,6 +99,7 @@ def _titles(result: Result) -> list[str]:
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
+        "alarms": ["", "with news: ms", "slowest ms", "nothing happens: ms", "memory MB", "mails"],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -136,6 +138,8 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
             f"{one['records']:,.0f}",
             *(f"{one[f'{kind}_p50']:.1f}, **{one[f'{kind}_p95']:.1f}**" for kind in KINDS),
         ]
+    elif job == "alarms":
+        cells = [value, *(f"{one[key]:,.0f}" for key in ("worst_ms", "nothing_ms", "mb", "mails"))]
     elif job == "floors":
         cells = [value, f"{low:,.0f} to {high:,.0f}"]
     else:

@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import packages_distributions
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq, erp
+from benchmarks.alarms import alarms
 from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
@@ -36,6 +37,10 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     "stock-latency": (
         ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
+    ),
+    "alarms": (
+        ("connect", "subscriptions as people make them", False, partial(alarms, worst=False)),
+        ("connect-worst", "every subscription for every interface, hourly", False, partial(alarms, worst=True)),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "erp": (
