@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import packages_distributions
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq, erp
+from benchmarks.alarms import alarms
 from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
@@ -52,6 +53,10 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
             False,
             partial(mail_latency, through_prometheus=True),
         ),
+    ),
+    "alarms": (
+        ("connect", "subscriptions as people make them", False, partial(alarms, worst=False)),
+        ("connect-worst", "every subscription for every interface, hourly", False, partial(alarms, worst=True)),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),

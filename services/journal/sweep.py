@@ -1,7 +1,8 @@
-"""Tidies what people leave behind: old sessions, runs, counts of failed logins, documents of dry runs, old minutes."""
+"""Tidies what lies behind: old sessions, runs, counts of failed logins, dry runs, minutes of figures, facts of alarms."""
 
 from __future__ import annotations
 
+from shared.alarms.forget import forget_alarms
 from shared.db.connect import Connection
 from shared.people import federated, sessions, throttle
 from shared.records.bulk_end import forget_runs
@@ -20,4 +21,5 @@ def sweep(conn: Connection) -> int:
         + forget_drafted(conn)
         + forget_runs(conn)
         + thin(conn)
+        + forget_alarms(conn)
     )

@@ -87,7 +87,8 @@ class Answer:
     until: datetime | None
 
 
-class Told(BaseModel):
+@dataclass(slots=True)
+class Told:
     """One incident as the subscriber knows it. due: when the news goes out; news: of which kind; slot: when it would
     go out if nothing held it back; by: who answered it."""
 
@@ -158,13 +159,18 @@ class _Course:
         self._plan = plan
         self._of = {one.cause: one for one in plan.incidents}
         self._found: list[Decision] = []
+        self._slots: dict[datetime, datetime] = {}
+        self._held: dict[tuple[str, bool, datetime], tuple[datetime, Silence]] = {}
 
     def run(self, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime) -> list[Decision]:
         self._follow_calendar()
         inputs: list[tuple[datetime, int, Any]] = [(one.at, 1, one) for one in happenings]
         inputs += [(one.at, 0, one) for one in answers]
+        before: datetime | None = None
         for at, _, one in sorted(inputs, key=lambda each: each[:2]):
-            self._send_due(at)
+            if at != before:  # what happens at one moment is taken in before anything is told of it
+                self._send_due(at)
+                before = at
             if isinstance(one, Answer):
                 self._answered(one)
             elif wanted(self._wish, one.cause):
@@ -217,7 +223,7 @@ class _Course:
         if told.due is not None and not (news is Mailing.ESCALATED and told.news is not Mailing.ESCALATED):
             return
         told.news = told.news if told.news in (Mailing.OPENED, Mailing.ESCALATED) else news
-        slot = told.slot = next_slot(self._wish.slots, at, self._zone)
+        slot = told.slot = self._slot(at)
         told.due, why = self._loud(told, max(slot, told.snoozed or slot))
         if told.due > slot:
             snoozed = told.snoozed is not None and told.snoozed > slot
@@ -225,13 +231,24 @@ class _Course:
         elif slot > at:
             self._silent(at, Silence.COLLECTED, told, told.due)
 
+    def _slot(self, at: datetime) -> datetime:
+        if at not in self._slots:
+            self._slots[at] = next_slot(self._wish.slots, at, self._zone)
+        return self._slots[at]
+
     def _loud(self, told: Told, moment: datetime) -> tuple[datetime, Silence]:
         """When a mail may go that is due then, and what holds it back until that."""
         breaks = told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due
+        key = (told.cause.interface if self._calendar.windows else "", breaks, moment)
+        if key not in self._held:
+            self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
+        return self._held[key]
+
+    def _held_until(self, interface: str, moment: datetime, *, breaks: bool) -> tuple[datetime, Silence]:
         found, why = moment, Silence.QUIET
         while True:
             quiet = found if breaks else loud_from(self._wish.hours, found, self._zone, self._calendar.free)
-            maintained = self._calendar.maintained_until(told.cause.interface, quiet)
+            maintained = self._calendar.maintained_until(interface, quiet)
             if found == moment and maintained is not None and quiet == moment:
                 why = Silence.MAINTENANCE
             if maintained is None or maintained - moment > LONGEST_HELD:
@@ -321,14 +338,11 @@ class _Course:
 
 def _merged(found: Sequence[Decision]) -> list[Decision]:
     """No mail about many incidents for one reason at one moment is one decision."""
-    silences: dict[tuple[Any, ...], int] = {}
-    merged: list[Decision] = []
-    for one in found:
-        key = (one.at, one.what, one.severity, one.until, one.by)
-        if isinstance(one.what, Silence) and key in silences:
-            place = silences[key]
-            merged[place] = replace(merged[place], about=merged[place].about + one.about)
-        else:
-            silences[key] = len(merged)
-            merged.append(one)
-    return merged
+    same: dict[tuple[Any, ...], list[Decision]] = {}
+    for number, one in enumerate(found):
+        alone = number if isinstance(one.what, Mailing) else -1
+        same.setdefault((one.at, one.what, one.severity, one.until, one.by, alone), []).append(one)
+    return [
+        each[0] if len(each) == 1 else replace(each[0], about=tuple(about for one in each for about in one.about))
+        for each in same.values()
+    ]
