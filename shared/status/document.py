@@ -24,6 +24,9 @@ from shared.status import light
 from shared.status.rows import rows_of
 
 DAYS = 7
+TOLD = 50
+"""Of so many open incidents, the newest, it says whom a mail told."""
+
 SERVICES = ("importer", "exporter", "stock", "alerts", "journal")
 
 
@@ -35,7 +38,7 @@ def status(conn: Connection, broker: BrokerSeen, language: Language, days: int =
     """
     now = clock(conn)
     incidents = [_worded(one, language) for one in open_incidents(conn, days=days)]
-    told = health.told_of(conn, [one["id"] for one in incidents if one["ended"] is None])
+    told = health.told_of(conn, [one["id"] for one in incidents if one["ended"] is None][:TOLD])
     incidents = [one | told.get(one["id"], {"mails": 0, "mailed_at": None}) for one in incidents]
     opened = [one for one in incidents if one["ended"] is None]
     hours, rows, holds = health.arrivals_by_hour(conn, now), health.flows(conn), tokens(conn)

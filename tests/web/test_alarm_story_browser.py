@@ -130,7 +130,11 @@ def test_from_the_alarm_on_the_page_to_the_all_clear_in_the_ledger(browser: Brow
             expect(page.get_by_role("heading", name=done)).to_be_visible()
             assert _confirmed(story, address)
 
-        # Two orders fail of one cause, one goes through.
+        # Two orders fail of one cause, one goes through. The badge of an open page comes by itself, in its place.
+        emma.goto(hourly)
+        badge, menu = emma.locator("#open-incidents"), emma.locator("nav.rooms").first
+        expect(badge).to_be_hidden()
+        place = menu.bounding_box()
         story.system.publish([order_event("good-1"), *(_unmapped(number) for number in ("bad-1", "bad-2"))])
         first = story.mail(GERMAN, 1)
         assert str(first["Subject"]).startswith("[FEHLER] otto-de: Aufträge, payment-unmapped")
@@ -139,6 +143,9 @@ def test_from_the_alarm_on_the_page_to_the_all_clear_in_the_ledger(browser: Brow
         erika.goto(_link(first, "/interfaces/"))
         expect(erika.get_by_role("row").filter(has_text="bad-")).to_have_count(2)
         expect(erika.get_by_role("row").filter(has_text="good-1")).to_have_count(0)
+        expect(badge).to_contain_text("1")
+        expect(badge).to_be_visible()
+        assert menu.bounding_box() == place, "nothing moved"
         assert len(story.mails.to(ENGLISH)) == 1, "collected until the hour is over"
 
         def digest() -> EmailMessage | None:
