@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from services.cli.__main__ import main
+from shared.alarms.hours import Slots
 from shared.alarms.incidents import Cause, Happening, Kind, Severity
 from shared.alarms.plan import Plan, Wish
 from shared.alarms.subscriptions import Subscription, matching
@@ -74,7 +75,7 @@ class Surfaces:
 
     def _alarmed(self, resource: Resource, text: str) -> list[Happening]:
         """Each record is an incident of its own; those of them that an alarm with this filter would tell of."""
-        wish = Wish(on=frozenset(Severity), slots={}, zone=self.site.journal.zone.key)
+        wish = Wish(on=frozenset(Severity), slots=Slots(frequency="immediately"), zone=self.site.journal.zone.key)
         about = [one for one in self.happened if one.cause.flow == resource.flow]
         return matching(self.site.conn, Subscription(0, wish, Plan(), text), about)
 
@@ -128,3 +129,11 @@ def test_the_same_string_finds_the_same_everywhere(surfaces: Surfaces, text: str
     assert found["page"] == found["command"] == wanted  # in the same order, too
     assert sorted(found["bulk"]) == sorted(found["alarm"]) == sorted(wanted)
     assert found["sheet"] == found["command's sheet"] == [surfaces.keys[id_] for id_ in wanted]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: one.name)
+def test_a_page_of_fifty_is_light(surfaces: Surfaces, resource: Resource) -> None:
+    """As it is read, not as it is sent: that is a tenth of it."""
+    answer = surfaces.page.get(f"/{resource.name}")
+    assert len(ROW.findall(answer.text)) == 50
+    assert len(answer.content) < 100_000
