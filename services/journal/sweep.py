@@ -1,4 +1,4 @@
-"""Tidies what lies behind: old sessions, runs, counts of failed logins, dry runs, minutes of figures, facts of alarms."""
+"""Tidies what lies behind: old sessions, runs, failed logins, dry runs, minutes of figures, facts of alarms."""
 
 from __future__ import annotations
 
