@@ -84,8 +84,11 @@ class Monitored:
     @contextmanager
     def service(self, name: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         """One more process of a service, that nobody starts again."""
-        with started([*CONNECT, "serve", name], self.folder / f"{name}-{port}.log",
-                     {**self.environment, "CONNECT_METRICS_PORT": str(port)}) as process:  # fmt: skip
+        environment = {
+            **self.environment, "CONNECT_METRICS_PORT": str(port), "CONNECT_DATABASE_URL": self.up["database_url"],
+            "CONNECT_ALLOWED_NETWORKS": self.up["allowed_networks"],
+        }  # fmt: skip
+        with started([*CONNECT, "serve", name], self.folder / f"{name}-{port}.log", environment) as process:
             yield process
 
 
@@ -115,7 +118,10 @@ def monitored(folder: Path) -> Iterator[Monitored]:
         rabbit.start()
         stack.callback(rabbit.stop)
         data = folder / "data"
-        environment = {**KEPT, "CONNECT_DATA_DIR": str(data), "CONNECT_AMQP_URL": rabbit.url}
+        environment = {
+            **KEPT, "CONNECT_DATA_DIR": str(data), "CONNECT_AMQP_URL": rabbit.url,
+            "CONNECT_SECRET_KEY": "a-secret-key-of-the-tests",
+        }  # fmt: skip
         up = [*CONNECT, "up", "--demo", "--port", "0"]
         process = stack.enter_context(started(up, folder / "up.log", environment))
 
