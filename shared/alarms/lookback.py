@@ -76,10 +76,12 @@ def past_of(conn: Connection, since: datetime, until: datetime) -> Past:
 
 def told(conn: Connection, alarm: Alarm, zone: str, past: Past) -> list[Decision]:
     """What an alarm with these settings decides, made when the past begins."""
-    wish, matching, state = alarm.wish(zone), Matching(conn), Plan()
+    wish, state = alarm.wish(zone), Plan()
     one = Subscription(0, wish, state, alarm.filter)
-    found = plan.advance(wish, state, matching.of(one, past.open), (), past.since, past.calendar)
-    return found + plan.advance(wish, state, matching.of(one, past.happened), past.answers, past.until, past.calendar)
+    found = plan.advance(wish, state, Matching(conn, past.open).of(one), (), past.since, past.calendar)
+    return found + plan.advance(
+        wish, state, Matching(conn, past.happened).of(one), past.answers, past.until, past.calendar
+    )
 
 
 def _others(alarm: Alarm) -> dict[str, Alarm]:

@@ -109,10 +109,10 @@ def _decide(
     causes = [*(one.cause for one in happened), *(one.cause for one in said)]
     chosen = subscriptions.concerned(conn, causes, now)
     first = plan.beginning(stands, now) if any(not one.plan.begun for one in chosen) else []
-    matching = subscriptions.Matching(conn)
+    matching, beginning = subscriptions.Matching(conn, happened), subscriptions.Matching(conn, first)
     decided: list[Decided] = []
     for one in chosen:
-        relevant = matching.of(one, happened if one.plan.begun else first)
+        relevant = (matching if one.plan.begun else beginning).of(one)
         answers = said if one.plan.begun else ()
         decided += [
             Decided(one.id, each) for each in plan.advance(one.wish, one.plan, relevant, answers, now, calendar)

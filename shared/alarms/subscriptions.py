@@ -116,15 +116,24 @@ def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[
 
 
 class Matching:
-    """Which happenings a subscription's filter lets through, asked once for all that have the same one."""
+    """Which happenings are a subscription's: of its interfaces, and let through by its filter. A filter is asked once
+    for all that have the same one."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, happened: Sequence[Happening]) -> None:
         self._conn = conn
+        self._happened = happened
+        self._places: dict[str, list[Happening]] = {}
+        for one in happened:
+            self._places.setdefault(one.cause.interface, []).append(one)
         self._known: dict[tuple[str, str], dict[Cause, bool]] = {}
         self._modes: Any = None
 
-    def of(self, subscription: Subscription, happened: Sequence[Happening]) -> Sequence[Happening]:
+    def of(self, subscription: Subscription) -> Sequence[Happening]:
         """Those of which at least one record matches the subscription's filter now; an end always does."""
+        chosen = subscription.wish.interfaces
+        happened = self._happened
+        if chosen:
+            happened = [one for place in sorted(chosen) for one in self._places.get(place, ())]
         if not subscription.filter:
             return happened
         key = (subscription.filter, subscription.wish.zone)
