@@ -76,15 +76,20 @@ def markdown() -> str:
 
 
 def _counted() -> Iterator[Row]:
+    # Some are shown by one service alone.
     metrics, uses = declared.Metrics("importer", "0"), _uses()
+    families = {
+        family.name: family
+        for service in ("importer", "alerts", "journal")
+        for family in declared.Metrics(service, "0").registry.collect()
+        if family.name.startswith(PREFIX)
+    }
     labels = {
         wrapper._name: (attribute, tuple(wrapper._labelnames))
         for attribute, wrapper in vars(metrics).items()
         if hasattr(wrapper, "_labelnames")
     }
-    for family in metrics.registry.collect():
-        if not family.name.startswith(PREFIX):
-            continue
+    for family in families.values():
         attribute, names = labels.get(family.name) or ("", tuple(family.samples[0].labels))
         ending = "_total" if family.type == "counter" else ""
         services = uses.get(attribute, set()) if attribute else {EVERY}

@@ -32,7 +32,7 @@ def _say(text: str) -> None:
 
 
 def monitor(name: str, say: Callable[[str], None] = _say) -> Path:
-    """The program of this name, one of NAMES. The first call on a machine without downloads 34 MB. Raises NoMonitors."""
+    """The program of this name, one of NAMES. The first call on a machine downloads 34 MB. Raises NoMonitors."""
     assert name in NAMES
     if found := shutil.which(name, path=debian_packages.PATH):
         return Path(found)
