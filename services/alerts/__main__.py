@@ -100,6 +100,7 @@ def run(settings: Settings) -> int:
         server=server,
         post=where,
         failpoint=failpoint,
+        metrics=metrics,
         playing=lambda: rounds.playing,
         patience=settings.database_away_seconds,
         look=min(5.0, settings.database_away_seconds / 4),
