@@ -72,6 +72,7 @@ def run(settings: Settings) -> int:
         rounds.ask,
         host=settings.metrics_host,
         token=token.get_secret_value() if token else None,
+        failpoint=failpoint,
     )
     life.take("/alertmanager", Take(webhook.take))
 
