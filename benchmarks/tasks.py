@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import packages_distributions
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq, erp
+from benchmarks.alarms import alarms
 from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
@@ -22,6 +23,7 @@ from benchmarks.peers import (
     kombu_process,
     pika_process,
 )
+from benchmarks.scrape import scrape
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
 from benchmarks.stock import late, single, stock
@@ -52,7 +54,12 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
             partial(mail_latency, through_prometheus=True),
         ),
     ),
+    "alarms": (
+        ("connect", "subscriptions as people make them", False, partial(alarms, worst=False)),
+        ("connect-worst", "every subscription for every interface, hourly", False, partial(alarms, worst=True)),
+    ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
+    "scrape": (("connect", "GET /metrics of each service", False, scrape),),
     "erp": (
         ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
         ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),

@@ -24,6 +24,7 @@ from services.alerts.scrape import Scrape
 from services.alerts.targets import targets
 from services.alerts.webhook import Webhook
 from shared.alarms import queue
+from shared.alarms.planned import set_zone
 from shared.db.connect import GONE, Connection, connect
 from shared.db.migrate import pending
 from shared.failpoint import Failpoints
@@ -77,7 +78,11 @@ def run(settings: Settings) -> int:
     life.take("/alertmanager", Take(webhook.take))
 
     def watch(beat: Beat) -> None:
-        _connected(life, database, "watch", beat, lambda conn: rounds.run(conn, beat))
+        def work(conn: Connection) -> None:
+            set_zone(conn, settings.time_zone)
+            rounds.run(conn, beat)
+
+        _connected(life, database, "watch", beat, work)
 
     def post(beat: Beat) -> None:
         def mails(conn: Connection) -> None:

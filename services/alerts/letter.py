@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from shared import moments
 from shared.alarms.contents import Contents
 from shared.alarms.queue import Taken
+from shared.alarms.rows import rows_filter
 from shared.errors.catalogue import explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
@@ -196,8 +197,9 @@ class _Writer:
         if not one.cause.interface or one.cause.flow not in OF_FLOW:
             return f"{self._post.base}/"
         name = OF_FLOW[one.cause.flow].name
-        term = f"group:{one.cause.key}" if one.problem else f"error:{one.cause.code}"
-        return f"{self._post.base}/interfaces/{one.cause.interface}/{name}?{urlencode({'filter': term})}"
+        term = rows_filter(one.cause, one.problem)
+        asked = "?" + urlencode({"filter": term}) if term else ""
+        return f"{self._post.base}/interfaces/{one.cause.interface}/{name}{asked}"
 
     def _answer(self, one: Contents, what: str) -> str:
         return f"{self._post.base}/alarms/answer/{self._mail.token}/{one.id}/{what}"

@@ -98,7 +98,6 @@ def run(settings: Settings) -> int:
     def probe(beat: Beat) -> None:
         Probe(
             stage,
-            metrics,
             connect=link("probe"),
             read=interface,
             beat=beat,
@@ -113,7 +112,7 @@ def run(settings: Settings) -> int:
             read=interface,
             open_source=remotes.marketplace,
             open_publisher=partial(open_publisher, broker, name="connect-importer-poll"),
-            polled=lambda slug, at: metrics.last_poll.labels(slug).set(at.timestamp()),
+            polled=lambda slug, _: metrics.polls.labels("order-import", slug).inc(),
             failpoint=failpoint,
             fatal=life.fatal,
         ).run(beat, life.stopping, life.pause)
@@ -141,7 +140,7 @@ def run(settings: Settings) -> int:
         ).run(beat, life.stopping, life.pause)
 
     def upkeep(beat: Beat) -> None:
-        Upkeep(metrics, link("upkeep")).run(beat, life.stopping, life.pause)
+        Upkeep(link("upkeep")).run(beat, life.stopping, life.pause)
 
     def database_answers() -> str | None:
         with pool.connection(timeout=2) as conn:
@@ -152,7 +151,7 @@ def run(settings: Settings) -> int:
         return "; ".join(check(broker)) or None
 
     with link("upkeep")() as conn:
-        Upkeep(metrics, link("upkeep")).once(conn)  # before anything is stored: the months must be there
+        Upkeep(link("upkeep")).once(conn)  # before anything is stored: the months must be there
     for loop in (intake, work, wakeups, probe, poll, fetch, rehearsal, upkeep):
         life.loop(loop.__name__, loop)
     if settings.probe_minutes:
