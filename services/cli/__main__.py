@@ -16,6 +16,7 @@ import typer
 
 from services.cli import (
     accounting,
+    alarm_calendar,
     alarms,
     articles,
     audit,
@@ -88,6 +89,8 @@ def build() -> typer.Typer:
         ("runs", runs.app),
         ("rejections", rejections.app),
         ("alarms", alarms.app),
+        ("maintenance", alarm_calendar.maintenance),
+        ("calendar", alarm_calendar.days),
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),

@@ -14,7 +14,9 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
+from services.journal.rolling import Rolling
 from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
@@ -117,7 +119,10 @@ def main() -> int:
     frame.loop("sweep", tidy)
     runner = Runner(lambda: connect(given.database(), "connect-runs"), journal.zone, journal.failpoint)
     frame.loop("runs", lambda beat: runner.run(beat, frame.stopping, frame.pause), stall_seconds=CHOOSING_SECONDS + 60)
+    rolling = Rolling(metrics.derived, lambda: connect(given.database(), "connect-rollup"), journal.failpoint)
+    frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
+    frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:
