@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from shared import moments
 from shared.alarms.contents import Contents
 from shared.alarms.queue import Taken
+from shared.alarms.rows import rows_filter
 from shared.errors.catalogue import explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
@@ -106,7 +107,8 @@ class _Writer:
             what = self.say("subject.digest", count=len(found))
         else:
             one = found[0]
-            count = f" ({moments.number(one.standing or one.records, self._language)})" if one.records else ""
+            count = f" ({moments.number(one.standing or one.records, self._language)})"
+            count = "" if one.cause.flow == "infrastructure" or not one.records else count
             what = f"{self.say('flow.' + one.cause.flow)}, {SAFE.sub('_', one.cause.code)}{count}"
         return f"{self.say('subject.' + kind)} {place}: {what}" if place else f"{self.say('subject.' + kind)} {what}"
 
@@ -136,10 +138,12 @@ class _Writer:
     def _incident(self, one: Contents) -> dict[str, Any]:
         problem = Problem(one.cause.code, values=_values(one))
         said = explain(problem, self._language)
-        over = one.ended is not None
+        over, own = one.ended is not None, one.cause.flow == "infrastructure"
         say = self.say
         lasted = moments.lasting(one.since, one.ended or self._now, self._language).partition(" ")[2]
-        if over:
+        if own:
+            what = say("what.no_record") if over else said.cause
+        elif over:
             count = {"count": self._number(one.records), "left": self._number(one.standing)}
             what = say("what.healed_rest" if one.standing else "what.healed", **count)
         elif not one.records:
@@ -155,9 +159,9 @@ class _Writer:
             "title": said.title,
             "where": f"{one.cause.interface} · {say('flow.' + one.cause.flow)}".strip(" ·"),
             "code": one.cause.code,
-            "what": what if one.records else f"{said.cause} {what}",
+            "what": what if one.records or own else f"{said.cause} {what}",
             "steps": () if over else said.steps,
-            "figures": [] if over or not one.records else self._figures(one, value, lasted),
+            "figures": [] if over or own or not one.records else self._figures(one, value, lasted),
             "rows": [] if over else [self._row(row) for row in one.rows],
             "heading": say(
                 "do.first" if one.standing > len(one.rows) else "do.all",
@@ -165,8 +169,9 @@ class _Writer:
                 **({"shown": len(one.rows)} if one.standing > len(one.rows) else {}),
             ),
             "link": self._rows_link(one),
-            "acknowledge": "" if over else self._answer(one, "known"),
-            "snooze": "" if over else self._answer(one, "later"),
+            "open": say("do.status" if own else "do.open"),
+            "acknowledge": "" if over or not one.id else self._answer(one, "known"),
+            "snooze": "" if over or not one.id else self._answer(one, "later"),
         }
 
     def _figures(self, one: Contents, value: str, lasted: str) -> list[tuple[str, str, bool]]:
@@ -192,8 +197,9 @@ class _Writer:
         if not one.cause.interface or one.cause.flow not in OF_FLOW:
             return f"{self._post.base}/"
         name = OF_FLOW[one.cause.flow].name
-        term = f"group:{one.cause.key}" if one.problem else f"error:{one.cause.code}"
-        return f"{self._post.base}/interfaces/{one.cause.interface}/{name}?{urlencode({'filter': term})}"
+        term = rows_filter(one.cause, one.problem)
+        asked = "?" + urlencode({"filter": term}) if term else ""
+        return f"{self._post.base}/interfaces/{one.cause.interface}/{name}{asked}"
 
     def _answer(self, one: Contents, what: str) -> str:
         return f"{self._post.base}/alarms/answer/{self._mail.token}/{one.id}/{what}"

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
+from services.cli import alarm_answers, alarm_calendar
+from services.cli.alarm_settings import (
+    At,
+    DryRun,
+    Flows,
+    FollowCalendar,
+    Frequency,
+    Interfaces,
+    Json,
+    Name,
+    On,
+    Only,
+    Quiet,
+    Tongue,
+    Weekday,
+    Weekends,
+    checked,
+    find,
+    foretold,
+    settings,
+    worded,
+)
 from services.cli.printing import Printer
 from services.cli.session import Session
-from services.cli.trouble import USAGE, Trouble
+from services.cli.trouble import Trouble
 from shared.alarms import subscriptions
 from shared.alarms.ledger import ledger, open_incidents
-from shared.alarms.lookback import look_back
 from shared.alarms.queue import ask_unconfirmed, queue_for
-from shared.alarms.wanted import Alarm
-from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.records.wording import sentence
 
 app = typer.Typer(help="Alarms: who gets a mail when something goes wrong, and why (no) mail was sent.")
-
-Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
-Name = Annotated[str, typer.Argument(help="name or number of the alarm")]
-Interfaces = Annotated[list[str], typer.Option("--interface", help="only this one; may be repeated; without it all")]
-Flows = Annotated[list[str], typer.Option("--flow", help="order-import, order-export or stock; without it all")]
-On = Annotated[list[str], typer.Option("--on", help="error or warning; may be repeated")]
-Frequency = Annotated[str, typer.Option(help="immediately, 15min, hourly, daily or weekly")]
-Only = Annotated[str, typer.Option("--filter", help="only where a record of the incident matches")]
+app.command("acknowledge")(alarm_answers.acknowledge)
+app.command("snooze")(alarm_answers.snooze)
+app.command("limits")(alarm_calendar.limits)
 
 
 @app.command("list")
@@ -40,11 +51,14 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
         found, incidents = subscriptions.listed(conn), open_incidents(conn)
     printer = Printer()
     if as_json_:
-        printer.json({"items": found, "incidents": [_worded(one, session) for one in incidents]})
+        printer.json({"items": found, "incidents": [worded(one, session) for one in incidents]})
         return
     for one in incidents:
         state = "failed" if one["severity"] == "error" else "waiting"
-        printer.line((one["severity"], state), f"  {one['interface']}  {_worded(one, session)['sentence']}")
+        said = " (acknowledged)" if one["answered_at"] and not one["snoozed_until"] else ""
+        said = f" (snoozed until {session.moment(one['snoozed_until'])})" if one["snoozed_until"] else said
+        sentence_ = worded(one, session)["sentence"]
+        printer.line((one["severity"], state), f"  #{one['id']}  {one['interface']}  {sentence_}{said}")
     if not found:
         printer.line("No alarm yet: connect alarms add --recipient …")
         return
@@ -54,7 +68,7 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
             one["name"],
             ", ".join(one["interfaces"]) or "all",
             ", ".join(one["on"]),
-            one["frequency"],
+            one["frequency"] if one["active"] else "paused",
             ", ".join(who["address"] for who in one["recipients"]),
             session.moment(one["last_mail"]),
         )
@@ -68,23 +82,34 @@ def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="what it is called in its mails")],
     recipients: Annotated[list[str], typer.Option("--recipient", help="an address; may be repeated")],
-    interfaces: Interfaces = [],  # noqa: B006 - typer reads it, nobody changes it
-    flows: Flows = [],  # noqa: B006
-    on: On = ["error"],  # noqa: B006
-    frequency: Frequency = "immediately",
-    filter_: Only = "",
-    language: Annotated[str, typer.Option(help="de or en")] = "en",
+    interfaces: Interfaces = None,
+    flows: Flows = None,
+    on: On = None,
+    frequency: Frequency = None,
+    at: At = None,
+    weekday: Weekday = None,
+    quiet: Quiet = None,
+    weekends: Weekends = None,
+    calendar: FollowCalendar = None,
+    filter_: Only = None,
+    language: Tongue = None,
+    dry_run: DryRun = False,
     as_json_: Json = False,
 ) -> None:
     """Keep an alarm. The addresses count as confirmed.
 
     \b
     connect alarms add Night --interface otto-de --on error --frequency hourly --recipient night@example.org
+    connect alarms add Office --frequency daily --at 07:30 --quiet 20:00-07:00 --weekends --recipient a@example.org
     """
     session: Session = ctx.obj
-    alarm = _alarm(name, interfaces, flows, on, frequency, filter_, language, recipients)
+    asked = settings(None, name, interfaces, flows, on, frequency, at, weekday, quiet, weekends, calendar, filter_,
+                     language, recipients)  # fmt: skip
     with session.database() as conn, conn.transaction():
-        _check(conn, session, alarm)
+        alarm = checked(conn, session, asked)
+        if dry_run:
+            foretold(conn, session, alarm, as_json=as_json_)
+            return
         try:
             number = subscriptions.add(conn, alarm, session.actor, session.zone.key, verified=True)
         except subscriptions.NameTaken as error:
@@ -98,11 +123,72 @@ def add(
 
 
 @app.command()
+def change(
+    ctx: typer.Context,
+    name: Name,
+    rename: Annotated[str | None, typer.Option(help="another name")] = None,
+    recipients: Annotated[
+        list[str] | None, typer.Option("--recipient", help="all who get it from now on; may be repeated")
+    ] = None,
+    interfaces: Interfaces = None,
+    flows: Flows = None,
+    on: On = None,
+    frequency: Frequency = None,
+    at: At = None,
+    weekday: Weekday = None,
+    quiet: Quiet = None,
+    weekends: Weekends = None,
+    calendar: FollowCalendar = None,
+    filter_: Only = None,
+    language: Tongue = None,
+    dry_run: DryRun = False,
+    as_json_: Json = False,
+) -> None:
+    """Change what is named; the rest stays. A list is given whole; `--interface all` and `--flow all` take all.
+
+    \b
+    connect alarms change Night --frequency 15min --quiet 22:00-06:30
+    connect alarms change Night --on error --on warning --dry-run
+    """
+    session: Session = ctx.obj
+    with session.database() as conn, conn.transaction():
+        one = find(conn, name)
+        asked = settings(one, rename, interfaces, flows, on, frequency, at, weekday, quiet, weekends, calendar,
+                         filter_, language, recipients)  # fmt: skip
+        alarm = checked(conn, session, asked)
+        if dry_run:
+            foretold(conn, session, alarm, as_json=as_json_)
+            return
+        try:
+            subscriptions.change(conn, one["id"], alarm, session.zone.key, verified=True)
+        except subscriptions.NameTaken as error:
+            raise Trouble(str(error)) from None
+        audit(conn, session.actor, "alarms.change", {"alarm": one["id"], "name": alarm.name})
+        now = find(conn, str(one["id"]))
+    if as_json_:
+        Printer().json(now)
+    else:
+        Printer().line(("Changed", "ok"), f" alarm {one['id']}.")
+
+
+@app.command()
+def pause(ctx: typer.Context, name: Name, dry_run: DryRun = False, as_json_: Json = False) -> None:
+    """Mail nothing of this alarm until it is resumed."""
+    _switch(ctx, name, on=False, dry_run=dry_run, as_json=as_json_)
+
+
+@app.command()
+def resume(ctx: typer.Context, name: Name, dry_run: DryRun = False, as_json_: Json = False) -> None:
+    """Let a paused alarm go on: it tells what is open, like a new one."""
+    _switch(ctx, name, on=True, dry_run=dry_run, as_json=as_json_)
+
+
+@app.command()
 def remove(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
     """Delete an alarm with its ledger."""
     session: Session = ctx.obj
     with session.database() as conn, conn.transaction():
-        one = _find(conn, name)
+        one = find(conn, name)
         subscriptions.remove(conn, one["id"])
         audit(conn, session.actor, "alarms.remove", {"alarm": one["id"], "name": one["name"]})
     if as_json_:
@@ -116,7 +202,7 @@ def send_test(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
     """Send a test mail to every confirmed recipient; the alert service sends it within seconds."""
     session: Session = ctx.obj
     with session.database() as conn, conn.transaction():
-        one = _find(conn, name)
+        one = find(conn, name)
         chosen = [who for who in one["recipients"] if who["verified_at"] and not who["stopped_at"]]
         if not chosen:
             raise Trouble("No recipient of this alarm has confirmed the address yet.")
@@ -133,39 +219,31 @@ def send_test(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
 def backtest(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(help="an alarm; without it the options say what to try")] = None,
-    interfaces: Interfaces = [],  # noqa: B006
-    flows: Flows = [],  # noqa: B006
-    on: On = ["error"],  # noqa: B006
-    frequency: Frequency = "immediately",
-    filter_: Only = "",
+    interfaces: Interfaces = None,
+    flows: Flows = None,
+    on: On = None,
+    frequency: Frequency = None,
+    at: At = None,
+    weekday: Weekday = None,
+    quiet: Quiet = None,
+    weekends: Weekends = None,
+    calendar: FollowCalendar = None,
+    filter_: Only = None,
     days: Annotated[int, typer.Option(min=1, max=31)] = 14,
     as_json_: Json = False,
 ) -> None:
-    """Which mails these settings would have sent in the last days.
+    """Which mails these settings would have sent in the last days. Options change what a named alarm says.
 
     \b
-    connect alarms backtest Night
+    connect alarms backtest Night --frequency hourly
     connect alarms backtest --interface otto-de --on error --on warning --frequency hourly
     """
     session: Session = ctx.obj
     with session.database() as conn:
-        if name is not None:
-            alarm = subscriptions.alarm_of(_find(conn, name))
-        else:
-            alarm = _alarm("-", interfaces, flows, on, frequency, filter_, session.language, [])
-        _check(conn, session, alarm)
-        found = look_back(conn, alarm, session.zone.key, days)
-    printer = Printer()
-    if as_json_:
-        printer.json(asdict(found))
-        return
-    count = len(found.mails)
-    printer.line((f"{count} mail{'s' * (count != 1)}", "head"), f" in {days} days with these settings.")
-    for mail in found.mails:
-        said = "; ".join(f"{one['interface']} {_worded(one, session)['sentence']}" for one in mail["about"])
-        printer.line(f"  {session.moment(mail['at'])}  {mail['kind']}  {said}")
-    for other, mails in found.instead.items():
-        printer.line((f"  with {'error and warning' if other == 'both' else other}: {mails}", "faint"))
+        one = find(conn, name) if name is not None else None
+        asked = settings(one, None if one else "-", interfaces, flows, on, frequency, at, weekday, quiet, weekends,
+                         calendar, filter_, None, None)  # fmt: skip
+        foretold(conn, session, checked(conn, session, asked), as_json=as_json_, days=days)
 
 
 @app.command("ledger")
@@ -180,56 +258,37 @@ def ledger_(
     session: Session = ctx.obj
     with session.database() as conn:
         moment = at and (at if at.tzinfo else at.replace(tzinfo=session.zone))
-        rows = ledger(conn, _find(conn, name)["id"], before=moment, limit=limit)
-    printer = Printer()
+        found = ledger(conn, find(conn, name)["id"], before=moment, limit=limit)
+    printer, rows = Printer(), found["items"]
     if as_json_:
-        printer.json({"items": rows})
+        printer.json(found)
         return
+    if found["next"] and moment is None:
+        coming = found["next"]
+        printer.line(f"Next mail, if nothing new happens: {session.moment(coming['at'])} ({coming['what']})")
     for row in rows:
-        about = "; ".join(_worded(one, session)["sentence"] for one in row["incidents"])
+        about = "; ".join(worded(one, session)["sentence"] for one in row["incidents"])
         until = f" until {session.moment(row['until'])}" if row["until"] else ""
-        printer.line(f"{session.moment(row['at'])}  {row['what']}{until}  {about}")
+        by = f" by {row['by']}" if row["by"] else ""
+        printer.line(f"{session.moment(row['at'])}  {row['what']}{by}{until}  {about}")
         for mail in row["mails"]:
             printer.line((f"    {mail['address']}: {mail['state']} {mail['reply'] or ''}", "faint"))
     if not rows:
         printer.line("There was nothing to decide.")
 
 
-def _find(conn: Connection, name: str) -> dict[str, Any]:
-    for one in subscriptions.listed(conn):
-        if name in (one["name"], str(one["id"])):
-            return one
-    raise Trouble(f"There is no alarm “{name}”: `connect alarms list` shows them.")
-
-
-def _alarm(
-    name: str,
-    interfaces: list[str],
-    flows: list[str],
-    on: list[str],
-    frequency: str,
-    filter_: str,
-    language: str,
-    recipients: list[str],
-) -> Alarm:
-    asked = {
-        "name": name, "interfaces": interfaces, "flows": flows, "on": on, "frequency": frequency, "filter": filter_,
-        "language": language, "recipients": recipients,
-    }  # fmt: skip
-    try:
-        return Alarm.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise Trouble(f"{first['loc'][0]}: {first['msg']}.", USAGE) from None
-
-
-def _check(conn: Connection, session: Session, alarm: Alarm) -> None:
-    for slug in alarm.interfaces:
-        session.known_interface(conn, slug)
-    session.filter(conn, alarm.filter)
-
-
-def _worded(one: dict[str, Any], session: Session) -> dict[str, Any]:
-    problem = one["problem"] or {"code": one["code"], "values": {"service": one["key"]}}
-    rest = {name: value for name, value in one.items() if name != "problem"}
-    return rest | {"sentence": sentence([problem], session.language) or ""}
+def _switch(ctx: typer.Context, name: str, *, on: bool, dry_run: bool, as_json: bool) -> None:
+    session: Session = ctx.obj
+    with session.database() as conn, conn.transaction():
+        one = find(conn, name)
+        will = one["active"] is not on
+        if will and not dry_run:
+            (subscriptions.resume if on else subscriptions.pause)(conn, one["id"], session.actor)
+            about = {"alarm": one["id"], "name": one["name"]}
+            audit(conn, session.actor, "alarms.resume" if on else "alarms.pause", about)
+    if as_json:
+        Printer().json({"id": one["id"], "active": one["active"] if dry_run else on, "changed": will and not dry_run})
+        return
+    state = "goes on" if on else "is paused"
+    would = " would be changed" if will else f" {state} already"
+    Printer().line(f"The alarm “{one['name']}”", would if dry_run or not will else f" {state}", ".")

@@ -54,12 +54,11 @@ def save(
     connect views save "Due today" --filter 'state:failed' --shared
     """
     session: Session = ctx.obj
-    with session.database() as conn:
-        with conn.transaction(force_rollback=dry_run):
-            try:
-                view = save_view(conn, session.actor, name, resource, filter, session.zone, sort=sort, shared=shared)
-            except ViewError as error:
-                raise Trouble(str(error), USAGE) from None
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
+        try:
+            view = save_view(conn, session.actor, name, resource, filter, session.zone, sort=sort, shared=shared)
+        except ViewError as error:
+            raise Trouble(str(error), USAGE) from None
     printer = Printer()
     if dry_run:
         view |= {"id": None, "dry_run": True}
@@ -83,10 +82,9 @@ def delete(
     connect views delete 7
     """
     session: Session = ctx.obj
-    with session.database() as conn:
-        with conn.transaction(force_rollback=dry_run):
-            if not delete_view(conn, id, session.actor, any_owner=True):
-                raise Trouble(f"There is no view {id} of yours, and none shared. Look at `connect views list`.")
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
+        if not delete_view(conn, id, session.actor, any_owner=True):
+            raise Trouble(f"There is no view {id} of yours, and none shared. Look at `connect views list`.")
     if as_json_:
         Printer().json({"id": id, "deleted": not dry_run, **({"dry_run": True} if dry_run else {})})
     else:

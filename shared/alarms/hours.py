@@ -14,13 +14,15 @@ A_DAY = timedelta(days=1)
 
 class Hours(BaseModel):
     """quiet_from, quiet_to: no mail between them (also over midnight); weekends, free_days: quiet the whole day;
-    breaks_for_due: orders that are to be shipped within a day do not wait for the morning."""
+    calendar: so are the days of the business calendar; breaks_for_due: orders that are to be shipped within a day do
+    not wait for the morning."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     quiet_from: time | None = None
     quiet_to: time | None = None
     weekends: bool = False
+    calendar: bool = False
     free_days: tuple[date, ...] = Field((), max_length=400)
     breaks_for_due: bool = True
 
@@ -54,21 +56,25 @@ def next_slot(slots: Slots, after: datetime, zone: ZoneInfo) -> datetime:
         day += A_DAY
 
 
-def loud_from(hours: Hours, moment: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment from `moment` on that is not quiet: `moment` itself where nothing forbids it."""
+def loud_from(hours: Hours, moment: datetime, zone: ZoneInfo, business_free: frozenset[date] = frozenset()) -> datetime:
+    """The first moment from `moment` on that is not quiet: `moment` itself where nothing forbids it.
+
+    business_free: the free days of the business calendar.
+    """
+    free = frozenset(hours.free_days) | (business_free if hours.calendar else frozenset())
     found = moment
-    for _ in range(len(hours.free_days) * 2 + 16):  # each step leaves one quiet span; spans do not repeat
-        later = _end_of_quiet(hours, found, zone)
+    for _ in range(len(free) * 2 + 16):  # each step leaves one quiet span; spans do not repeat
+        later = _end_of_quiet(hours, free, found, zone)
         if later is None:
             return found
         found = later
     return found
 
 
-def _end_of_quiet(hours: Hours, moment: datetime, zone: ZoneInfo) -> datetime | None:
+def _end_of_quiet(hours: Hours, free: frozenset[date], moment: datetime, zone: ZoneInfo) -> datetime | None:
     local = moment.astimezone(zone)
     day = local.date()
-    if day in hours.free_days or (hours.weekends and day.weekday() >= 5):
+    if day in free or (hours.weekends and day.weekday() >= 5):
         return _at(day + A_DAY, time(0), zone).astimezone(moment.tzinfo)
     start, end = hours.quiet_from, hours.quiet_to
     if start is None or end is None or start == end:

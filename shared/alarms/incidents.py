@@ -113,6 +113,15 @@ def advance(incidents: Incidents, facts: Iterable[Fact], until: datetime) -> lis
     return found + _pass(incidents, until)
 
 
+def tells(incidents: Incidents, fact: Fact) -> bool:
+    """Whether a fact changes anything. One that says once more what stands does not, and need not be kept."""
+    one = incidents.standing.get(fact.cause)
+    if one is None or one.ended is not None:
+        return bool(fact.open or fact.remarks)
+    worse = fact.error and one.severity is Severity.WARNING
+    return bool(fact.news or fact.remarks or worse or fact.open != one.open)
+
+
 def _take(incidents: Incidents, fact: Fact) -> list[Happening]:
     at, news = fact.at, fact.news + fact.remarks
     severity = Severity.ERROR if fact.error else Severity.WARNING

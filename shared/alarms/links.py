@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from shared.db.connect import Connection
 
-LATER = "8 hours"
+LATER_HOURS = 8
 
 
 def recipient(conn: Connection, token: str) -> dict[str, Any] | None:
@@ -38,12 +38,13 @@ def incident(conn: Connection, number: int) -> dict[str, Any] | None:
         ).fetchone()
 
 
-def answer(conn: Connection, number: int, by: str, *, later: bool) -> datetime | None:
-    """Acknowledge an open incident, or have it told again later; returns when. The next round hears it."""
+def answer(conn: Connection, number: int, by: str, *, later: bool, hours: int = LATER_HOURS) -> datetime | None:
+    """Acknowledge an open incident, or have it told again in so many hours; returns when. The next round hears it."""
     row = conn.execute(
-        "INSERT INTO alarm_answers(incident, by, until) SELECT id, %s, CASE WHEN %s THEN now() + %s::interval END"
+        "INSERT INTO alarm_answers(incident, by, until)"
+        " SELECT id, %s, CASE WHEN %s THEN now() + make_interval(hours => %s) END"
         " FROM incidents WHERE id = %s AND ended IS NULL RETURNING until",
-        (by, later, LATER, number),
+        (by, later, hours, number),
     ).fetchone()
     return row[0] if row else None
 
@@ -55,8 +56,7 @@ def leave(conn: Connection, token: str) -> bool:
     ).fetchone()
     if row is not None:
         conn.execute(
-            "UPDATE mails SET state = 'given-up', due_at = NULL, reply = 'unsubscribed' WHERE recipient = %s"
-            " AND state = 'queued'",
+            "UPDATE mails SET state = 'unsubscribed', due_at = NULL WHERE recipient = %s AND state = 'queued'",
             (row[0],),
         )
     return row is not None

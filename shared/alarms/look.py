@@ -14,10 +14,13 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from shared.alarms.incidents import Cause, Fact
+from shared.alarms.levels import Level
 from shared.alarms.plan import DUE_SOON
 from shared.db.connect import Connection
 
 BACK = "10 seconds"
+MILD = frozenset({"alert-warned", "heartbeat-unheard"})
+"""Counted elsewhere, and no more than a warning."""
 
 _TOUCHED = """
 SELECT DISTINCT cause FROM troubles
@@ -68,11 +71,23 @@ def due_soon(conn: Connection, now: datetime) -> dict[Cause, int]:
     return {Cause(interface, "order-import", DUE_SOON, ""): count for interface, count in rows}
 
 
-def level(now: datetime, code: str, found: Mapping[Cause, int], standing: Mapping[Cause, int]) -> list[Fact]:
+def level(now: datetime, code: str, found: Mapping[Cause, Level | int], standing: Mapping[Cause, int]) -> list[Fact]:
     """Facts about causes of this code that are counted elsewhere, where that differs from what stood so before."""
     before = {cause: count for cause, count in standing.items() if cause.code == code}
+    levels = {cause: one if isinstance(one, Level) else Level(one) for cause, one in found.items()}
     return [
-        Fact(now, cause, count, error=count > 0, news=max(0, count - was))
-        for cause, count in {**dict.fromkeys(before, 0), **found}.items()
-        if count != (was := before.get(cause, 0))
+        Fact(
+            now, cause, one.count, error=one.error and one.count > 0 and code not in MILD, news=max(0, one.count - was)
+        )
+        for cause, one in {**dict.fromkeys(before, Level(0)), **levels}.items()
+        if one.count != (was := before.get(cause, 0))
     ]
+
+
+def problems_of(found: Mapping[Cause, Level | int]) -> Problems:
+    """The values of the sentences of levels that have any."""
+    return {
+        cause: {"code": cause.code, "field": "", "values": dict(one.values)}
+        for cause, one in found.items()
+        if isinstance(one, Level) and one.values
+    }

@@ -7,7 +7,7 @@ with those of two weeks at once; both get the same (a property test).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.alarms.calendar import NOTHING, Calendar
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
-from shared.alarms.incidents import Cause, Happening, Kind, Severity
+from shared.alarms.incidents import Cause, Happening, Incidents, Kind, Severity
 
 REMIND = timedelta(hours=24)
+LONGEST_HELD = timedelta(days=366)
 DUE_SOON = "ship-by-near"
 """The cause of orders that have to be shipped within a day."""
 
@@ -53,7 +55,9 @@ class Silence(StrEnum):
     COLLECTED = "collected"
     KNOWN = "incident-known"
     QUIET = "quiet-hours"
+    MAINTENANCE = "maintenance"
     SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
     HEALED = "healed-before-its-time"
     NEVER_TOLD = "over-and-never-told"
 
@@ -62,7 +66,7 @@ class Silence(StrEnum):
 class Decision:
     """At this moment: a mail about these incidents, or none, and why. until: when it is looked at again, where it is.
 
-    about: (cause, since) of each incident.
+    about: (cause, since) of each incident; by: who answered, where that is the reason.
     """
 
     at: datetime
@@ -70,6 +74,7 @@ class Decision:
     about: tuple[tuple[Cause, datetime], ...]
     severity: Severity
     until: datetime | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +87,22 @@ class Answer:
     until: datetime | None
 
 
-class Told(BaseModel):
-    """One incident as the subscriber knows it. due: when the news goes out; news: of which kind."""
+@dataclass(slots=True)
+class Told:
+    """One incident as the subscriber knows it. due: when the news goes out; news: of which kind; slot: when it would
+    go out if nothing held it back; by: who answered it."""
 
     cause: Cause
     since: datetime
     severity: Severity
     due: datetime | None = None
+    slot: datetime | None = None
     news: Mailing | None = None
     told: datetime | None = None
     remind: datetime | None = None
     snoozed: datetime | None = None
     known: bool = False
+    by: str | None = None
     over: bool = False
 
     def next(self) -> datetime | None:
@@ -102,9 +111,14 @@ class Told(BaseModel):
 
 
 class Plan(BaseModel):
-    """The state of one subscription: its open incidents. Kept as JSON between two calls."""
+    """The state of one subscription: its open incidents. Kept as JSON between two calls.
+
+    begun: whether it was told of what was open when it began; mark: of the calendar that its moments follow.
+    """
 
     incidents: list[Told] = []
+    begun: bool = False
+    mark: str = ""
 
     def next(self) -> datetime | None:
         """When there is something to do although nothing happens."""
@@ -116,33 +130,64 @@ def wanted(wish: Wish, cause: Cause) -> bool:
     return (not wish.interfaces or cause.interface in wish.interfaces) and (not wish.flows or cause.flow in wish.flows)
 
 
+def beginning(standing: Incidents, at: datetime) -> list[Happening]:
+    """What a new subscription is told of first: all that is open, as if it opened now, with its true beginning."""
+    return [
+        Happening(at, cause, Kind.OPENED, one.severity, one.since)
+        for cause, one in sorted(standing.standing.items(), key=lambda each: (each[1].since, each[0]))
+        if one.ended is None
+    ]
+
+
 def advance(
-    wish: Wish, plan: Plan, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime
+    wish: Wish,
+    plan: Plan,
+    happenings: Sequence[Happening],
+    answers: Sequence[Answer],
+    until: datetime,
+    calendar: Calendar = NOTHING,
 ) -> list[Decision]:
     """Go on to `until`. happenings and answers lie between the last `until` and this one. Changes `plan`."""
-    return _Course(wish, plan).run(happenings, answers, until)
+    return _Course(wish, plan, calendar).run(happenings, answers, until)
 
 
 class _Course:
-    def __init__(self, wish: Wish, plan: Plan) -> None:
+    def __init__(self, wish: Wish, plan: Plan, calendar: Calendar) -> None:
         self._wish = wish
+        self._calendar = calendar
         self._zone = ZoneInfo(wish.zone)
         self._plan = plan
         self._of = {one.cause: one for one in plan.incidents}
         self._found: list[Decision] = []
+        self._slots: dict[datetime, datetime] = {}
+        self._held: dict[tuple[str, bool, datetime], tuple[datetime, Silence]] = {}
 
     def run(self, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime) -> list[Decision]:
+        self._follow_calendar()
         inputs: list[tuple[datetime, int, Any]] = [(one.at, 1, one) for one in happenings]
         inputs += [(one.at, 0, one) for one in answers]
+        before: datetime | None = None
         for at, _, one in sorted(inputs, key=lambda each: each[:2]):
-            self._send_due(at)
+            if at != before:  # what happens at one moment is taken in before anything is told of it
+                self._send_due(at)
+                before = at
             if isinstance(one, Answer):
                 self._answered(one)
             elif wanted(self._wish, one.cause):
                 self._happened(one)
         self._send_due(until)
         self._plan.incidents = [one for one in self._of.values() if not one.over or one.due is not None]
-        return self._found
+        self._plan.begun = True
+        return _merged(self._found)
+
+    def _follow_calendar(self) -> None:
+        """Somebody planned or ended maintenance: what waits goes out when it may now."""
+        if (mark := self._calendar.mark()) == self._plan.mark:
+            return
+        self._plan.mark = mark
+        for one in self._of.values():
+            if one.due is not None and one.slot is not None:
+                one.due = self._loud(one, max(one.slot, one.snoozed or one.slot))[0]
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
@@ -164,8 +209,10 @@ class _Course:
         if told.told is None:
             self._plan_news(told, one.at, Mailing.OPENED)
         elif grew:
-            told.known, told.snoozed = False, None
+            told.known, told.snoozed, told.by = False, None, None
             self._plan_news(told, one.at, Mailing.ESCALATED)
+        elif told.known:
+            self._silent(one.at, Silence.ACKNOWLEDGED, told, by=told.by)
         elif self._wish.slots.frequency == "immediately":
             self._silent(one.at, Silence.KNOWN, told, told.remind)
         else:
@@ -176,18 +223,37 @@ class _Course:
         if told.due is not None and not (news is Mailing.ESCALATED and told.news is not Mailing.ESCALATED):
             return
         told.news = told.news if told.news in (Mailing.OPENED, Mailing.ESCALATED) else news
-        slot = next_slot(self._wish.slots, at, self._zone)
-        told.due = self._loud(told, max(slot, told.snoozed or slot))
+        slot = told.slot = self._slot(at)
+        told.due, why = self._loud(told, max(slot, told.snoozed or slot))
         if told.due > slot:
-            why = Silence.SNOOZED if told.snoozed and told.snoozed > slot else Silence.QUIET
-            self._silent(at, why, told, told.due)
+            snoozed = told.snoozed is not None and told.snoozed > slot
+            self._silent(at, Silence.SNOOZED if snoozed else why, told, told.due, by=told.by if snoozed else None)
         elif slot > at:
             self._silent(at, Silence.COLLECTED, told, told.due)
 
-    def _loud(self, told: Told, moment: datetime) -> datetime:
-        if told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due:
-            return moment
-        return loud_from(self._wish.hours, moment, self._zone)
+    def _slot(self, at: datetime) -> datetime:
+        if at not in self._slots:
+            self._slots[at] = next_slot(self._wish.slots, at, self._zone)
+        return self._slots[at]
+
+    def _loud(self, told: Told, moment: datetime) -> tuple[datetime, Silence]:
+        """When a mail may go that is due then, and what holds it back until that."""
+        breaks = told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due
+        key = (told.cause.interface if self._calendar.windows else "", breaks, moment)
+        if key not in self._held:
+            self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
+        return self._held[key]
+
+    def _held_until(self, interface: str, moment: datetime, *, breaks: bool) -> tuple[datetime, Silence]:
+        found, why = moment, Silence.QUIET
+        while True:
+            quiet = found if breaks else loud_from(self._wish.hours, found, self._zone, self._calendar.free)
+            maintained = self._calendar.maintained_until(interface, quiet)
+            if found == moment and maintained is not None and quiet == moment:
+                why = Silence.MAINTENANCE
+            if maintained is None or maintained - moment > LONGEST_HELD:
+                return quiet, why
+            found = maintained
 
     def _resolved(self, one: Happening) -> None:
         told = self._of.get(one.cause)
@@ -201,22 +267,27 @@ class _Course:
                 self._silent(one.at, Silence.HEALED if waiting else Silence.NEVER_TOLD, told)
             del self._of[one.cause]
             return
-        told.news, told.snoozed, told.remind = Mailing.RESOLVED, None, None
-        told.due = self._loud(told, one.at)
+        told.news, told.snoozed, told.remind, told.slot = Mailing.RESOLVED, None, None, one.at
+        told.due, why = self._loud(told, one.at)
         if told.due > one.at:
-            self._silent(one.at, Silence.QUIET, told, told.due)
+            self._silent(one.at, why, told, told.due)
 
     def _answered(self, one: Answer) -> None:
         told = self._of.get(one.cause)
         if told is None or told.over:
             return
+        told.by = one.by
         if one.until is None:
             told.known, told.remind = True, None
+            if told.news is Mailing.REMINDER:
+                told.due = told.slot = told.news = None
+            self._silent(one.at, Silence.ACKNOWLEDGED, told, by=one.by)
         else:
             told.snoozed = one.until
             told.remind = one.until
             if told.due is not None and told.due < one.until:
-                told.due = self._loud(told, one.until)
+                told.due = self._loud(told, one.until)[0]
+            self._silent(one.at, Silence.SNOOZED, told, one.until, by=one.by)
 
     # -- what goes out ------------------------------------------------------------------------------------------------
 
@@ -244,20 +315,34 @@ class _Course:
             self._remind(one, at)
 
     def _remind(self, one: Told, at: datetime) -> None:
-        loud = self._loud(one, at)
+        loud, why = self._loud(one, at)
         if loud > at:
             one.remind = loud
-            self._silent(at, Silence.QUIET, one, loud)
+            self._silent(at, why, one, loud)
         else:
             self._mail(at, Mailing.REMINDER, [one])
 
     def _mail(self, at: datetime, what: Mailing, about: list[Told]) -> None:
         for one in about:
-            one.told, one.due, one.news, one.snoozed = at, None, None, None
+            one.told, one.due, one.slot, one.news, one.snoozed = at, None, None, None, None
             one.remind = None if one.known or one.over else at + REMIND
         worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in about) else Severity.WARNING
         until = min((one.remind for one in about if one.remind), default=None)
         self._found.append(Decision(at, what, tuple((one.cause, one.since) for one in about), worst, until))
 
-    def _silent(self, at: datetime, why: Silence, one: Told, until: datetime | None = None) -> None:
-        self._found.append(Decision(at, why, ((one.cause, one.since),), one.severity, until))
+    def _silent(
+        self, at: datetime, why: Silence, one: Told, until: datetime | None = None, *, by: str | None = None
+    ) -> None:
+        self._found.append(Decision(at, why, ((one.cause, one.since),), one.severity, until, by))
+
+
+def _merged(found: Sequence[Decision]) -> list[Decision]:
+    """No mail about many incidents for one reason at one moment is one decision."""
+    same: dict[tuple[Any, ...], list[Decision]] = {}
+    for number, one in enumerate(found):
+        alone = number if isinstance(one.what, Mailing) else -1
+        same.setdefault((one.at, one.what, one.severity, one.until, one.by, alone), []).append(one)
+    return [
+        each[0] if len(each) == 1 else replace(each[0], about=tuple(about for one in each for about in one.about))
+        for each in same.values()
+    ]

@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from shared.alarms.decided import Decided
 from shared.alarms.plan import Mailing
 from shared.db.connect import Connection
 
@@ -22,24 +23,40 @@ LEASE = "90 seconds"
 GIVE_UP = "5 days"
 
 
-def queue(conn: Connection, subscription: int, decision: int, kind: Mailing | str, incidents: Sequence[int]) -> int:
-    """A mail to each verified recipient who has not left; returns how many. One thread per incident and recipient."""
-    return conn.execute(
-        "INSERT INTO mails(recipient, kind, decision, message_id, thread)"
-        " SELECT r.id, %(kind)s, %(decision)s, %(mark)s || '.' || r.id, (SELECT m.message_id FROM mails m"
-        "   JOIN alarm_decisions d ON d.id = m.decision WHERE m.recipient = r.id"
-        "   AND d.incidents && %(incidents)s::int8[]"
-        "   ORDER BY m.id LIMIT 1)"
-        " FROM recipients r WHERE r.subscription = %(subscription)s AND r.verified_at IS NOT NULL"
-        "   AND r.stopped_at IS NULL",
-        {
-            "kind": str(kind),
-            "decision": decision,
-            "mark": f"{decision}.{secrets.token_hex(6)}",
-            "incidents": list(incidents),
-            "subscription": subscription,
-        },
-    ).rowcount
+_QUEUE = """
+INSERT INTO mails(recipient, kind, decision, message_id, thread, state, due_at)
+SELECT r.id, d.kind, d.id, d.mark || '.' || r.id,
+  CASE WHEN d.kind <> 'opened' THEN (
+    SELECT m.message_id FROM mails m JOIN alarm_decisions e ON e.id = m.decision
+    WHERE m.recipient = r.id AND e.incidents && c.incidents AND m.state IN ('queued', 'sent')
+    ORDER BY m.id LIMIT 1) END,
+  s.state, CASE s.state WHEN 'queued' THEN now() END
+FROM unnest(%s::int8[], %s::text[], %s::text[]) AS d(id, kind, mark)
+     JOIN alarm_decisions c ON c.id = d.id JOIN recipients r ON r.subscription = c.subscription
+     CROSS JOIN LATERAL (SELECT CASE WHEN r.stopped_at IS NOT NULL THEN 'unsubscribed'
+       WHEN r.verified_at IS NULL THEN 'unverified' ELSE 'queued' END AS state) s
+ORDER BY d.id, r.id
+RETURNING state
+"""
+
+
+def queue(conn: Connection, decided: Sequence[Decided]) -> int:
+    """A mail to each recipient of each decision that sends one; returns how many are to be sent.
+
+    One thread per incident and recipient. Who has not confirmed or has left has a row that says so, for the ledger.
+    """
+    mailing = [one for one in decided if isinstance(one.decision.what, Mailing)]
+    if not mailing:
+        return 0
+    rows = conn.execute(
+        _QUEUE.encode(),
+        (
+            [one.number for one in mailing],
+            [str(one.decision.what) for one in mailing],
+            [f"{one.number}.{secrets.token_hex(6)}" for one in mailing],
+        ),
+    ).fetchall()
+    return sum(row == ("queued",) for row in rows)
 
 
 def queue_for(conn: Connection, recipient: int, kind: str) -> None:

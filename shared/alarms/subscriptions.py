@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from shared.alarms.decided import by_hand
 from shared.alarms.incidents import Cause, Happening, Kind
 from shared.alarms.plan import Plan, Wish
 from shared.alarms.wanted import Alarm
@@ -101,48 +102,97 @@ def listed(conn: Connection, subscription: int | None = None) -> list[dict[str, 
     return [one | {"recipients": [who for who in people if who["subscription"] == one["id"]]} for one in found]
 
 
-def concerned(
-    conn: Connection, causes: Sequence[Cause], now: datetime, *, answered: bool = False
-) -> list[Subscription]:
-    """Those that ask for any of these causes, or whose plan has something to do now; all where somebody answered."""
+def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[Subscription]:
+    """Those that ask for any of these causes, or whose plan has something to do now."""
+    places = sorted({(cause.interface, cause.flow) for cause in causes})
     rows = conn.execute(
-        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
-        " OR %s"
+        f"{_SELECT}, s.plan::text FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
         " OR EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS c(interface, flow)"
         "   WHERE (s.interfaces = '{}' OR c.interface = ANY(s.interfaces))"
         "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
-        (now, answered, [cause.interface for cause in causes], [cause.flow for cause in causes]),
+        (now, [interface for interface, _ in places], [flow for _, flow in places]),
     ).fetchall()
     return [_subscription(dict(zip((*_COLUMNS, "plan"), row, strict=True))) for row in rows]
 
 
-def matching(conn: Connection, subscription: Subscription, happened: Sequence[Happening]) -> list[Happening]:
-    """Those of which at least one record matches the subscription's filter now; an end always does."""
-    if not subscription.filter:
-        return list(happened)
-    condition, values = to_sql(parse(subscription.filter, ZoneInfo(subscription.wish.zone), modes(conn)))
-    query = sql.SQL(
-        "SELECT EXISTS (SELECT FROM troubles k JOIN records r ON r.id = k.record_id"  # noqa: S608
-        f" WHERE k.cause = %s AND {condition})"
-    )
-    return [
-        one
-        for one in happened
-        if one.kind is Kind.RESOLVED or conn.execute(query, [one.cause.key, *values]).fetchone() == (True,)
-    ]
+class Matching:
+    """Which happenings are a subscription's: of its interfaces, and let through by its filter. A filter is asked once
+    for all that have the same one."""
+
+    def __init__(self, conn: Connection, happened: Sequence[Happening]) -> None:
+        self._conn = conn
+        self._happened = happened
+        self._places: dict[str, list[Happening]] = {}
+        for one in happened:
+            self._places.setdefault(one.cause.interface, []).append(one)
+        self._known: dict[tuple[str, str], dict[Cause, bool]] = {}
+        self._modes: Any = None
+
+    def of(self, subscription: Subscription) -> Sequence[Happening]:
+        """Those of which at least one record matches the subscription's filter now; an end always does."""
+        chosen = subscription.wish.interfaces
+        happened = self._happened
+        if chosen:
+            happened = [one for place in sorted(chosen) for one in self._places.get(place, ())]
+        if not subscription.filter:
+            return happened
+        key = (subscription.filter, subscription.wish.zone)
+        known = self._known.setdefault(key, {})
+        new = {one.cause for one in happened if one.kind is not Kind.RESOLVED} - set(known)
+        if new:
+            known.update(self._ask(*key, sorted(new)))
+        return [one for one in happened if one.kind is Kind.RESOLVED or known[one.cause]]
+
+    def _ask(self, text: str, zone: str, causes: Sequence[Cause]) -> dict[Cause, bool]:
+        self._modes = self._modes if self._modes is not None else modes(self._conn)
+        condition, values = to_sql(parse(text, ZoneInfo(zone), self._modes))
+        query = sql.SQL(
+            "SELECT c.cause FROM unnest(%s::text[]) AS c(cause) WHERE EXISTS (SELECT FROM troubles k"  # noqa: S608
+            f" JOIN records r ON r.id = k.record_id WHERE k.cause = c.cause AND {condition})"
+        )
+        found = {row[0] for row in self._conn.execute(query, [[cause.key for cause in causes], *values]).fetchall()}
+        return {cause: cause.key in found for cause in causes}
 
 
-def keep_plan(conn: Connection, subscription: int, plan: Plan) -> None:
-    """Store the state of its plan, and when it has something to do by itself."""
-    conn.execute(
-        "UPDATE subscriptions SET plan = %s, next_at = %s WHERE id = %s",
-        (Jsonb(plan.model_dump(mode="json")), plan.next(), subscription),
-    )
+def keep_plans(conn: Connection, chosen: Sequence[Subscription]) -> None:
+    """Store the states of their plans, and when each has something to do by itself."""
+    if chosen:
+        conn.execute(
+            "UPDATE subscriptions s SET plan = p.plan::jsonb, next_at = p.next"
+            " FROM unnest(%s::int8[], %s::text[], %s::timestamptz[]) AS p(id, plan, next) WHERE s.id = p.id",
+            (
+                [one.id for one in chosen],
+                [one.plan.model_dump_json(exclude_defaults=True) for one in chosen],
+                [one.plan.next() for one in chosen],
+            ),
+        )
+
+
+def pause(conn: Connection, subscription: int, by: str) -> bool:
+    """Mail nothing until it goes on; False where it is paused already, or not there."""
+    paused = conn.execute(
+        "UPDATE subscriptions SET active = false, updated_at = now() WHERE id = %s AND active", (subscription,)
+    ).rowcount
+    if paused:
+        by_hand(conn, subscription, "paused", by)
+    return bool(paused)
+
+
+def resume(conn: Connection, subscription: int, by: str) -> bool:
+    """Let it go on: it is told of what is open, like a new one. False where it is not paused, or not there."""
+    resumed = conn.execute(
+        "UPDATE subscriptions SET active = true, plan = '{}', next_at = now(), updated_at = now()"
+        " WHERE id = %s AND NOT active",
+        (subscription,),
+    ).rowcount
+    if resumed:
+        by_hand(conn, subscription, "resumed", by)
+    return bool(resumed)
 
 
 def _subscription(row: dict[str, Any]) -> Subscription:
     alarm = alarm_of(row)
-    return Subscription(row["id"], alarm.wish(row["time_zone"]), Plan.model_validate(row["plan"]), row["filter"])
+    return Subscription(row["id"], alarm.wish(row["time_zone"]), Plan.model_validate_json(row["plan"]), row["filter"])
 
 
 def alarm_of(row: dict[str, Any]) -> Alarm:

@@ -24,7 +24,7 @@ from shared.records.selected import selected
 from shared.records.sorts import SORTS
 from shared.records.suggestions import suggestions
 from tests.support import servers
-from tests.support.assorted import COUNT, FILTERS, fill
+from tests.support.assorted import FILTERS, fill
 
 pytestmark = pytest.mark.servers
 ZONE = ZoneInfo("Europe/Berlin")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.alarms import incidents, plan
+from shared.alarms.calendar import Calendar, Window
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Severity
 from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Wish
@@ -145,7 +146,46 @@ def test_quiet_ends_and_ends_once(moment: datetime, start: time, end: time, week
     assert loud_from(hours, loud, BERLIN) == loud
 
 
-CAUSES = [PAYPAL, AWAY, PAYPAL._replace(interface="otto-at"), Cause("otto-de", "order-import", plan.DUE_SOON, "")]
+def test_maintenance_is_told_afterwards_if_it_still_stands_and_ends_early_if_somebody_ends_it() -> None:
+    window = Window(frozenset({"otto-de"}), at(-10), at(60))
+    calendar = Calendar(windows=(window,))
+    facts = [Fact(at(0), PAYPAL, 1, True, 1), Fact(at(1), AWAY, 1, news=1), Fact(at(5), AWAY)]
+    decisions = plan.advance(wish(), Plan(), lived(facts, at(90)), (), at(90), calendar)
+    assert mails(decisions) == [("opened", at(60))]
+    assert [one.what for one in decisions] == [
+        Silence.MAINTENANCE, Silence.MAINTENANCE, Silence.HEALED, Mailing.OPENED
+    ]  # fmt: skip
+    state = Plan()
+    assert mails(plan.advance(wish(), state, lived(facts[:1], at(2)), (), at(2), calendar)) == []
+    ended = Calendar(windows=(Window(frozenset({"otto-de"}), at(-10), at(20)),))
+    assert mails(plan.advance(wish(), state, (), (), at(30), ended)) == [("opened", at(20))]
+
+
+def test_free_days_of_the_business_calendar_are_quiet_for_those_who_asked() -> None:
+    calendar = Calendar(frozenset({START.date()}), zone=BERLIN)
+    facts = [Fact(at(0), PAYPAL, 1, True, 1)]
+    for hours, sent in ((Hours(), at(0)), (Hours(calendar=True), datetime(2026, 11, 23, 23, 0, tzinfo=UTC))):
+        decisions = plan.advance(wish(hours=hours), Plan(), lived(facts, at(1000)), (), at(1000), calendar)
+        assert mails(decisions) == [("opened", sent)]
+
+
+CAUSES = [
+    PAYPAL,
+    AWAY,
+    PAYPAL._replace(interface="otto-at"),
+    Cause("otto-de", "order-import", plan.DUE_SOON, ""),
+    Cause("otto-de", "order-import", "orders-silent", ""),
+    Cause("otto-at", "stock", "stock-drifted", ""),
+    Cause("otto-de", "stock", "records-too-old", ""),
+]
+calendars = st.sampled_from(
+    [
+        Calendar(),
+        Calendar(frozenset({START.date()}), zone=BERLIN),
+        Calendar(windows=(Window(frozenset({"otto-de"}), at(300), at(900)), Window(frozenset(), at(800), at(1300)))),
+        Calendar(windows=(Window(weekday=1, at=time(22), until=time(6)),), zone=BERLIN),
+    ]
+)
 facts_of_two_days = st.lists(
     st.builds(
         Fact,
@@ -172,24 +212,49 @@ wishes = st.builds(
     wish,
     st.sampled_from(["immediately", "15min", "hourly", "daily", "weekly"]),
     st.sampled_from([BOTH, frozenset({Severity.ERROR})]),
-    hours=st.sampled_from([Hours(), Hours(quiet_from=time(22), quiet_to=time(6)), Hours(weekends=True)]),
+    hours=st.sampled_from(
+        [Hours(), Hours(quiet_from=time(22), quiet_to=time(6)), Hours(weekends=True), Hours(calendar=True)]
+    ),
     interfaces=st.sampled_from([frozenset(), frozenset({"otto-de"})]),
 )
 
 
-@given(facts_of_two_days, answers_to_them, wishes, st.lists(st.floats(0, 60 * 60), max_size=12))
+@given(
+    facts_of_two_days,
+    answers_to_them,
+    wishes,
+    st.lists(st.floats(0, 60 * 60), max_size=12),
+    calendars,
+    st.integers(-2, 60 * 40),
+)
 def test_the_look_back_says_what_the_service_sent(
-    facts: list[Fact], answers: list[Answer], wish: Wish, stops: list[float]
+    facts: list[Fact], answers: list[Answer], wish: Wish, stops: list[float], calendar: Calendar, made: int
 ) -> None:
+    """Also of an alarm that is made while incidents are open, with maintenance, and of causes of every kind."""
     facts.sort(key=lambda one: one.at)
-    end = at(60 * 60)
-    once = told(wish, facts, end, answers)
+    end, begin = at(60 * 60), at(made)
+    stands = Incidents()
+    incidents.advance(stands, [one for one in facts if one.at <= begin], begin)
+    said = [one for one in answers if one.at > begin]
+    whole = Plan()
+    once = plan.advance(wish, whole, plan.beginning(stands, begin), (), begin, calendar)
+    happened = incidents.advance(stands, [one for one in facts if one.at > begin], end)
+    once += plan.advance(wish, whole, happened, said, end, calendar)
     standing, state, bit_by_bit = Incidents(), Plan(), []
-    before = at(-1)
-    for stop in [*sorted(at(minutes) for minutes in stops), end]:
-        happened = incidents.advance(standing, [one for one in facts if before < one.at <= stop], stop)
-        said = [one for one in answers if before < one.at <= stop]
-        bit_by_bit += plan.advance(wish, state, happened, said, stop)
-        state = Plan.model_validate_json(state.model_dump_json())  # as it is kept between two calls
+    before = at(-3)
+    for stop in sorted([*(at(minutes) for minutes in stops), begin, end]):
+        new = [one for one in facts if before < one.at <= stop]
+        happened = incidents.advance(standing, _telling(standing, new), stop)
+        if state.begun or stop >= begin:
+            first = not state.begun
+            happened = plan.beginning(standing, stop) if first else happened
+            heard = [] if first else [one for one in said if before < one.at <= stop]
+            bit_by_bit += plan.advance(wish, state, happened, heard, stop, calendar)
+            state = Plan.model_validate_json(state.model_dump_json(exclude_defaults=True))  # as it is kept
         before = stop
     assert bit_by_bit == once
+
+
+def _telling(standing: Incidents, facts: list[Fact]) -> list[Fact]:
+    """Like a round: one fact at most is left out, for those after it may tell because of it."""
+    return facts[1:] if facts and not incidents.tells(standing, facts[0]) else facts

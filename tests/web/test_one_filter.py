@@ -25,10 +25,10 @@ from shared.alarms.hours import Slots
 from shared.alarms.incidents import Cause, Happening, Kind, Severity
 from shared.alarms.plan import Plan, Wish
 from shared.alarms.subscriptions import Subscription, matching
-from shared.records.resources import RESOURCES, Resource
-from shared.records.selected import selected
 from shared.records.filter import parse
 from shared.records.interfaces import modes
+from shared.records.resources import RESOURCES, Resource
+from shared.records.selected import selected
 from tests.support import servers
 from tests.support.assorted import FILTERS, fill
 from tests.support.site import Site, site_over

@@ -29,7 +29,7 @@ ALONE = {
 }
 
 # What has no command yet: a known gap, not a rule.
-OPEN = {"/alarms/{id}/edit": "remove the alarm and add it again"}
+OPEN: dict[str, str] = {}
 
 # The form of a page → the call of the API, the command. Put the pair of a new form here.
 SAME: dict[str, tuple[str, str]] = {
@@ -69,6 +69,15 @@ SAME: dict[str, tuple[str, str]] = {
     "/views/{id}/delete": ("/views/{id}", "views delete"),
     "/groups/{id}": ("/groups/{id}", "groups note"),
     "/alarms/new": ("/alarms", "alarms add"),
+    "/alarms/{id}/edit": ("/alarms/{id}", "alarms change"),
+    "/alarms/{id}/pause": ("/alarms/{id}/pause", "alarms pause"),
+    "/alarms/{id}/resume": ("/alarms/{id}/resume", "alarms resume"),
+    "/incidents/{id}/answer": ("/incidents/{id}/answer", "alarms acknowledge"),
+    "/maintenance": ("/maintenance", "maintenance plan"),
+    "/maintenance/{id}/end": ("/maintenance/{id}", "maintenance end"),
+    "/maintenance/days": ("/calendar", "calendar add"),
+    "/maintenance/days/{day}/remove": ("/calendar/{day}", "calendar remove"),
+    "/maintenance/limits": ("/age-limits", "alarms limits"),
     "/alarms/{id}/remove": ("/alarms/{id}", "alarms remove"),
     "/alarms/{id}/test": ("/alarms/{id}/test", "alarms test"),
     "/users": ("/users", "users add"),

@@ -29,13 +29,14 @@ from shared.records.states import State
 ROOT = Path(journal.__file__).parent
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 BUILT = (
-    "accounting.", "acts.", "alarms.day_", "alarms.frequency_", "alarms.instead_", "alarms.mail_", "alarms.on_",
-    "alarms.what_", "app.role_", "app.room_", "app.theme_", "article.type_", "attempt.part_", "card.same_",
-    "drafted.", "edit.", "errand.title_", "error.", "export.status", "export.tracking", "groups.none_",
+    "accounting.", "acts.", "alarms.day_", "alarms.frequency_", "alarms.instead_", "alarms.kind_", "alarms.mail_",
+    "alarms.on_", "alarms.what_", "app.role_", "app.room_", "app.theme_", "article.type_", "attempt.part_",
+    "card.same_", "drafted.", "edit.", "errand.title_", "error.", "export.status", "export.tracking", "groups.none_",
     "groups.unit_", "held.", "interfaces.check_", "interfaces.flow_", "interfaces.item_", "interfaces.says_",
     "left.", "list.of_", "list.span_", "mail_link.", "mappings.about_", "mappings.kind_", "mappings.wrong_",
     "me.done_", "owner.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.", "runs.",
-    "says.", "settings.", "state.", "status.error", "status.fine", "status.mode_", "status.warning",
+    "says.", "settings.", "state.", "status.broker_", "status.error", "status.fine",
+    "status.flow_", "status.mode_", "status.warning", "status.weekday_",
     "users.language_", "users.made_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)

@@ -36,9 +36,10 @@ Id = Annotated[int, Query(ge=1, lt=2**63)]
 
 
 class AnswerIncident(Body):
-    """later: tell it again in some hours, instead of not reminding at all."""
+    """later: tell it again in so many hours, instead of not reminding at all."""
 
     later: bool = False
+    hours: Annotated[int, Field(ge=1, le=336)] = links.LATER_HOURS
 
 
 class TestMail(Body):
@@ -130,25 +131,42 @@ def routes(journal: Journal) -> APIRouter:
             audit(conn, actor_of(request).name, "alarms.test", {"alarm": id, "name": found["name"]})
         return {"queued": len(chosen)}
 
+    @router.post("/alarms/{id}/pause")
+    @needs("operator")
+    def pause_alarm(request: Request, id: int) -> dict[str, Any]:
+        """Mail nothing until it is resumed."""
+        return switch(request, id, on=False)
+
+    @router.post("/alarms/{id}/resume")
+    @needs("operator")
+    def resume_alarm(request: Request, id: int) -> dict[str, Any]:
+        """Let it go on; it is told what is open, like a new one."""
+        return switch(request, id, on=True)
+
     @router.get("/alarms/{id}/ledger")
     @needs("operator")
     def read_ledger(
         id: int, at: datetime | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50, language: Language = "en"
     ) -> dict[str, Any]:
-        """Why there was a mail, or none: the decisions up to `at`, newest first."""
+        """Why there was a mail, or none: the decisions up to `at`, newest first; next: what comes by itself."""
         with journal.database() as conn:
             there(one_of(conn, id), "alarm")
-            rows = ledger(conn, id, before=at, limit=limit)
-        return {"items": [row | {"incidents": [worded(one, language) for one in row["incidents"]]} for row in rows]}
+            found = ledger(conn, id, before=at, limit=limit)
+        return found | {"items": [told(row, language) for row in found["items"]]}
 
     @router.get("/incidents")
     @needs("viewer")
     def list_incidents(
-        interface: str | None = None, days: Annotated[int, Query(ge=0, le=31)] = 0, language: Language = "en"
+        request: Request,
+        interface: str | None = None,
+        days: Annotated[int, Query(ge=0, le=31)] = 0,
+        language: Language = "en",
     ) -> dict[str, Any]:
         """Open incidents; with `days` also those of the last days."""
         with journal.database() as conn:
-            return {"items": [worded(one, language) for one in open_incidents(conn, interface, days=days)]}
+            found = open_incidents(conn, interface, days=days)
+        actor = actor_of(request)
+        return {"items": [worded(seen_by(one, actor), language) for one in found]}
 
     @router.post("/incidents/{id}/answer")
     @needs("operator")
@@ -157,11 +175,35 @@ def routes(journal: Journal) -> APIRouter:
         actor = actor_of(request).name
         with journal.database() as conn, conn.transaction():
             there(links.incident(conn, id) if 0 < id < 2**63 else None, "incident")
-            until = links.answer(conn, id, actor, later=body.later)
+            until = links.answer(conn, id, actor, later=body.later, hours=body.hours)
             audit(conn, actor, "incidents.snooze" if body.later else "incidents.acknowledge", {"incident": id})
         return {"incident": id, "until": until}
 
+    def switch(request: Request, id: int, *, on: bool) -> dict[str, Any]:
+        actor = actor_of(request)
+        with journal.database() as conn, conn.transaction():
+            switched(conn, there(one_of(conn, id), "alarm"), actor.name, on=on)
+            return shown(there(one_of(conn, id), "alarm"), actor)
+
     return router
+
+
+def switched(conn: Connection, one: dict[str, Any], actor: str, *, on: bool) -> bool:
+    """Pause an alarm or let it go on, and audit that; False where it is so already."""
+    done = subscriptions.resume(conn, one["id"], actor) if on else subscriptions.pause(conn, one["id"], actor)
+    if done:
+        audit(conn, actor, "alarms.resume" if on else "alarms.pause", {"alarm": one["id"], "name": one["name"]})
+    return done
+
+
+def seen_by(one: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    """An incident as somebody may see it: a viewer does not see who answered."""
+    return one if actor.at_least("operator") else one | {"answered_by": None}
+
+
+def told(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """A decision with the sentences of its incidents."""
+    return row | {"incidents": [worded(one, language) for one in row["incidents"]]}
 
 
 def one_of(conn: Connection, number: int) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.journal.api.alarms import check, one_of, refused, shown, worded
+from services.journal.api.alarms import check, one_of, refused, seen_by, shown, switched, told, worded
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import Speaker, speaker
 from services.journal.pages.frame import frame
@@ -20,7 +20,7 @@ from services.journal.pages.scope import see
 from services.journal.problem_json import ApiProblem
 from services.journal.render import Pages
 from services.journal.wiring import Journal
-from shared.alarms import subscriptions
+from shared.alarms import links, subscriptions
 from shared.alarms.ledger import ledger, open_incidents
 from shared.alarms.lookback import DAYS, look_back
 from shared.alarms.queue import ask_unconfirmed, queue_for
@@ -31,7 +31,7 @@ from shared.people.audit import audit
 EMPTY: dict[str, Any] = {
     "name": "", "interfaces": [], "flows": [], "on": ["error"], "frequency": "immediately", "at": "07:00",
     "weekday": 0, "filter": "", "recipients": "", "language": "", "quiet_from": "", "quiet_to": "", "weekends": False,
-    "breaks_for_due": True, "free_days": "",
+    "calendar": False,    "breaks_for_due": True, "free_days": "",
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         with journal.database() as conn:
             values = frame(conn, "alarms") | {
                 "alarms": [shown(one, actor_of(request)) for one in subscriptions.listed(conn)],
-                "incidents": [worded(one, reader.language) for one in open_incidents(conn)],
+                "incidents": [worded(seen_by(one, actor_of(request)), reader.language) for one in open_incidents(conn)],
             }
         return pages.show(request, reader, "alarms.html", values)
 
@@ -90,11 +90,14 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             found = one_of(conn, id)
             if found is None:
                 return pages.error(request, reader, 404)
-            rows = ledger(conn, id, before=moment(at, reader))
+            asked = moment(at, reader)
+            said = ledger(conn, id, before=asked)
             values = frame(conn, "alarms") | {
                 "one": shown(found, actor_of(request)),
                 "at": at,
-                "ledger": [row | {"incidents": [worded(i, reader.language) for i in row["incidents"]]} for row in rows],
+                "asked": asked,
+                "next": said["next"],
+                "ledger": [told(row, reader.language) for row in said["items"]],
             }
         return pages.show(request, reader, "alarm.html", values)
 
@@ -123,6 +126,40 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             subscriptions.remove(conn, id)
             audit(conn, actor_of(request).name, "alarms.remove", {"alarm": id, "name": found["name"]})
         return see(request, "/alarms")
+
+    @router.post("/alarms/{id}/pause")
+    @needs("operator")
+    def post_pause(request: Request, id: int) -> Response:
+        """Mail nothing until it is resumed."""
+        return switch(request, id, on=False)
+
+    @router.post("/alarms/{id}/resume")
+    @needs("operator")
+    def post_resume(request: Request, id: int) -> Response:
+        """Let it go on."""
+        return switch(request, id, on=True)
+
+    @router.post("/incidents/{id}/answer")
+    @needs("operator")
+    async def post_answer(request: Request, id: int) -> Response:
+        """Acknowledge an open incident, or have it told again in some hours (`hours`)."""
+        hours = str((await request.form()).get("hours") or "")
+        later = hours.isascii() and hours.isdigit() and 0 < len(hours) <= 3 and 1 <= int(hours) <= 336
+        actor = actor_of(request).name
+        with journal.database() as conn, conn.transaction():
+            if not 0 < id < 2**63 or links.incident(conn, id) is None:
+                return pages.error(request, speaker(request), 404)
+            links.answer(conn, id, actor, later=later, hours=int(hours) if later else links.LATER_HOURS)
+            audit(conn, actor, "incidents.snooze" if later else "incidents.acknowledge", {"incident": id})
+        return see(request, "/alarms")
+
+    def switch(request: Request, id: int, *, on: bool) -> Response:
+        with journal.database() as conn, conn.transaction():
+            found = one_of(conn, id)
+            if found is None:
+                return pages.error(request, speaker(request), 404)
+            switched(conn, found, actor_of(request).name, on=on)
+        return see(request, f"/alarms/{id}")
 
     def keep(request: Request, given: FormData, id: int | None) -> Response:
         asked, actor = from_form(given), actor_of(request)
@@ -183,6 +220,7 @@ def from_form(given: FormData) -> dict[str, Any]:
         "flows": [str(one) for one in given.getlist("flows")],
         "on": [str(one) for one in given.getlist("on")],
         "weekends": "weekends" in given,
+        "calendar": "calendar" in given,
         "breaks_for_due": "breaks_for_due" in given,
     }
 
@@ -200,6 +238,7 @@ def as_form(one: Mapping[str, Any]) -> dict[str, Any]:
         "quiet_from": (hours.get("quiet_from") or "")[:5],
         "quiet_to": (hours.get("quiet_to") or "")[:5],
         "weekends": hours.get("weekends", False),
+        "calendar": hours.get("calendar", False),
         "breaks_for_due": hours.get("breaks_for_due", True),
         "free_days": " ".join(hours.get("free_days") or ()),
     }
@@ -217,6 +256,7 @@ def body_of(asked: Mapping[str, Any]) -> dict[str, Any]:
             "quiet_from": asked["quiet_from"] or None,
             "quiet_to": asked["quiet_to"] or None,
             "weekends": asked["weekends"],
+            "calendar": asked["calendar"],
             "breaks_for_due": asked["breaks_for_due"],
             "free_days": asked["free_days"].replace(",", " ").split(),
         },
