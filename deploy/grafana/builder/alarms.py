@@ -41,6 +41,17 @@ def board() -> Board:
             graph("Mails that wait", "Should come down to 0 within a minute.",
                   Query("max(connect_alarm_mails_waiting)", "waiting"), unit="none", steps=((1, AMBER),)),
         ],
+        "The way through": [
+            graph("Probe orders", "How long the last one took from the broker to the Journal. It creates nothing.",
+                  Query("max by (interface) (connect_probe_seconds)", "{{interface}}",
+                        quiet="none has come through yet"), unit="s", width=8),
+            graph("Since the last probe order", "Usually every five minutes.",
+                  Query("time() - max by (interface) (connect_probe_last_success_timestamp_seconds)", "{{interface}}",
+                        quiet="none has come through yet"), unit="s", width=8, steps=((900, AMBER),)),
+            graph("Since the Watchdog was heard", "By the alert service, from Prometheus through Alertmanager.",
+                  Query("time() - max(connect_watchdog_seen_timestamp_seconds > 0)", "watchdog",
+                        quiet="no Alertmanager hands it on"), unit="s", width=8, steps=((300, AMBER), (900, RED))),
+        ],
         "Services": [
             graph("Answering", "1: its metrics can be read.", Query('min by (service, instance) (up{job="connect"})',
                   "{{service}} {{instance}}"), unit="none"),
