@@ -98,7 +98,8 @@ def line(run: Run, plan: Plan) -> str:
         "journal": ", ".join(
             f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
         ),
-        "alarms": f"{run.value:,.0f} ms with news, {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
+        "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
+        f" {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

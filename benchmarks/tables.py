@@ -99,7 +99,7 @@ def _titles(result: Result) -> list[str]:
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
-        "alarms": ["", "with news: ms", "slowest ms", "nothing happens: ms", "memory MB", "mails"],
+        "alarms": ["", "with news: ms", "CPU of the service: ms", "nothing happens: ms", "memory MB", "mails"],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -139,7 +139,7 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
             *(f"{one[f'{kind}_p50']:.1f}, **{one[f'{kind}_p95']:.1f}**" for kind in KINDS),
         ]
     elif job == "alarms":
-        cells = [value, *(f"{one[key]:,.0f}" for key in ("worst_ms", "nothing_ms", "mb", "mails"))]
+        cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "mb", "mails"))]
     elif job == "floors":
         cells = [value, f"{low:,.0f} to {high:,.0f}"]
     else:
