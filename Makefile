@@ -23,7 +23,7 @@ TRYTON_READY := build/peers/tryton/venv/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate pyproject.toml
-CODE := services shared tests benchmarks
+CODE := services shared deploy tests benchmarks
 # Faults of the flows from the ERP back to the marketplace.
 BACK := $(addprefix tests/faults/test_,export_crash_points.py stock_crash_points.py hint_crash_points.py \
 	frozen_senders.py two_at_once.py there_and_back.py)
@@ -96,6 +96,10 @@ fmt: $(DEV_READY) ## Put the code in its form
 .PHONY: generate
 generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states)
 	@$(BIN)/python -m services.cli.generated
+
+.PHONY: dashboards
+dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder
+	@$(BIN)/python -m deploy.grafana.builder
 
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRADE=1), or only what changed in it

@@ -57,7 +57,13 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}; none: all of them")
-    names = [*(c.name for c in CONTENDERS), *(one.name for one in FLOORS), "single", "connect-beside-slow"]
+    names = [
+        *(c.name for c in CONTENDERS),
+        *(one.name for one in FLOORS),
+        "single",
+        "connect-beside-slow",
+        "connect-prometheus",
+    ]
     parser.add_argument("--only", action="append", choices=names, help="only this contender")
     parser.add_argument("--size", choices=list(SIZES), default="normal", help="how much (normal)")
     parser.add_argument("--runs", type=int, help="rounds; without it the size says how many, like all that follows")

@@ -52,8 +52,12 @@ SEARCHES = {
 
 def journal(servers: Servers, plan: Plan) -> Run:
     """Fill a database, then ask. The value is the p95 of all answers, in ms."""
-    with servers.place("pgmq") as place, connect(place.database, "bench-journal", statement_timeout=60) as conn:
-        fill(conn, plan.records, _bar)
+    with (
+        servers.place("pgmq") as place,
+        connect(place.database, "bench-journal", statement_timeout=60) as conn,
+        connect(place.database, "bench-journal", statement_timeout=60) as beside,
+    ):
+        fill((conn, beside), plan.records, _bar)
         sys.stderr.write("\n")
         orders = int(plan.records * ORDERS)
         groups = {"processes": [os.getpid()], **servers.pids("pgmq")}

@@ -7,7 +7,9 @@ and a sample is compared with what the indexer would have written. Called by `jo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
 
 from benchmarks.journal_rows import INTERFACES, OF_ARTICLES, OF_ORDERS
 from shared.db.connect import Connection
@@ -22,13 +24,18 @@ Say = Callable[[str, float], None]
 """What is done, and how far of it: 0 to 1."""
 
 
-def fill(conn: Connection, records: int, say: Say) -> None:
-    """Fill an empty, migrated database. Raises AssertionError where the texts are not what the indexer writes."""
+def fill(connections: Sequence[Connection], records: int, say: Say) -> None:
+    """Fill an empty, migrated database through connections that work side by side.
+
+    Raises AssertionError where the texts are not what the indexer writes.
+    """
     orders, articles = int(records * ORDERS), int(records * ARTICLES)
-    conn.execute("SET statement_timeout = 0")
-    conn.execute("SET transaction_timeout = 0")
-    conn.execute("SET maintenance_work_mem = '512MB'")
-    conn.execute("SET synchronous_commit = off")
+    for one in connections:
+        one.execute("SET statement_timeout = 0")
+        one.execute("SET transaction_timeout = 0")
+        one.execute("SET maintenance_work_mem = '512MB'")
+        one.execute("SET synchronous_commit = off")
+    conn = connections[0]
     for slug in INTERFACES:
         conn.execute(
             "INSERT INTO interfaces(slug, title, marketplace, erp, mode) VALUES (%s, %s, 'none', 'none', 'live')"
@@ -39,21 +46,14 @@ def fill(conn: Connection, records: int, say: Say) -> None:
     indexes = _drop_indexes(conn)
     for table in ("records", "shipments", "articles"):
         conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
-    pieces = [(statements, count, first) for statements, count in ((OF_ORDERS, orders), (OF_ARTICLES, articles))
-              for first in range(1, count + 1, PIECE)]  # fmt: skip
-    done, steps = 0, sum(len(statements) for statements, _, _ in pieces) + len(indexes) + 2
-    for statements, count, first in pieces:
-        for statement in statements:
-            last = min(first + PIECE - 1, count)
-            for name, value in (("first", first), ("last", last), ("orders", orders)):
-                statement = statement.replace(f"%({name})s", str(value))
-            conn.execute(statement.encode())
+    pieces = _pieces("orders and exports", OF_ORDERS, orders, orders)
+    pieces += _pieces("articles", OF_ARTICLES, articles, orders)
+    made = [(f"index {name}", [definition]) for name, definition in indexes]
+    steps, done = len(pieces) + len(made) + 2, 0
+    for work in (pieces, made):
+        for what in _side_by_side(connections, work):
             done += 1
-            say(f"{'orders and exports' if statements is OF_ORDERS else 'articles'} {last:,}/{count:,}", done / steps)
-    for name, definition in indexes:
-        conn.execute(definition.encode())
-        done += 1
-        say(f"index {name}", done / steps)
+            say(what, done / steps)
     for table in ("records", "shipments", "articles"):
         conn.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER".encode())
     conn.execute("SELECT setval('records_id_seq', (SELECT max(id) FROM records))")
@@ -63,6 +63,41 @@ def fill(conn: Connection, records: int, say: Say) -> None:
     if wrong := _differing(conn):
         raise AssertionError(f"the texts of records {wrong} are not what the indexer would write")
     say("compared with the indexer", 1.0)
+
+
+Work = tuple[str, list[str]]
+"""What it is, and the statements that belong together in this order."""
+
+
+def _pieces(what: str, statements: Sequence[str], count: int, orders: int) -> list[Work]:
+    found = []
+    for first in range(1, count + 1, PIECE):
+        values = {"first": first, "last": min(first + PIECE - 1, count), "orders": orders}
+        filled = list(statements)
+        for name, value in values.items():
+            filled = [one.replace(f"%({name})s", str(value)) for one in filled]
+        found.append((f"{what} {values['last']:,}/{count:,}", filled))
+    return found
+
+
+def _side_by_side(connections: Sequence[Connection], work: Sequence[Work]) -> Iterator[str]:
+    """Does all of it, each part on whichever connection is free; tells what is done."""
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for one in connections:
+        free.put(one)
+
+    def do(part: Work) -> str:
+        conn = free.get()
+        try:
+            for statement in part[1]:
+                conn.execute(statement.encode())
+        finally:
+            free.put(conn)
+        return part[0]
+
+    with ThreadPoolExecutor(len(connections)) as threads:
+        for future in as_completed([threads.submit(do, part) for part in work]):
+            yield future.result()
 
 
 def _make_months(conn: Connection) -> None:
@@ -96,8 +131,8 @@ def _drop_indexes(conn: Connection) -> list[tuple[str, str]]:
 
 def _differing(conn: Connection) -> list[int]:
     rows = conn.execute(
-        f"SELECT r.id FROM (SELECT r.id, {SEARCHED} AS text FROM records r WHERE r.id IN (SELECT (random() * m)::int8"
-        f" FROM (SELECT max(id) AS m FROM records) m, generate_series(1, 300)) OFFSET 0) r"
+        f"SELECT r.id FROM (SELECT r.id, r.flow, {SEARCHED} AS text FROM records r WHERE r.id IN ("
+        f"SELECT (random() * m)::int8 FROM (SELECT max(id) AS m FROM records) m, generate_series(1, 300)) OFFSET 0) r"
         f" JOIN search_texts t ON t.record_id = r.id WHERE t.words IS DISTINCT FROM ({WORDS})".encode()
     ).fetchall()
     return [row[0] for row in rows]

@@ -102,7 +102,8 @@ _REMOTE = "CASE WHEN s IN ('done', 'warning') THEN 'xe' || i END"
 _TEXTS = f"""
 INSERT INTO search_texts(record_id, words)
 SELECT id, {WORDS} FROM (
-  SELECT 2 * i - 1 + e AS id, replace(translate(lower(concat_ws(' ', number, 'm', i,
+  SELECT 2 * i - 1 + e AS id, (ARRAY['order-import', 'order-export'])[1 + e] AS flow,
+    replace(translate(lower(concat_ws(' ', number, 'm', i,
     CASE e WHEN 0 THEN concat_ws(' ', {_REMOTE}, {_ORDER_SAYS}, {_EXPORT_SAYS}, {_TOLD})
            ELSE concat_ws(' ', {_EXPORT_SAYS}, {_TOLD}, {_REMOTE}, {_ORDER_SAYS}) END,
     CASE WHEN s IN ('failed', 'warning', 'waiting', 'skipped') THEN 'abc ' || c END)), 'äöü', 'aou'), 'ß', 'ss') AS text
@@ -138,7 +139,7 @@ FROM ({_BASE}) b, generate_series(1, 3) AS q
 """,
     f"""
 INSERT INTO search_texts(record_id, words) SELECT id, {WORDS} FROM (
-    SELECT r.id, {SEARCHED} AS text FROM records r
+    SELECT r.id, r.flow, {SEARCHED} AS text FROM records r
     WHERE r.id BETWEEN 2 * %(orders)s + %(first)s AND 2 * %(orders)s + %(last)s OFFSET 0) r
 """,
 )

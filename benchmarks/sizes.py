@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMES = (
-    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "alarms",
-    "floors",
+    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "scrape",
+    "alarms", "mail-latency", "floors",
 )  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
-FULL = ("memory", "growth", "journal")
-LONG = ("memory", "erp", "stock", "stock-latency", "journal", "alarms")
+FULL = ("memory", "growth", "journal", "scrape")
+LONG = ("memory", "erp", "stock", "stock-latency", "journal", "scrape", "alarms", "mail-latency")
 """One run each, unless more are asked for."""
 
 
@@ -20,7 +20,7 @@ class Size:
 
     paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
     whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given;
-    changes: of `stock`; sales: orders of `erp`; records: of `journal`.
+    changes: of `stock`; sales: orders of `erp`; records: of `journal` and `scrape`.
     """
 
     runs: int

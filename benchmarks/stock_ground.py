@@ -120,7 +120,7 @@ def service(place: Place, name: str = "stock") -> list[str]:
     settings = {
         "CONNECT_DATABASE_URL": place.database, "CONNECT_AMQP_URL": place.broker, "CONNECT_SECRET_KEY": SECRET,
         "CONNECT_ALLOWED_NETWORKS": LOOPBACK,
-        "CONNECT_METRICS_PORT": "0", "CONNECT_LOG_FORMAT": "json",
+        "CONNECT_METRICS_PORT": "0", "CONNECT_LOG_FORMAT": "json", "CONNECT_PROBE_MINUTES": "0",
     }  # fmt: skip
     return [
         "env",

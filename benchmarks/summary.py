@@ -23,6 +23,8 @@ UNITS = {
     "growth": "% more CPU per order",
     "memory": "MB (peak)",
     "journal": "ms (p95)",
+    "scrape": "ms (p95)",
+    "mail-latency": "s (p50)",
     "alarms": "ms a round",
     "floors": "a second",
 }
@@ -93,13 +95,20 @@ def line(run: Run, plan: Plan) -> str:
         "stock": f"{run.value:,.0f} events/s, {run.more.get('calls_to_send', 0):,.0f} calls to send,"
         f" {run.more.get('calls_to_read', 0):,.0f} to read",
         "stock-latency": f"p50 {run.more.get('p50')} ms, max {run.more.get('max')} ms",
+        "mail-latency": f"p50 {run.more.get('p50')} s, p95 {run.more.get('p95')} s, max {run.more.get('max')} s",
         "growth": f"{run.value:+.1f} % CPU per order",
         "memory": f"peak {run.value:.0f} MB, {run.more.get('mb_when_warm')} MB when warm",
         "journal": ", ".join(
             f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
         ),
+<<<<<<< HEAD
         "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
         f" {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
+=======
+        "scrape": f"p95 {run.value:.1f} ms of the slowest service, the Journal's {run.more.get('journal_kb')} kB,"
+        f" counted after {run.more.get('counted_after_seconds')} s",
+        "alarms": f"{run.value:,.0f} ms with news, {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
+>>>>>>> eebdc34ca6cb3957435a433414d9d38185756b77
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

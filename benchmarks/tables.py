@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import charts
 from benchmarks.charts import Bar
+from benchmarks.scrape import SERVICES
 from benchmarks.sizes import NAMES
 from benchmarks.summary import KINDS, Result
 
@@ -51,7 +52,9 @@ def _measured(result: Result) -> str:
         "stock": f"{plan.orders:,} changes of 5,000 articles (Zipf), published at {plan.stock_rate:,.0f} a second",
         "alarms": "1,000 subscriptions of two recipients each, 100 interfaces; news: a new cause in every interface",
         "journal": f"{plan.records:,} records and six times as many transitions; CPU per 1,000 questions",
+        "scrape": f"{plan.records:,} records and six times as many transitions; CPU-s in 10 s, Journal and PostgreSQL",
         "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
+        "mail-latency": "failing orders, each of a cause of its own, until the mail server has the mail",
         "claim": f"{plan.orders:,} orders a run, {plan.paused:,} due orders of a paused interface beside them",
     }
     what = facts.get(plan.job, f"{plan.orders:,} orders a run")
@@ -98,8 +101,14 @@ def _titles(result: Result) -> list[str]:
         ],
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
+        "mail-latency": ["", "mailed: p50 s", "p95 s", "max s"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
+<<<<<<< HEAD
         "alarms": ["", "with news: ms", "CPU of the service: ms", "nothing happens: ms", "memory MB", "mails"],
+=======
+        "scrape": ["", "slowest p95 ms", "records", "counted after s", *(f"{name}: p50, p95 ms" for name in SERVICES)],
+        "alarms": ["", "with news: ms", "slowest ms", "nothing happens: ms", "memory MB", "mails"],
+>>>>>>> eebdc34ca6cb3957435a433414d9d38185756b77
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -133,10 +142,19 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
         cells.append(ratio)
     elif job == "stock-latency":
         cells = [f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}", f"{one['p90']:.1f}", f"{one['max']:.1f}"]
+    elif job == "mail-latency":
+        cells = [f"**{one['p50']:.1f}**", f"{one['p95']:.1f}", f"{one['max']:.1f}"]
     elif job == "journal":
         cells = [
             f"{one['records']:,.0f}",
             *(f"{one[f'{kind}_p50']:.1f}, **{one[f'{kind}_p95']:.1f}**" for kind in KINDS),
+        ]
+    elif job == "scrape":
+        cells = [
+            f"**{one['value']:.1f}**",
+            f"{one['records']:,.0f}",
+            f"{one['counted_after_seconds']:.1f}",
+            *(f"{one[f'{name}_p50']:.1f}, {one[f'{name}_p95']:.1f}" for name in SERVICES),
         ]
     elif job == "alarms":
         cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "mb", "mails"))]

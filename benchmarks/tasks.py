@@ -14,6 +14,7 @@ from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
 from benchmarks.growth import growth
 from benchmarks.journal import journal
+from benchmarks.mail_latency import mail_latency
 from benchmarks.memory import memory
 from benchmarks.peers import (
     celery_contender,
@@ -22,6 +23,7 @@ from benchmarks.peers import (
     kombu_process,
     pika_process,
 )
+from benchmarks.scrape import scrape
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
 from benchmarks.stock import late, single, stock
@@ -38,11 +40,26 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
         ("connect", "a lone change on an idle system", False, partial(late, beside_slow=False)),
         ("connect-beside-slow", "beside a marketplace that takes 2 s", False, partial(late, beside_slow=True)),
     ),
+    "mail-latency": (
+        (
+            "connect",
+            "the alert service reads the metrics itself",
+            False,
+            partial(mail_latency, through_prometheus=False),
+        ),
+        (
+            "connect-prometheus",
+            "through Prometheus, scraping every 2 s",
+            False,
+            partial(mail_latency, through_prometheus=True),
+        ),
+    ),
     "alarms": (
         ("connect", "subscriptions as people make them", False, partial(alarms, worst=False)),
         ("connect-worst", "every subscription for every interface, hourly", False, partial(alarms, worst=True)),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
+    "scrape": (("connect", "GET /metrics of each service", False, scrape),),
     "erp": (
         ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
         ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),

@@ -79,6 +79,17 @@ def number(value: int, language: Language) -> str:
     return text.replace(",", ".") if language == "de" else text
 
 
+def size(count: int, language: Language) -> str:
+    """Bytes: "3,4 GB" or "3.4 GB"."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    text = f"{value:.0f}" if unit == "B" or value >= 100 else f"{value:.1f}"
+    return f"{text.replace('.', ',') if language == 'de' else text} {unit}"
+
+
 def percent(rate: str | None, language: Language) -> str:
     """ "19 %" or "19%"; what is not a number is shown as it is."""
     if rate is None:

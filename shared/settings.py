@@ -98,6 +98,24 @@ class Settings(BaseSettings):
     )
     smtp_url: Annotated[Url, _url("smtp", "smtps")] | None = Field(None, description="mail server for alarms")
     prometheus_url: Annotated[Url, _url("http", "https")] | None = Field(None, description="Prometheus")
+    alertmanager_token: SecretStr | None = Field(
+        None, description="what Alertmanager says to post to the alert service; unset: a publisher's token of Connect"
+    )
+    watchdog_minutes: int | None = Field(
+        None,
+        ge=0,
+        le=1440,
+        description="minutes that Prometheus' Watchdog may be missing; unset: 15 once seen; 0: ever",
+    )
+    heartbeat_url: Annotated[Url, _url("http", "https")] | None = Field(
+        None, description="called (GET) about once a minute while the alert service works, e.g. of healthchecks.io"
+    )
+    database_away_seconds: float = Field(
+        60.0, ge=1, le=3600, description="after so long without the database the alert service mails that it is away"
+    )
+    probe_minutes: float = Field(
+        5.0, ge=0, le=1440, description="how often a probe order is sent through each live interface; 0: never"
+    )
     base_url: Annotated[Url, _url("http", "https")] = Field(
         Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"
     )

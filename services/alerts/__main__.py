@@ -8,33 +8,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import psycopg
 import structlog
 
 from services.alerts import smtp
+from services.alerts.heartbeat import Heartbeat
 from services.alerts.letter import Post
+from services.alerts.outage import open_outage
 from services.alerts.post import send_due
-from services.alerts.scrape import AWAY, Scrape
+from services.alerts.rounds import Rounds
+from services.alerts.scrape import Scrape
 from services.alerts.targets import targets
+from services.alerts.webhook import Webhook
 from shared.alarms import queue
 from shared.alarms.planned import set_zone
-from shared.alarms.round import Round, play
 from shared.db.connect import GONE, Connection, connect
 from shared.db.migrate import pending
 from shared.failpoint import Failpoints
 from shared.log import set_up
 from shared.metrics import Metrics
 from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.posted import Take
 from shared.settings import Settings, SettingsError, load
 from shared.version import VERSION
 
 SERVICE = "alerts"
-LOOK_SECONDS = 2.0
-ROUND_SECONDS = 6.0
-"""A round at least this often, whatever the metrics say."""
-
 POST_SECONDS = 1.0
 AGAIN_SECONDS = 5.0
 Beat = Callable[[], None]
@@ -43,8 +44,8 @@ Beat = Callable[[], None]
 def run(settings: Settings) -> int:
     """Run until a signal; returns the exit code. Raises SettingsError."""
     database = settings.database()
-    if missing := pending(database):
-        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
+    with suppress(*GONE):  # it must start without the database, too: to say that it is away
+        _whole(database)
     try:
         server = smtp.Server.parse(str(settings.smtp_url)) if settings.smtp_url else None
     except ValueError as error:
@@ -54,25 +55,35 @@ def run(settings: Settings) -> int:
     failpoint = Failpoints(settings.fault)
     prometheus = str(settings.prometheus_url) if settings.prometheus_url else None
     scrape = Scrape(partial(targets, settings.data_dir), prometheus)
-    log = structlog.get_logger()
+    heart = Heartbeat(str(settings.heartbeat_url), metrics) if settings.heartbeat_url else None
+    rounds = Rounds(
+        scrape,
+        metrics,
+        failpoint,
+        stopping=life.stopping,
+        watchdog_minutes=settings.watchdog_minutes,
+        probe_minutes=settings.probe_minutes,
+        heart=heart,
+    )
+    where = Post(server.sender if server else "", str(settings.base_url).rstrip("/"))
+    token = settings.alertmanager_token
+    webhook = Webhook(
+        partial(connect, database, "connect-alerts-webhook", statement_timeout=5.0),
+        metrics,
+        rounds.ask,
+        host=settings.metrics_host,
+        token=token.get_secret_value() if token else None,
+    )
+    life.take("/alertmanager", Take(webhook.take))
 
     def watch(beat: Beat) -> None:
-        def rounds(conn: Connection) -> None:
-            waited = ROUND_SECONDS
+        def work(conn: Connection) -> None:
             set_zone(conn, settings.time_zone)
-            while not life.stopping():
-                beat()
-                if scrape.look() or waited >= ROUND_SECONDS:
-                    _report(metrics, log, conn, play(conn, {AWAY: scrape.away()}, failpoint=failpoint))
-                    waited = 0.0
-                life.pause(LOOK_SECONDS)
-                waited += LOOK_SECONDS
+            rounds.run(conn, beat)
 
-        _connected(life, database, "watch", beat, rounds)
+        _connected(life, database, "watch", beat, work)
 
     def post(beat: Beat) -> None:
-        where = Post(server.sender if server else "", str(settings.base_url).rstrip("/"))
-
         def mails(conn: Connection) -> None:
             while not life.stopping():
                 beat()
@@ -84,10 +95,29 @@ def run(settings: Settings) -> int:
         _connected(life, database, "post", beat, mails)
 
     if server is None:
-        log.warning("mail.none", reason="CONNECT_SMTP_URL is not set: mails wait until it is")
+        structlog.get_logger().warning("mail.none", reason="CONNECT_SMTP_URL is not set: mails wait until it is")
     life.loop("watch", watch)
     life.loop("post", post, stall_seconds=120.0)
+    if server is not None and (outage := open_outage(
+        settings.data_dir,
+        settings.secret_key.get_secret_value() if settings.secret_key else None,
+        connect=partial(connect, database, "connect-alerts-outage", statement_timeout=5.0),
+        server=server,
+        post=where,
+        failpoint=failpoint,
+        playing=lambda: rounds.playing,
+        patience=settings.database_away_seconds,
+        look=min(5.0, settings.database_away_seconds / 4),
+    )):  # fmt: skip
+        life.loop("outage", partial(outage.run, stopping=life.stopping, pause=life.pause), stall_seconds=180.0)
+    if heart is not None:
+        life.loop("heartbeat", partial(heart.run, stopping=life.stopping, pause=life.pause), stall_seconds=120.0)
     return life.run()
+
+
+def _whole(database: str) -> None:
+    if missing := pending(database):
+        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
 
 
 def _connected(life: Lifecycle, database: str, name: str, beat: Beat, work: Callable[[Connection], None]) -> None:
@@ -95,25 +125,12 @@ def _connected(life: Lifecycle, database: str, name: str, beat: Beat, work: Call
     while not life.stopping():
         beat()
         try:
+            _whole(database)
             with connect(database, f"connect-alerts-{name}") as conn:
                 work(conn)
         except GONE as error:
             structlog.get_logger().warning("database.away", loop=name, error=error)
             life.pause(AGAIN_SECONDS)
-
-
-def _report(metrics: Metrics, log: structlog.BoundLogger, conn: Connection, done: Round | None) -> None:
-    if done is None:
-        return
-    metrics.alarm_evaluated.set_to_current_time()
-    if done.decided:
-        log.info("alarm.round", counts=dict(done.decided), count=done.mails)
-    if done.facts:
-        metrics.incidents.clear()
-        for interface, flow, severity, count in conn.execute(
-            "SELECT interface, flow, severity, count(*) FROM incidents WHERE ended IS NULL GROUP BY 1, 2, 3"
-        ):
-            metrics.incidents.labels(interface, flow, severity).set(count)
 
 
 def main() -> int:

@@ -107,7 +107,8 @@ class _Writer:
             what = self.say("subject.digest", count=len(found))
         else:
             one = found[0]
-            count = f" ({moments.number(one.standing or one.records, self._language)})" if one.records else ""
+            count = f" ({moments.number(one.standing or one.records, self._language)})"
+            count = "" if one.cause.flow == "infrastructure" or not one.records else count
             what = f"{self.say('flow.' + one.cause.flow)}, {SAFE.sub('_', one.cause.code)}{count}"
         return f"{self.say('subject.' + kind)} {place}: {what}" if place else f"{self.say('subject.' + kind)} {what}"
 
@@ -137,10 +138,12 @@ class _Writer:
     def _incident(self, one: Contents) -> dict[str, Any]:
         problem = Problem(one.cause.code, values=_values(one))
         said = explain(problem, self._language)
-        over = one.ended is not None
+        over, own = one.ended is not None, one.cause.flow == "infrastructure"
         say = self.say
         lasted = moments.lasting(one.since, one.ended or self._now, self._language).partition(" ")[2]
-        if over:
+        if own:
+            what = say("what.no_record") if over else said.cause
+        elif over:
             count = {"count": self._number(one.records), "left": self._number(one.standing)}
             what = say("what.healed_rest" if one.standing else "what.healed", **count)
         elif not one.records:
@@ -156,9 +159,9 @@ class _Writer:
             "title": said.title,
             "where": f"{one.cause.interface} · {say('flow.' + one.cause.flow)}".strip(" ·"),
             "code": one.cause.code,
-            "what": what if one.records else f"{said.cause} {what}",
+            "what": what if one.records or own else f"{said.cause} {what}",
             "steps": () if over else said.steps,
-            "figures": [] if over or not one.records else self._figures(one, value, lasted),
+            "figures": [] if over or own or not one.records else self._figures(one, value, lasted),
             "rows": [] if over else [self._row(row) for row in one.rows],
             "heading": say(
                 "do.first" if one.standing > len(one.rows) else "do.all",
@@ -166,8 +169,9 @@ class _Writer:
                 **({"shown": len(one.rows)} if one.standing > len(one.rows) else {}),
             ),
             "link": self._rows_link(one),
-            "acknowledge": "" if over else self._answer(one, "known"),
-            "snooze": "" if over else self._answer(one, "later"),
+            "open": say("do.status" if own else "do.open"),
+            "acknowledge": "" if over or not one.id else self._answer(one, "known"),
+            "snooze": "" if over or not one.id else self._answer(one, "later"),
         }
 
     def _figures(self, one: Contents, value: str, lasted: str) -> list[tuple[str, str, bool]]:

@@ -18,8 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.alarms.incidents import Cause
 
 DEADLINE = 2.0
-MISSED = 3
-"""So many looks in a row without an answer before a service counts as away: one may just be starting again."""
+MISSED = 15
+"""So many looks in a row (half a minute) without an answer before a service counts as away: one may just be started
+again, and drains before it ends."""
 
 AWAY = "service-away"
 MOVES = ("connect_transitions", "connect_errors", "connect_events_consumed")
@@ -66,7 +67,7 @@ class Scrape:
 
     def _query(self, query: str) -> dict[str, float]:
         address = f"{self._prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-        with _web().open(address, timeout=DEADLINE) as answer:
+        with web().open(address, timeout=DEADLINE) as answer:
             rows = json.load(answer)["data"]["result"]
         return {
             row["metric"].get("service") or row["metric"].get("instance", ""): float(row["value"][1]) for row in rows
@@ -76,7 +77,7 @@ class Scrape:
 def _sum_at(address: str) -> float | None:
     """The sum of what moves when records do; None where nobody answers."""
     try:
-        with _web().open(address, timeout=DEADLINE) as answer:
+        with web().open(address, timeout=DEADLINE) as answer:
             text = answer.read().decode("utf-8")
         return sum(
             sample.value
@@ -89,7 +90,7 @@ def _sum_at(address: str) -> float | None:
         return None
 
 
-def _web() -> urllib.request.OpenerDirector:
+def web() -> urllib.request.OpenerDirector:
     """Opens http and https and nothing else: no files, and no proxy in between."""
     web = urllib.request.OpenerDirector()
     for handler in (

@@ -7,13 +7,21 @@ starttls: auto (where the server offers it), required, or no.
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DEADLINE = 20.0
+"""For each word of the server."""
+
+WHOLE_DEADLINE = 60.0
+"""For the whole conversation: shorter than the lease of a mail, so that nobody else sends it meanwhile."""
 
 
 class Fate(StrEnum):
@@ -69,7 +77,7 @@ class Answer:
 def send(server: Server, message: EmailMessage, recipient: str, deadline: float = DEADLINE) -> Answer:
     """Hand one message over. Never raises for what a network or a server can do."""
     try:
-        with _connected(server, deadline) as smtp:
+        with _connected(server, deadline) as smtp, _ended_after(smtp, min(WHOLE_DEADLINE, 3 * deadline)):
             smtp.send_message(message, from_addr=server.sender, to_addrs=[recipient])
             return Answer(Fate.SENT, "accepted")
     except smtplib.SMTPRecipientsRefused as error:
@@ -91,19 +99,39 @@ def _connected(server: Server, deadline: float) -> smtplib.SMTP:
     else:
         smtp = smtplib.SMTP(server.host, server.port, timeout=deadline)
     try:
-        smtp.ehlo()
-        if not server.encrypted and server.starttls != "no":
-            if smtp.has_extn("starttls"):
-                smtp.starttls(context=context)
-                smtp.ehlo()
-            elif server.starttls == "required":
-                raise smtplib.SMTPNotSupportedError("does not offer STARTTLS, which is required")
-        if server.user:
-            smtp.login(server.user, server.password)
+        with _ended_after(smtp, min(WHOLE_DEADLINE, 3 * deadline) / 2):
+            smtp.ehlo()
+            if not server.encrypted and server.starttls != "no":
+                if smtp.has_extn("starttls"):
+                    smtp.starttls(context=context)
+                    smtp.ehlo()
+                elif server.starttls == "required":
+                    raise smtplib.SMTPNotSupportedError("does not offer STARTTLS, which is required")
+            if server.user:
+                smtp.login(server.user, server.password)
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+@contextmanager
+def _ended_after(smtp: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """Break the connection off after so long: a server that sends a letter now and then never meets a deadline of one
+    read."""
+
+    def end() -> None:
+        with suppress(OSError):
+            if smtp.sock is not None:
+                smtp.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _judged(code: int, text: bytes | str, said: int | None = None) -> Answer:

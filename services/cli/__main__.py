@@ -31,6 +31,7 @@ from services.cli import (
     rejections,
     runs,
     services,
+    status,
     tokens,
     topology,
     users,
@@ -48,7 +49,8 @@ What needs a person:                   connect orders list --filter state:failed
 Why, and what to do:                   connect orders show 4711
 What does the most harm:               connect groups list
 Status, tracking, stock on their way:  connect exports list, connect articles list
-Is everything well:                    connect doctor
+How everything is doing:               connect status
+What is set up wrong:                  connect doctor
 
 Settings come from CONNECT_… in the environment (`connect config show`); where a `connect up` runs, its are taken.
 Every command knows --json. Exit codes: 0 done, 1 failed or not found, 2 wrong usage.
@@ -75,6 +77,7 @@ def build() -> typer.Typer:
         ctx.obj = Session(found, language, Path.cwd())
 
     services.add_to(app)
+    status.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
     audit.add_to(app)

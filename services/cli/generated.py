@@ -1,6 +1,7 @@
 """The files that are made from code: `python -m services.cli.generated` writes them, `--check` names the stale ones.
 
-Schemas, the AsyncAPI document, the picture of the states and the broker's definitions. A test runs the check.
+Schemas, the AsyncAPI document, the list of metrics, the picture of the states and the broker's definitions. A test runs
+the check.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from services.cli import metrics_page
 from services.cli.asyncapi import document
 from shared.broker import definitions
 from shared.events.schemas import schemas
@@ -23,6 +25,7 @@ def contents() -> dict[str, str]:
     return {
         **made,
         "docs/asyncapi.json": _json(document()),
+        "docs/metrics.md": metrics_page.markdown(),
         "docs/states.md": markdown(),
         "deploy/rabbitmq/definitions.json": definitions.text(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ from shared.records.history import find_records, history, of_the_same_order, rea
 from shared.records.listing import stream
 from shared.records.sheet import Sheet
 from shared.records.sheet_csv import csv_lines
+from shared.records.sheet_xlsx import SheetTooLong, write_xlsx
 from shared.runtime.links import links
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
@@ -63,21 +65,42 @@ def _add_list(app: typer.Typer, words: Words) -> None:
         limit: Annotated[int | None, typer.Option(min=1, help="at most so many; without it every match")] = None,
         as_json_: Json = False,
         as_csv: Annotated[bool, typer.Option("--csv", help="a sheet, every match; heads are those of the API")] = False,
+        xlsx: Annotated[Path | None, typer.Option(help="write a workbook into this file, which must be new")] = None,
     ) -> None:
         session: Session = ctx.obj
-        if as_json_ and as_csv:
-            raise Trouble("Take --json or --csv, not both.", USAGE)
+        if as_json_ + as_csv + (xlsx is not None) > 1:
+            raise Trouble("Take one of --json, --csv and --xlsx.", USAGE)
         with session.database() as conn:
             wanted = session.filter(conn, filter or "", interface)
             with closing(stream(conn, resource.flow, wanted, sort=sort, language=session.language)) as items:
                 shown = islice(items, limit)
-                if as_csv:
+                if xlsx is not None:
+                    _workbook(xlsx, Sheet(resource, session.language, session.zone), shown)
+                elif as_csv:
                     for piece in csv_lines(Sheet(resource, None, session.zone), shown):
                         Printer().raw(piece.decode())
                 elif as_json_:
                     _json_list(shown)
                 else:
                     print_list(Printer(), session, resource, shown)
+
+
+def _workbook(path: Path, sheet: Sheet, items: Iterable[dict[str, Any]]) -> None:
+    """Raises Trouble for a file that is there already or cannot be written; what was begun is taken away."""
+    try:
+        with path.open("xb") as file:
+            try:
+                count = write_xlsx(file, sheet, items)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+    except FileExistsError:
+        raise Trouble(f"{path} is there already: name a new file, or take it away first.", USAGE) from None
+    except OSError as error:
+        raise Trouble(f"{path} cannot be written: {error.strerror}.", USAGE) from None
+    except SheetTooLong as error:
+        raise Trouble(str(error)) from None
+    Printer().line(f"{count} rows are in {path}.")
 
 
 def _json_list(items: Iterable[dict[str, Any]]) -> None:

@@ -118,7 +118,7 @@ def _print(words: Words, receipt: dict[str, Any]) -> None:
             one["number"],
             one["interface"],
             (one["state"], one["state"]) if one["result"] == "queued" and one["state"] else said[one["result"]],
-            one["code"] or "",
+            one["sentence"] or one["code"] or "",
         )
         for one in receipt["numbers"]
     ]

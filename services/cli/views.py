@@ -46,6 +46,7 @@ def save(
     resource: Annotated[str, typer.Option(help="orders, exports or articles")] = "orders",
     sort: Annotated[str | None, typer.Option(help="number, ordered, updated or state; - in front: descending")] = None,
     shared: Annotated[bool, typer.Option("--shared", help="for everybody")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check it and show it; save nothing")] = False,
     as_json_: Json = False,
 ) -> None:
     """Save a view; one of yours with the same name is replaced.
@@ -53,14 +54,18 @@ def save(
     connect views save "Due today" --filter 'state:failed' --shared
     """
     session: Session = ctx.obj
-    with session.database() as conn:
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         try:
             view = save_view(conn, session.actor, name, resource, filter, session.zone, sort=sort, shared=shared)
         except ViewError as error:
             raise Trouble(str(error), USAGE) from None
     printer = Printer()
+    if dry_run:
+        view |= {"id": None, "dry_run": True}
     if as_json_:
         printer.json(view)
+    elif dry_run:
+        printer.line(f"Would be saved: connect {resource} list --filter '{view['filter']}' --sort {view['sort']}")
     else:
         printer.line(f"Saved as view {view['id']}: connect {resource} list --filter '{view['filter']}'")
 
@@ -69,6 +74,7 @@ def save(
 def delete(
     ctx: typer.Context,
     id: Annotated[int, typer.Argument(min=1, help="its id, see `connect views list`")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say whether it could be deleted; delete nothing")] = False,
     as_json_: Json = False,
 ) -> None:
     """Delete a view, also a shared one of somebody else.
@@ -76,10 +82,10 @@ def delete(
     connect views delete 7
     """
     session: Session = ctx.obj
-    with session.database() as conn:
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         if not delete_view(conn, id, session.actor, any_owner=True):
             raise Trouble(f"There is no view {id} of yours, and none shared. Look at `connect views list`.")
     if as_json_:
-        Printer().json({"id": id, "deleted": True})
+        Printer().json({"id": id, "deleted": not dry_run, **({"dry_run": True} if dry_run else {})})
     else:
-        Printer().line(f"View {id} is deleted.")
+        Printer().line(f"View {id} would be deleted." if dry_run else f"View {id} is deleted.")

@@ -93,7 +93,6 @@ def run(settings: Settings) -> int:
     def probe(beat: Beat) -> None:
         Probe(
             stage,
-            metrics,
             connect=link("probe"),
             read=interface,
             beat=beat,
@@ -135,7 +134,7 @@ def run(settings: Settings) -> int:
             read=interface,
             open_source=remotes.changes,
             open_publisher=partial(open_publisher, broker, name="connect-exporter-poll"),
-            polled=lambda slug, at: metrics.last_erp_poll.labels(slug).set(at.timestamp()),
+            polled=lambda slug, _: metrics.polls.labels("order-export", slug).inc(),
             failpoint=failpoint,
             fatal=life.fatal,
         ).run(beat, life.stopping, life.pause)

@@ -2,12 +2,14 @@
 
 order-imported ─▶ collect ─▶ records ─▶ work (stage erp) ─▶ ERP
 marketplace ─▶ poll ─▶ order-imported        fetch: orders asked for by number        rehearsal: before going live
+probe order ─▶ connect.probe ─▶ dry run ─▶ its row
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -15,11 +17,13 @@ import structlog
 from services.importer.fetch import orders_by_number, restage
 from services.importer.poll import Poll
 from services.importer.preview import orders_to_create
+from services.importer.probe_order import ProbeOrders
 from services.importer.rehearse import Rehearsals
 from services.importer.stage import ErpStage
 from services.importer.upkeep import Upkeep
 from shared.broker.apply import check
 from shared.broker.open import open_consumer, open_publisher
+from shared.broker.topology import PROBE
 from shared.connectors.contract import SourceOrder
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
@@ -63,6 +67,7 @@ def run(settings: Settings) -> int:
     remotes = Remotes(discover(), pool, metrics, timing.call, settings.networks(), seal)
     bell = Bell()
     publisher = open_publisher(broker, name="connect-importer-wake")
+    probe_publisher = open_publisher(broker, name="connect-importer-probe")
 
     def link(name: str) -> Callable[[], Connection]:
         return partial(connect, database, f"connect-importer-{name}", plan_once=name in ("intake", "work"))
@@ -93,7 +98,6 @@ def run(settings: Settings) -> int:
     def probe(beat: Beat) -> None:
         Probe(
             stage,
-            metrics,
             connect=link("probe"),
             read=interface,
             beat=beat,
@@ -108,7 +112,7 @@ def run(settings: Settings) -> int:
             read=interface,
             open_source=remotes.marketplace,
             open_publisher=partial(open_publisher, broker, name="connect-importer-poll"),
-            polled=lambda slug, at: metrics.last_poll.labels(slug).set(at.timestamp()),
+            polled=lambda slug, _: metrics.polls.labels("order-import", slug).inc(),
             failpoint=failpoint,
             fatal=life.fatal,
         ).run(beat, life.stopping, life.pause)
@@ -125,8 +129,18 @@ def run(settings: Settings) -> int:
         loop = Rehearsals(remotes, connect=link("rehearsal"), read=interface, fatal=life.fatal)
         loop.run(beat, life.stopping, life.pause)
 
+    def probe_orders(beat: Beat) -> None:
+        ProbeOrders(
+            remotes,
+            timedelta(minutes=settings.probe_minutes),
+            connect=link("probe-orders"),
+            read=interface,
+            consume=partial(open_consumer, broker, (PROBE,), name="connect-importer-probe"),
+            publisher=probe_publisher,
+        ).run(beat, life.stopping, life.pause)
+
     def upkeep(beat: Beat) -> None:
-        Upkeep(metrics, link("upkeep")).run(beat, life.stopping, life.pause)
+        Upkeep(link("upkeep")).run(beat, life.stopping, life.pause)
 
     def database_answers() -> str | None:
         with pool.connection(timeout=2) as conn:
@@ -137,15 +151,18 @@ def run(settings: Settings) -> int:
         return "; ".join(check(broker)) or None
 
     with link("upkeep")() as conn:
-        Upkeep(metrics, link("upkeep")).once(conn)  # before anything is stored: the months must be there
+        Upkeep(link("upkeep")).once(conn)  # before anything is stored: the months must be there
     for loop in (intake, work, wakeups, probe, poll, fetch, rehearsal, upkeep):
         life.loop(loop.__name__, loop)
+    if settings.probe_minutes:
+        life.loop("probe_orders", probe_orders, stall_seconds=180.0)
     life.check("database", database_answers)
     life.check("broker", broker_answers)
     try:
         return life.run()
     finally:
         publisher.close()
+        probe_publisher.close()
         pool.close(timeout=2)
 
 

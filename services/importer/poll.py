@@ -24,10 +24,10 @@ from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.records.interfaces import Interface
 from shared.records.modes import runs
+from shared.records.overview import POLL_AGAIN_SECONDS
 
 OVERLAP = timedelta(minutes=5)
 FIRST_LOOK_BACK = timedelta(days=1)
-AGAIN_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 POLLS_AT_ONCE = 4
 LOCK_SPACE = 0x504F4C4C
@@ -72,7 +72,7 @@ class Poll:
                         while not stopping():
                             beat()
                             running = {slug: future for slug, future in running.items() if not future.done()}
-                            for (slug,) in conn.execute(_DUE, (AGAIN_SECONDS,)).fetchall():
+                            for (slug,) in conn.execute(_DUE, (POLL_AGAIN_SECONDS,)).fetchall():
                                 if slug not in running:
                                     running[slug] = threads.submit(self._safely, slug)
                             pause(LOOK_SECONDS)

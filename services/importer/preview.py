@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from services.importer.erp import OrderCreation, Tools
 from services.importer.fetch import arrival
-from shared.connectors.contract import Draft, Mappings, OrderSink, RemoteOrder, ShowsDocument
+from shared.connectors.contract import Draft, Mappings, OrderSink, OrderSource, RemoteOrder, ShowsDocument
 from shared.db.connect import Connection
 from shared.errors.problem import Problem
 from shared.events.orders import Order
@@ -64,28 +64,32 @@ def orders_to_create(remotes: Remotes) -> Preview:
         source, close_source = remotes.marketplace(interface)
         try:
             found = source.read_orders(numbers)
-            calls = remotes.calls(interface, "erp")
-            sink, close_sink = remotes.erp(interface, calls)
-            title, notes = remotes.title(interface, "erp"), Notes()
-            tools = Tools(
-                0.0,
-                remotes.title(interface, "marketplace"),
-                calls.guarded,
-                Failpoints(""),
-                lambda *_: False,
-                close_sink,
-            )
-            handler = OrderCreation(interface, title, NotingErp(sink, title, notes), source, tools)
-            try:
-                batch = {
-                    each.order.number: imagined(interface.slug, each.order.number, arrival(interface.slug, each).body)
-                    for each in found.values()
-                }
-                handler.handle(list(batch.values()), notes.say, notes.each)
-            finally:
-                handler.close()
+            bodies = {each.order.number: arrival(interface.slug, each).body for each in found.values()}
+            notes = dry_run(remotes, interface, source, bodies)
         finally:
             close_source()
         return {number: notes.drafted(each.order.number) for number, each in found.items()}
 
     return preview
+
+
+def dry_run(remotes: Remotes, interface: Interface, source: OrderSource, bodies: Mapping[str, bytes]) -> Notes:
+    """What the stage *erp* would do with these events, by number. Raises RemoteError where a look-up fails."""
+    calls = remotes.calls(interface, "erp")
+    sink, close_sink = remotes.erp(interface, calls)
+    title, notes = remotes.title(interface, "erp"), Notes()
+    tools = Tools(
+        0.0,
+        remotes.title(interface, "marketplace"),
+        calls.guarded,
+        Failpoints(""),
+        lambda *_: False,
+        close_sink,
+    )
+    handler = OrderCreation(interface, title, NotingErp(sink, title, notes), source, tools)
+    try:
+        batch = [imagined(interface.slug, number, body) for number, body in bodies.items()]
+        handler.handle(batch, notes.say, notes.each)
+    finally:
+        handler.close()
+    return notes

@@ -14,11 +14,14 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
+from services.journal.rolling import Rolling
 from services.journal.runner import Runner
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
+from shared.broker.watched import WatchedBroker
 from shared.connectors.registry import discover
 from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
@@ -67,6 +70,7 @@ def main() -> int:
         networks=given.networks(),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
+        broker=WatchedBroker(str(given.amqp_url) if given.amqp_url else None),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 
@@ -115,7 +119,10 @@ def main() -> int:
     frame.loop("sweep", tidy)
     runner = Runner(lambda: connect(given.database(), "connect-runs"), journal.zone, journal.failpoint)
     frame.loop("runs", lambda beat: runner.run(beat, frame.stopping, frame.pause), stall_seconds=CHOOSING_SECONDS + 60)
+    rolling = Rolling(metrics.derived, lambda: connect(given.database(), "connect-rollup"), journal.failpoint)
+    frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
+    frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import islice
@@ -23,6 +23,7 @@ from services.journal.sheets import SHEETS
 from shared import moments
 from shared.people.actor import Actor
 from shared.records.compared import laid_out
+from shared.status.light import worst
 
 THEME_COOKIE = "connect_theme"
 
@@ -53,6 +54,7 @@ class Pages:
         self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
+        self._templates.filters["worst"] = worst
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
             icons=ICONS, static=self.address_of, title_of=lambda key: titles.get(key or "", (key or "?").title())
@@ -82,6 +84,17 @@ class Pages:
             said = {name: str(value) for name, value in chosen.items() if value not in (None, "")}
             return path + (f"?{urlencode(said)}" if said else "")
 
+        def link_many(path: str, **query: Sequence[str]) -> str:
+            """The same with words that stand several times."""
+            lang = request.query_params.get("lang")
+            said = urlencode({**({"lang": lang} if lang else {}), **query}, doseq=True)
+            return path + (f"?{said}" if said else "")
+
+        def link_to(address: str) -> str:
+            """An address that has its query already."""
+            lang = request.query_params.get("lang")
+            return address + (f"{'&' if '?' in address else '?'}{urlencode({'lang': lang})}" if lang else "")
+
         page = self._templates.get_template(template).render(
             say=reader.say,
             language=language,
@@ -90,6 +103,9 @@ class Pages:
             theme=_theme(request),
             zone=zone.key,
             link=link,
+            link_many=link_many,
+            link_to=link_to,
+            bytes=lambda count: moments.size(count, language),
             path=request.url.path,
             query=dict(request.query_params),
             now=now,

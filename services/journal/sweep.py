@@ -1,4 +1,4 @@
-"""Tidies what people leave behind: old sessions and runs, counts of failed logins, dry runs, facts of alarms."""
+"""Tidies what lies behind: old sessions, runs, failed logins, dry runs, minutes of figures, facts of alarms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from shared.db.connect import Connection
 from shared.people import federated, sessions, throttle
 from shared.records.bulk_end import forget_runs
 from shared.records.drafted import forget_drafted
+from shared.rollup.thin import thin
 
 SWEEP_SECONDS = 3600.0
 
@@ -19,5 +20,6 @@ def sweep(conn: Connection) -> int:
         + federated.sweep(conn)
         + forget_drafted(conn)
         + forget_runs(conn)
+        + thin(conn)
         + forget_alarms(conn)
     )

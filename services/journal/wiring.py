@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg_pool import ConnectionPool
 
 from services.journal.provider import Provider
+from shared.broker.watched import WatchedBroker
 from shared.connectors.contract import Connector
 from shared.db.connect import Connection
 from shared.failpoint import Failpoints
@@ -34,7 +35,7 @@ class Journal:
     zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only;
     connectors, seal: for webhooks, which are verified with the settings of an interface, and for tests of connections;
     networks: the private addresses that those may call; provider: by which people may log in; base_url: where they
-    reach the Journal.
+    reach the Journal; broker: for the status page.
     """
 
     pool: ConnectionPool[Connection]
@@ -49,6 +50,7 @@ class Journal:
     networks: Networks | None = None
     provider: Provider | None = None
     base_url: str = "http://127.0.0.1:8080"
+    broker: WatchedBroker = field(default_factory=lambda: WatchedBroker(None))
     hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE))
 
     downloads: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DOWNLOADS_AT_ONCE))

@@ -102,7 +102,6 @@ def run(settings: Settings) -> int:
     def probe(beat: Beat) -> None:
         Probe(
             stage,
-            metrics,
             connect=link("probe"),
             read=interface,
             beat=beat,

@@ -19,6 +19,8 @@ from shared.alarms.plan import DUE_SOON
 from shared.db.connect import Connection
 
 BACK = "10 seconds"
+MILD = frozenset({"alert-warned", "heartbeat-unheard"})
+"""Counted elsewhere, and no more than a warning."""
 
 _TOUCHED = """
 SELECT DISTINCT cause FROM troubles
@@ -74,7 +76,9 @@ def level(now: datetime, code: str, found: Mapping[Cause, Level | int], standing
     before = {cause: count for cause, count in standing.items() if cause.code == code}
     levels = {cause: one if isinstance(one, Level) else Level(one) for cause, one in found.items()}
     return [
-        Fact(now, cause, one.count, error=one.error and one.count > 0, news=max(0, one.count - was))
+        Fact(
+            now, cause, one.count, error=one.error and one.count > 0 and code not in MILD, news=max(0, one.count - was)
+        )
         for cause, one in {**dict.fromkeys(before, Level(0)), **levels}.items()
         if one.count != (was := before.get(cause, 0))
     ]

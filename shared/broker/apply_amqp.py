@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from shared.broker.address import Address
 from shared.broker.amqp_session import parameters
@@ -25,7 +26,7 @@ NOT_FOUND, REFUSED, OTHER_ARGUMENTS = 404, 403, 406
 def apply(address: Address, topology: Topology) -> list[str]:
     """See `apply.apply`."""
     problems = []
-    with _connected(address) as connection:
+    with connected(address) as connection:
         steps: list[tuple[str, Step]] = [
             *((f"exchange {exchange.name}", _declare_exchange(exchange)) for exchange in topology.exchanges),
             *((f"queue {queue.name}", _declare_queue(queue)) for queue in topology.queues),
@@ -42,7 +43,7 @@ def apply(address: Address, topology: Topology) -> list[str]:
 def check(address: Address, topology: Topology) -> list[str]:
     """See `apply.check`."""
     problems = []
-    with _connected(address) as connection:
+    with connected(address) as connection:
         for exchange in topology.exchanges:
             problems += _look(
                 connection, f"exchange {exchange.name}", _see_exchange(exchange), _declare_exchange(exchange)
@@ -55,7 +56,7 @@ def check(address: Address, topology: Topology) -> list[str]:
 def depths(address: Address, topology: Topology) -> dict[str, int]:
     """See `apply.depths`."""
     found = {}
-    with _connected(address) as connection:
+    with connected(address) as connection:
         for queue in topology.queues:
             try:
                 channel = connection.channel()
@@ -120,12 +121,13 @@ def _binding(queue: str, exchange: str, key: str) -> Step:
 
 
 @contextmanager
-def _connected(address: Address) -> Iterator[pika.BlockingConnection]:
+def connected(address: Address) -> Iterator[pika.BlockingConnection]:
+    """A connection for looking and declaring. Raises BrokerGone, also for what goes wrong within."""
     connection = None
     try:
         connection = pika.BlockingConnection(parameters(address, "connect-topology"))
         yield connection
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerGone(f"The broker at {address} cannot be used: {type(error).__name__} {error}".strip()) from error
     finally:
         if connection is not None and connection.is_open:

@@ -43,7 +43,7 @@ $$;
 
 def apply(address: Address, topology: Topology) -> list[str]:
     """See `apply.apply`."""
-    with _connected(address) as link, link.transaction():
+    with connected(address) as link, link.transaction():
         # Two services that start at once must not install at once.
         link.execute("SELECT pg_advisory_xact_lock(hashtext('connect.pgmq'))")
         if not _exists(link, "to_regclass('pgmq.meta')"):
@@ -70,7 +70,7 @@ def apply(address: Address, topology: Topology) -> list[str]:
 
 def check(address: Address, topology: Topology) -> list[str]:
     """See `apply.check`."""
-    with _connected(address) as link:
+    with connected(address) as link:
         if not _exists(link, "to_regclass('pgmq.meta')"):
             return ["The database holds no broker yet: `connect topology apply` makes it."]
         have = {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
@@ -92,16 +92,21 @@ def check(address: Address, topology: Topology) -> list[str]:
 
 def depths(address: Address, topology: Topology) -> dict[str, int]:
     """See `apply.depths`."""
-    with _connected(address) as link:
-        if not _exists(link, "to_regclass('pgmq.meta')"):
-            return {}
-        have = {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
+    with connected(address) as link:
+        have = made(link)
         found = {}
         for name in topology.queue_names():
             if entity(name) in have:
                 row = link.execute("SELECT queue_visible_length FROM pgmq.metrics(%s)", (entity(name),)).fetchone()
                 found[name] = int(row[0]) if row else 0
         return found
+
+
+def made(link: Link) -> set[str]:
+    """The queues that are there, as pgmq calls them."""
+    if not _exists(link, "to_regclass('pgmq.meta')"):
+        return set()
+    return {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
 
 
 def _bindings(topology: Topology) -> list[tuple[str, str]]:
@@ -124,7 +129,8 @@ def _exists(link: Link, expression: str) -> bool:
 
 
 @contextmanager
-def _connected(address: Address) -> Iterator[Link]:
+def connected(address: Address) -> Iterator[Link]:
+    """A connection for looking and declaring. Raises BrokerGone, also for what goes wrong within."""
     link = None
     try:
         link = open_link(address, "connect-topology").within(SECONDS)

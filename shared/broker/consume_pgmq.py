@@ -11,6 +11,7 @@ still right: it says that the message is stored.
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from shared.broker.topology import DELIVERY_LIMIT, EVENTS, UNROUTED
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+CONSUMER_LOCK = 0x434F4E53
 BATCH_BYTES = 32 * 1024 * 1024
 
 
@@ -47,6 +49,9 @@ class PgmqConsumer:
             looks = (sql.SQL("EXISTS (SELECT FROM {} WHERE vt <= clock_timestamp())").format(table(q)) for q in queues)
             self._look = sql.SQL("SELECT {}").format(sql.SQL(", ").join(looks))
             self._link.execute(self._look)
+            # pgmq does not know its consumers. A lock that all of them share says that there is one, while it lives.
+            for queue in queues:
+                self._link.execute("SELECT pg_advisory_lock_shared(%s, %s)", (CONSUMER_LOCK, _number(queue)))
         except psycopg.Error as error:
             self._broken = True
             self.close()
@@ -133,6 +138,21 @@ class PgmqConsumer:
         if self._link is None:
             raise psycopg.OperationalError("the connection is closed")
         return self._link
+
+
+def consumers(link: Link, queues: Sequence[str]) -> dict[str, int]:
+    """How many consumers each queue has."""
+    rows = link.execute(
+        "SELECT objid::bigint, count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY 1",
+        (CONSUMER_LOCK,),
+    ).fetchall()
+    counted = dict(rows)
+    return {queue: counted.get(_number(queue), 0) for queue in queues}
+
+
+def _number(queue: str) -> int:
+    return zlib.crc32(queue.encode()) >> 1  # an int4 without a sign
 
 
 def _delivery(queue: str, number: int, reads: int, row: Any) -> Delivery:

@@ -15,6 +15,7 @@ Argument = str | int
 EVENTS_EXCHANGE = "connect.events"
 UNROUTED = "connect.unrouted"
 DEAD_EXCHANGE = "connect.dead"
+PROBE = "connect.probe"
 EVENTS = ("order-imported", "order-changed", "stock-changed")
 STAGES = ("erp", "marketplace", "stock")
 
@@ -109,6 +110,7 @@ def connect_topology() -> Topology:
             *(Queue(dead_queue(event), last_resort) for event in EVENTS),
             Queue(UNROUTED, last_resort),
             *(Queue(wake_queue(stage), wake, fleeting=True) for stage in STAGES),
+            Queue(PROBE, wake, fleeting=True),
         ),
         bindings=(
             *(Binding(EVENTS_EXCHANGE, event, f"{event}.#") for event in EVENTS),

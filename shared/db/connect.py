@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from shared.version import VERSION
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 # Half-open connections are noticed after about 30 s instead of two hours; a demoted primary is not written to.
@@ -49,12 +51,17 @@ def connect(url: str, name: str, *, statement_timeout: float = 30.0, plan_once: 
     conn = psycopg.connect(
         url,
         autocommit=True,
-        application_name=name,
+        application_name=with_version(name),
         options=_options(statement_timeout, plan_once=plan_once),
         **PARAMETERS,
     )
     bound_transactions(conn, statement_timeout)
     return conn
+
+
+def with_version(name: str) -> str:
+    """How a service's connection is called in pg_stat_activity, which is where the status page reads versions."""
+    return f"{name}/{VERSION}" if name.startswith("connect-") else name
 
 
 def bound_transactions(conn: psycopg.Connection[Any], statement_timeout: float) -> None:
@@ -80,7 +87,7 @@ def open_pool(url: str, name: str, size: int, *, statement_timeout: float = 30.0
         url,
         kwargs={
             "autocommit": True,
-            "application_name": name,
+            "application_name": with_version(name),
             "options": _options(statement_timeout),
             **PARAMETERS,
         },

@@ -68,6 +68,11 @@ def pending(url: str) -> list[str]:
         return [f"{m.number:04d}_{m.name}" for m in _missing(_applied(conn))]
 
 
+def missing(conn: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    """The same, on a connection that is there."""
+    return [f"{m.number:04d}_{m.name}" for m in _missing(_applied(conn))]
+
+
 def migrate(url: str) -> list[str]:
     """Apply what is missing; returns the names. Two at once: the second waits and finds nothing to do."""
     with connect(url, "connect-migrate", statement_timeout=0) as conn:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.db.connect import Connection
-from shared.records.few import few
+from shared.records.few import Few, few
 from shared.records.filter import Atom, Filter, Term
 from shared.records.sample import sample
 from shared.records.states import WORST_FIRST
@@ -47,12 +47,14 @@ class Count(int):
         return {"count": int(self), "capped": self.capped}
 
 
-def count(conn: Connection, meant: Strands, ids: list[int] | None = None) -> Count:
-    """How many match. ids: they are among these, see `few`."""
+def count(conn: Connection, meant: Strands, found: Few) -> Count:
+    """How many match. found: what an index leads to."""
     if not meant.rest.terms:
         return Count(sum(by_state(conn, meant, tests=True).values()))
-    found = sample(conn, meant, (), ids)
-    return Count(sum(found.groups.values()), not found.complete)
+    if found.at_least >= COUNTED_TO:
+        return Count(found.at_least, capped=True)
+    some = sample(conn, meant, (), found.ids, found.told)
+    return Count(max(sum(some.groups.values()), found.at_least), not some.complete)
 
 
 def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, Count]:
@@ -63,7 +65,8 @@ def counts_by_state(conn: Connection, flow: str, filter: Filter) -> dict[str, Co
     if not meant.rest.terms:
         found |= by_state(conn, meant, tests=tests)
     else:
-        some = sample(conn, meant if tests else meant.also(NO_TEST), ("r.state",), few(conn, meant))
+        near = few(conn, meant)
+        some = sample(conn, meant if tests else meant.also(NO_TEST), ("r.state",), near.ids, near.told)
         capped = not some.complete
         found |= {state: n for (state,), n in some.groups.items()}
     return {state: Count(n, capped) for state, n in found.items()}

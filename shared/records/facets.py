@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from shared.db.connect import Connection
 from shared.records.counts import NO_TEST, Count, about_tests, by_strand
-from shared.records.few import few
+from shared.records.few import Few, few
 from shared.records.filter import CHOICES, Filter
 from shared.records.filter_sql import CODES, KIND
 from shared.records.sample import sample
@@ -55,18 +55,18 @@ def _facets(conn: Connection, flow: str, filter: Filter, expressions: dict[str, 
                 for strand, n in by.items():
                     sums[strand[which]] = sums.get(strand[which], 0) + n
                 found[name] = {value: Count(n) for value, n in sums.items()}
-    ids = few(conn, meant)
+    near = few(conn, meant)
     meant = meant if about_tests(filter) else meant.also(NO_TEST)
     free = len(meant.rest.terms) == 0 or meant.rest.terms == (NO_TEST,)
     left = {name: expression for name, expression in expressions.items() if name not in found}
     if free and "error" in left:
         # Few have an error, so they are looked at alone.
-        found |= _sampled(conn, meant.of_states(_WITH_ERRORS), {"error": left.pop("error")}, ids)
-    return found | (_sampled(conn, meant, left, ids) if left else {})
+        found |= _sampled(conn, meant.of_states(_WITH_ERRORS), {"error": left.pop("error")}, near)
+    return found | (_sampled(conn, meant, left, near) if left else {})
 
 
-def _sampled(conn: Connection, meant: Strands, expressions: dict[str, str], ids: list[int] | None) -> Facets:
-    some = sample(conn, meant, list(expressions.values()), ids, LOOKED_AT)
+def _sampled(conn: Connection, meant: Strands, expressions: dict[str, str], near: Few) -> Facets:
+    some = sample(conn, meant, list(expressions.values()), near.ids, near.told, most=LOOKED_AT)
     found: Facets = {}
     for n, name in enumerate(expressions):
         sums: dict[str, int] = {}

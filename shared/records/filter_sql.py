@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.records import dates, indexed
 from shared.records.filter import DATES, Atom, Filter, Term
@@ -23,11 +23,12 @@ KIND = (
 DRIFT = f"CASE WHEN EXISTS (SELECT FROM articles a WHERE a.record_id = r.id AND {DIFFERS}) THEN 'yes' ELSE 'no' END"
 ORDERED = "coalesce(r.ordered_at, '-infinity'::timestamptz)"
 """The order date as it is indexed: what has none was ordered before all others."""
-_PART = "EXISTS (SELECT FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking' AND p.state {})"
+# The value and not EXISTS: that would be answered by reading all parts where many records are asked about.
+_TRACKING = "coalesce((SELECT p.state FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking'), 'open')"
 TRACKING = {
-    "exported": _PART.format("IN ('done', 'warning')"),
-    "failed": _PART.format("= 'failed'"),
-    "open": "NOT " + _PART.format("IN ('done', 'warning', 'failed')"),
+    "exported": f"{_TRACKING} IN ('done', 'warning')",
+    "failed": f"{_TRACKING} = 'failed'",
+    "open": f"{_TRACKING} NOT IN ('done', 'warning', 'failed')",
 }
 COLUMNS = {
     "state": "r.state",
@@ -39,24 +40,37 @@ COLUMNS = {
 }
 
 
-def to_sql(filter: Filter, *, one_by_one: bool = False) -> tuple[str, list[Any]]:
+class Told(NamedTuple):
+    """What an index said already: all that are asked about match the term, unless they are among these ids."""
+
+    term: Term
+    unless: Sequence[int]
+
+
+def to_sql(
+    filter: Filter, *, one_by_one: bool = False, flow: str | None = None, told: Told | None = None
+) -> tuple[str, list[Any]]:
     """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`.
 
     It leads to all that match by index where there is one. one_by_one: only decides about each record, for whoever goes
-    through them in an order and stops early.
+    through them in an order and stops early. flow: all of them are of it.
     """
     if not filter.terms:
         return "true", []
     conditions, values = [], []
     for term in filter.terms:
-        condition, of_term = _term(term, filter)
+        condition, of_term = _term(term, filter, flow)
+        if told is not None and term == told.term:
+            known = "true" if not told.unless else f"(r.id <> ALL(%s::int8[]) OR {condition})"
+            condition, of_term = known, [list(told.unless), *of_term] if told.unless else []
         if not one_by_one and (words := searched_words(term)):
-            found, of_found = candidates(words)
+            found, of_found = candidates(words, flow)
             # As an array: a semijoin would be planned by a guess, and may read all records.
             condition, of_term = f"r.id = ANY(ARRAY({found})) AND {condition}", [*of_found, *of_term]
-        conditions.append(condition)
-        values += of_term
-    return " AND ".join(conditions), values
+        if condition != "true":
+            conditions.append(condition)
+            values += of_term
+    return " AND ".join(conditions) or "true", values
 
 
 def searched_words(term: Term) -> list[str]:
@@ -64,20 +78,28 @@ def searched_words(term: Term) -> list[str]:
     return [] if term.negated or any(atom.word for atom in term.atoms) else [atom.value for atom in term.atoms]
 
 
-def candidates(words: Sequence[str]) -> tuple[str, list[Any]]:
+def candidates(words: Sequence[str], flow: str | None = None) -> tuple[str, list[Any]]:
     """A query for the ids of all that may match a search for one of these words, the sentences of errors included."""
-    found, values = indexed.candidates(words)
+    return _with_errors(words, *indexed.candidates(words, flow))
+
+
+def hits(words: Sequence[str], flow: str) -> tuple[str, list[Any]]:
+    """The same without those that the index of texts knows nothing sure about: see `indexed.unsure`."""
+    return _with_errors(words, *indexed.hits(words, flow))
+
+
+def _with_errors(words: Sequence[str], found: str, values: list[Any]) -> tuple[str, list[Any]]:
     if codes := codes_that_say(words):
         found += f" UNION ALL SELECT r.id FROM records r WHERE {CODES} ?| %s"
-        values += [codes]
+        values = [*values, codes]
     return found, values
 
 
-def _term(term: Term, filter: Filter) -> tuple[str, list[Any]]:
+def _term(term: Term, filter: Filter, flow: str | None) -> tuple[str, list[Any]]:
     parts: list[str] = []
     values: list[Any] = []
     for (word, op), atoms in groupby(term.atoms, key=lambda atom: (atom.word, atom.op)):
-        part, of_part = _atoms(word, op, [atom.value for atom in atoms], filter)
+        part, of_part = _atoms(word, op, [atom.value for atom in atoms], filter, flow)
         parts.append(part)
         values += of_part
     condition = " OR ".join(f"({part})" for part in parts)
@@ -85,12 +107,12 @@ def _term(term: Term, filter: Filter) -> tuple[str, list[Any]]:
     return (f"({condition}) IS NOT TRUE" if term.negated else f"({condition})"), values
 
 
-def _atoms(word: str, op: str, said: Sequence[str], filter: Filter) -> tuple[str, list[Any]]:
+def _atoms(word: str, op: str, said: Sequence[str], filter: Filter, flow: str | None) -> tuple[str, list[Any]]:
     if word in DATES:
         parts = [_date(Atom(word, op, value), filter) for value in said]
         return " OR ".join(part for part, _ in parts), [value for _, values in parts for value in values]
     if word == "":
-        codes, (searched, values) = codes_that_say(said), indexed.said(said)
+        codes, (searched, values) = codes_that_say(said), indexed.said(said, flow)
         return (f"{CODES} ?| %s OR {searched}", [codes, *values]) if codes else (searched, values)
     if word == "tracking":
         return _tracking(said), []

@@ -15,24 +15,28 @@ from psycopg.rows import dict_row
 from shared.db.connect import Connection
 
 COUNTED_TO = 10_000
+LOOKED_THROUGH = 1_000
+"""So many records of a state, those that stand so the longest, are looked through for the one received first."""
+
 FLOWS = ("order-import", "order-export", "stock")
-WAITING = ("pending", "running", "waiting")
-_FLOWS = """
-SELECT i.slug AS interface, f.flow,
-       (SELECT max(t.at) FROM unnest(ARRAY['done', 'warning']) s(state), LATERAL (
-          SELECT r.updated_at AS at FROM records r
-          WHERE (r.flow, r.interface, r.state) = (f.flow, i.slug, s.state) AND NOT r.test
-          ORDER BY r.updated_at DESC, r.id DESC LIMIT 1) t) AS last_success,
-       (SELECT count(*) FROM (SELECT FROM records r WHERE r.flow = f.flow AND r.interface = i.slug
-          AND r.state = ANY(%(waiting)s::text[]) AND NOT r.test LIMIT %(most)s) n) AS backlog,
-       (SELECT count(*) FROM (SELECT FROM records r WHERE r.flow = f.flow AND r.interface = i.slug
-          AND r.state = 'waiting' AND NOT r.test LIMIT %(most)s) n) AS waiting,
-       (SELECT count(*) FROM (SELECT FROM records r WHERE r.flow = f.flow AND r.interface = i.slug
-          AND r.state = 'failed' AND NOT r.test LIMIT %(most)s) n) AS failed,
-       (SELECT min(t.at) FROM unnest(%(waiting)s::text[]) s(state), LATERAL (
-          SELECT r.updated_at AS at FROM records r
-          WHERE (r.flow, r.interface, r.state) = (f.flow, i.slug, s.state) AND NOT r.test
-          ORDER BY r.updated_at, r.id LIMIT 1) t) AS oldest
+BACKLOG = ("pending", "running", "waiting")
+UNFINISHED = (*BACKLOG, "failed")
+_STANDING = """
+SELECT i.slug AS interface, f.flow, s.state, n.count::int, o.oldest
+FROM interfaces i, unnest(%(flows)s::text[]) f(flow), unnest(%(states)s::text[]) s(state),
+LATERAL (SELECT count(*) FROM (SELECT FROM records r
+  WHERE (r.flow, r.interface, r.state) = (f.flow, i.slug, s.state) AND NOT r.test LIMIT %(most)s) c) n,
+LATERAL (SELECT min(received_at) AS oldest FROM (SELECT r.received_at FROM records r
+  WHERE (r.flow, r.interface, r.state) = (f.flow, i.slug, s.state) AND NOT r.test
+  ORDER BY r.updated_at, r.id LIMIT %(through)s) c) o
+WHERE n.count > 0
+ORDER BY i.slug, array_position(%(flows)s::text[], f.flow), array_position(%(states)s::text[], s.state)
+"""
+_SUCCESS = """
+SELECT i.slug AS interface, f.flow, (SELECT max(t.at) FROM unnest(ARRAY['done', 'warning']) s(state), LATERAL (
+    SELECT r.updated_at AS at FROM records r
+    WHERE (r.flow, r.interface, r.state) = (f.flow, i.slug, s.state) AND NOT r.test
+    ORDER BY r.updated_at DESC, r.id DESC LIMIT 1) t) AS last_success
 FROM interfaces i, unnest(%(flows)s::text[]) f(flow) ORDER BY i.slug, array_position(%(flows)s::text[], f.flow)
 """
 _HOURS = """
@@ -40,15 +44,36 @@ SELECT interface, event, date_trunc('hour', received_at) AS hour, sum(inputs)::i
 WHERE received_at > date_trunc('hour', now()) - interval '23 hours' GROUP BY 1, 2, 3
 """
 _EVENT = {"order-imported": "order-import", "order-changed": "order-export", "stock-changed": "stock"}
-QUICK = "1s"
+QUICK, AT_ONCE = "1s", "300ms"
+
+
+def backlog(conn: Connection) -> list[dict[str, Any]]:
+    """Unfinished records by interface, flow and state: count, and when the oldest was received. None with 0."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            _STANDING.encode(),
+            {"flows": list(FLOWS), "states": list(UNFINISHED), "most": COUNTED_TO + 1, "through": LOOKED_THROUGH},
+        ).fetchall()
 
 
 def flows(conn: Connection) -> list[dict[str, Any]]:
-    """Per interface and flow: last success, backlog, waiting, failed, and since when the oldest of it stands so."""
+    """Per interface and flow: last success, backlog, waiting, failed, and when the oldest unfinished was received."""
+    stands: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for one in backlog(conn):
+        stands.setdefault((one["interface"], one["flow"]), {})[one["state"]] = one
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            _FLOWS.encode(), {"flows": list(FLOWS), "waiting": list(WAITING), "most": COUNTED_TO + 1}
-        ).fetchall()
+        rows = cursor.execute(_SUCCESS.encode(), {"flows": list(FLOWS)}).fetchall()
+    return [row | _summed(stands.get((row["interface"], row["flow"]), {})) for row in rows]
+
+
+def _summed(states: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    counts = {state: one["count"] for state, one in states.items()}
+    return {
+        "backlog": min(sum(counts.get(state, 0) for state in BACKLOG), COUNTED_TO + 1),
+        "waiting": counts.get("waiting", 0),
+        "failed": counts.get("failed", 0),
+        "oldest": min((one["oldest"] for one in states.values()), default=None),
+    }
 
 
 def arrivals_by_hour(conn: Connection, now: datetime) -> Mapping[tuple[str, str], Sequence[int]] | None:
@@ -87,3 +112,22 @@ def open_incidents_count(conn: Connection) -> dict[str, int]:
     """How many incidents are open, for the badge of every page: {"error": n, "warning": n}."""
     rows = conn.execute("SELECT severity, count(*) FROM incidents WHERE ended IS NULL GROUP BY 1").fetchall()
     return {str(severity): int(count) for severity, count in rows}
+
+
+def told_of(conn: Connection, incidents: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Incident → {"mails": how many people got one, "mailed_at": the newest}; {} where that takes too long."""
+    try:
+        with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", (AT_ONCE,))
+            rows = cursor.execute(
+                "SELECT i.id, count(DISTINCT m.recipient)::int AS mails, max(m.sent_at) AS mailed_at"
+                " FROM alarm_decisions d CROSS JOIN unnest(d.incidents) i(id)"
+                " JOIN mails m ON m.decision = d.id AND m.state = 'sent'"
+                " WHERE d.at >= (SELECT min(since) FROM incidents WHERE id = ANY(%(ids)s))"
+                " AND d.what IN ('opened', 'escalated', 'digest', 'reminder')"
+                " AND d.incidents && %(ids)s::int8[] AND i.id = ANY(%(ids)s) GROUP BY 1",
+                {"ids": list(incidents)},
+            ).fetchall()
+    except psycopg.errors.QueryCanceled:
+        return {}
+    return {row.pop("id"): row for row in rows}

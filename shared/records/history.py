@@ -62,16 +62,22 @@ def find_records(conn: Connection, flow: str, key: str, interface: str | None = 
     The exact number comes first.
     """
     # Whatever has the number says it, so the index of texts leads there; unless it is signs alone.
-    near = f"id = ANY(ARRAY({candidates_named('near')}))" if fold(key) else "true"
+    near, of_order = (f"id = ANY(ARRAY({candidates_named(name)}))" if fold(key) else "true" for name in ("near", "of"))
     rows = conn.execute(
         f"SELECT id FROM records WHERE {near} AND flow = %(flow)s AND (key = %(key)s OR marketplace_id = %(key)s"
         "   OR remote = %(key)s OR id IN (SELECT record_id FROM shipments WHERE tracking_number = %(key)s)"
         "   OR id IN (SELECT record_id FROM articles WHERE foreign_sku = %(key)s)"
         "   OR flow = 'order-export' AND (interface, key) IN"
-        f"     (SELECT interface, key FROM records WHERE {near} AND flow = 'order-import' AND remote = %(key)s))"
+        f"     (SELECT interface, key FROM records WHERE {of_order} AND flow = 'order-import' AND remote = %(key)s))"
         " AND (%(interface)s::text IS NULL OR interface = %(interface)s)"
         " ORDER BY key <> %(key)s, id LIMIT 100".encode(),
-        {"flow": flow, "key": key, "interface": interface, "near": query_of([key]) if fold(key) else None},
+        {
+            "flow": flow,
+            "key": key,
+            "interface": interface,
+            "near": query_of([key], flow) if fold(key) else None,
+            "of": query_of([key], "order-import") if fold(key) else None,
+        },
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -24,7 +24,8 @@ SELECT ctid::text, record_id FROM search_stale WHERE record_id > %s ORDER BY rec
 """
 _WRITE = f"""
 INSERT INTO search_texts AS t (record_id, words)
-SELECT id, {WORDS} FROM (SELECT r.id, {SEARCHED} AS text FROM records r WHERE r.id = ANY(%s) ORDER BY r.id OFFSET 0) r
+SELECT id, {WORDS} FROM (
+  SELECT r.id, r.flow, {SEARCHED} AS text FROM records r WHERE r.id = ANY(%s) ORDER BY r.id OFFSET 0) r
 ON CONFLICT (record_id) DO UPDATE SET words = excluded.words WHERE t.words IS DISTINCT FROM excluded.words
 """
 

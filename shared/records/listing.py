@@ -20,7 +20,7 @@ from shared.errors.entry import Language
 from shared.records.away import with_away
 from shared.records.columns import columns, reason
 from shared.records.counts import COUNTED_TO, Count, about_tests, count, count_tests, counts_by_state
-from shared.records.few import few
+from shared.records.few import Few, few
 from shared.records.filter import Filter
 from shared.records.filter_sql import to_sql
 from shared.records.held import held, said
@@ -75,10 +75,10 @@ def list_records(
     limit = max(1, min(limit, LARGEST_PAGE))
     behind = None if cursor is None else read_cursor(cursor, by)
     meant = strands(conn, flow, filter)
-    ids = few(conn, meant, by.bound)
-    rows = _rows(conn, meant, filter, by, behind, limit + 1, ids)
+    near = few(conn, meant, by.bound)
+    rows, total = _rows(conn, meant, filter, by, behind, limit + 1, near)
     page, more = rows[:limit], len(rows) > limit
-    total = count(conn, meant, ids)
+    total = count(conn, meant, near) if total is None else total
     following = cursor_of(by, page[-1][len(COLUMNS) :], page[-1][0]) if more else None
     return Page(_items(conn, page, reveal, language), following, total, total.capped)
 
@@ -90,17 +90,18 @@ def _rows(
     sort: Sort,
     behind: list[Any] | None,
     limit: int,
-    ids: list[int] | None,
-) -> list[tuple[Any, ...]]:
-    """The columns of a page's records and the texts of their keys, by the shortest way."""
+    near: Few,
+) -> tuple[list[tuple[Any, ...]], Count | None]:
+    """The columns of a page's records and the texts of their keys, by the shortest way; and how many match, where that
+    is known then."""
     if not meant.strands:
-        return []
-    if ids is not None:
-        return _of_all(conn, meant.flow, filter, sort, behind, limit, ids)
+        return [], Count(0)
+    if near.ids is not None:
+        return _of_all(conn, meant.flow, filter, sort, behind, limit, near)
     rows, complete = _walked(conn, meant, sort, behind, limit)
     if complete or len(rows) == limit:
-        return rows
-    return _of_all(conn, meant.flow, filter, sort, behind, limit, None)
+        return rows, None
+    return _of_all(conn, meant.flow, filter, sort, behind, limit, near)
 
 
 def _walked(
@@ -130,10 +131,15 @@ def _walk(
     searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
     steps = min(STEPS, STEPS_OF_SEARCH) if searches else STEPS
     way = free if free.free else walk(meant, sort, steps, behind)
-    keys = ", ".join(f"r.sort_{n}::text" for n in range(len(sort.keys)))
+    names = [f"sort_{n}" for n in range(len(sort.keys))]
+    # The ids first: the index that is gone along has them, and most records on the way are not read.
     rows = conn.execute(
         _literal(
-            f"SELECT {_columns()}, {keys} FROM {way.relation} r WHERE {way.condition} ORDER BY {way.order} LIMIT %s"
+            f"WITH p AS MATERIALIZED (SELECT r.id, {', '.join(f'r.{name}' for name in names)} FROM {way.relation} r"
+            f" WHERE {way.condition} ORDER BY {way.order} LIMIT %s)"
+            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)}"
+            f" FROM p JOIN records r ON r.id = p.id"
+            f" ORDER BY {', '.join(f'p.{name} {sort.way}' for name in (*names, 'id'))}"
         ),
         [*way.values, *way.asked, limit],
     ).fetchall()
@@ -147,29 +153,32 @@ def _of_all(
     sort: Sort,
     behind: list[Any] | None,
     limit: int,
-    ids: list[int] | None,
-) -> list[tuple[Any, ...]]:
-    """The first of all that match. ids: they are among these."""
-    condition, values = to_sql(filter, one_by_one=ids is not None)
-    if ids is not None:
-        values = [ids, *values]
-    if behind is not None:
-        condition, values = f"{condition} AND {sort.behind()}", [*values, *behind]
+    near: Few,
+) -> tuple[list[tuple[Any, ...]], Count | None]:
+    """The first of all that match, and how many there are: None where none is behind the cursor."""
+    few = near.ids is not None
+    condition, values = to_sql(filter, one_by_one=few, flow=flow, told=near.told if few else None)
+    if few:
+        values = [near.ids, *values]
     keys = ", ".join(f"{key} AS sort_{n}" for n, (key, _) in enumerate(sort.keys))
     names = [f"sort_{n}" for n in range(len(sort.keys))]
     order = ", ".join(f"{name} {sort.way}" for name in (*names, "id"))
+    after = "true" if behind is None else sort.behind(names)
     # In two steps: who expects to stop early goes through an index by the order, however few there are to find.
-    return conn.execute(
+    rows = conn.execute(
         _literal(
-            f"WITH f AS MATERIALIZED (SELECT r.id, {keys} FROM {'records' if ids is None else BY_ID} r"
+            f"WITH f AS MATERIALIZED (SELECT r.id, {keys} FROM {BY_ID if few else 'records'} r"
             f" WHERE r.flow = '{flow}' AND {condition}),"
-            f" p AS (SELECT * FROM f ORDER BY {order} LIMIT %s)"
-            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)}"
+            f" p AS (SELECT * FROM f WHERE {after} ORDER BY {order} LIMIT %s)"
+            f" SELECT {_columns()}, {', '.join(f'p.{name}::text' for name in names)}, (SELECT count(*) FROM f)"
             f" FROM p JOIN records r ON r.id = p.id"
             f" ORDER BY {', '.join(f'p.{name} {sort.way}' for name in (*names, 'id'))}"
         ),
-        [*values, limit],
+        [*values, *(behind or ()), limit],
     ).fetchall()
+    if not rows:
+        return [], Count(0) if behind is None else None
+    return [row[:-1] for row in rows], Count(rows[0][-1])
 
 
 def stream(
@@ -187,7 +196,7 @@ def stream(
     Raises ListingError.
     """
     by = sort_of(sort, filter)
-    condition, values = to_sql(filter)
+    condition, values = to_sql(filter, flow=flow)
     statement = _literal(f"SELECT {_columns()} FROM records r WHERE r.flow = %s AND {condition} ORDER BY {by.order}")
     with conn.transaction(), conn.cursor(name="connect_stream") as rows:
         rows.execute(statement, [flow, *values])

@@ -9,6 +9,10 @@ from shared.db.connect import Connection
 from shared.errors.entry import Language
 from shared.records.drafted import shown
 from shared.records.resources import ARTICLES
+from shared.records.wording import remark, sentence
+
+WRONG = ("failed", "waiting", "warning")
+"""States that have a reason."""
 
 
 def read_receipt(
@@ -17,6 +21,7 @@ def read_receipt(
     """A receipt with one entry per number: queued, exists, not-found, malformed, failed or, of a dry run, drafted.
 
     queued: asked for; once it was read from where it comes from, the entry links its record and shows the state.
+    sentence: what went wrong, None while nothing did.
     drafted: with the documents that would be sent and what stands against it; reveal False keeps the documents back
     where they may name a buyer.
     """
@@ -26,7 +31,7 @@ def read_receipt(
     if row is None:
         return None
     numbers = conn.execute(
-        "SELECT n.interface, n.number, n.result, n.record_id, r.state, r.remote, n.code, n.answer"
+        "SELECT n.interface, n.number, n.result, n.record_id, r.state, r.remote, n.code, n.answer, r.reason"
         " FROM receipt_numbers n LEFT JOIN records r ON r.id = n.record_id WHERE n.receipt = %s ORDER BY n.no",
         (receipt,),
     ).fetchall()
@@ -49,8 +54,9 @@ def read_receipt(
                 "state": state,
                 "remote": remote,
                 "code": code,
+                "sentence": remark(code, language) or (sentence(reason, language) if state in WRONG else None),
                 **(shown(answer, language, reveal=seen) if result == "drafted" else {}),
             }
-            for interface, number, result, record_id, state, remote, code, answer in numbers
+            for interface, number, result, record_id, state, remote, code, answer, reason in numbers
         ],
     }

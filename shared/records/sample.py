@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.db.connect import Connection
-from shared.records.filter_sql import to_sql
+from shared.records.filter_sql import Told, to_sql
 from shared.records.sorts import SORTS
 from shared.records.strands import Strands
 from shared.records.walk import BY_ID, walk
 
 LOOKED_AT = 20_000
-LOOKED_AT_IN_SEARCH = 5_000
+LOOKED_AT_IN_SEARCH = 3_000
 """A search looks into a second table for each record."""
+ELSEWHERE = {"tracking", "type", "drift", "group", "assignee"}
+LOOKED_AT_ELSEWHERE = 10_000
+"""So do these, and many match them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,23 @@ class Sample:
 
 
 def sample(
-    conn: Connection, meant: Strands, expressions: Sequence[str], ids: list[int] | None, most: int | None = None
+    conn: Connection,
+    meant: Strands,
+    expressions: Sequence[str],
+    ids: list[int] | None = None,
+    told: Told | None = None,
+    *,
+    most: int = LOOKED_AT,
 ) -> Sample:
-    """Matches grouped by expressions over `records r`. ids: the matches are among these; most: are looked at."""
+    """Matches grouped by expressions over `records r`. ids: the matches are among these; told: what is known of them;
+    most: are looked at."""
     if not meant.strands:
         return Sample({}, True)
-    searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
-    looked_at = min(most or LOOKED_AT, LOOKED_AT_IN_SEARCH if searches else LOOKED_AT)
-    relation, values, condition, asked = _source(meant, ids, looked_at)
+    words = {atom.word for term in meant.rest.terms for atom in term.atoms}
+    looked_at = min(
+        most, LOOKED_AT_IN_SEARCH if "" in words else most, LOOKED_AT_ELSEWHERE if words & ELSEWHERE else most
+    )
+    relation, values, condition, asked = _source(meant, ids, told, looked_at)
     names = [f"group_{n}" for n in range(len(expressions))]
     shown = "".join(
         f", CASE WHEN r.matches THEN {one} END AS {name}" for one, name in zip(expressions, names, strict=True)
@@ -52,10 +64,12 @@ def sample(
     return Sample({tuple(row[2:]): row[1] for row in rows if row[0]}, complete)
 
 
-def _source(meant: Strands, ids: list[int] | None, most: int) -> tuple[str, list[Any], str, list[Any]]:
+def _source(
+    meant: Strands, ids: list[int] | None, told: Told | None, most: int
+) -> tuple[str, list[Any], str, list[Any]]:
     """A relation and its parameters, and what is asked of its records and the parameters of that."""
     if ids is not None:
-        condition, asked = to_sql(meant.rest, one_by_one=True)
+        condition, asked = to_sql(meant.rest, one_by_one=True, flow=meant.flow, told=told)
         relation = f"(SELECT * FROM {BY_ID} r WHERE r.flow = '{meant.flow}')"
         return relation, [ids], f"{meant.pairs} AND {condition}", [meant.named, *asked]
     words = {atom.word for term in meant.rest.terms if not term.negated for atom in term.atoms}

@@ -46,9 +46,10 @@ class Sort:
         """The same, up or down."""
         return replace(self, name="-" * descending + self.name.removeprefix("-"), descending=descending)
 
-    def behind(self) -> str:
-        """The condition that a record comes behind the cursor whose `values` are the parameters."""
-        row = ", ".join(key for key, _ in (*self.keys, ("r.id", "")))
+    def behind(self, names: Sequence[str] = ()) -> str:
+        """The condition that a record comes behind the cursor whose `values` are the parameters. names: of columns with
+        the keys, where these were read before."""
+        row = ", ".join([*names, "id"] if names else [*(key for key, _ in self.keys), "r.id"])
         values = ", ".join(f"%s::{kind}" for _, kind in (*self.keys, ("", "bigint")))
         return f"({row}) {'<' if self.descending else '>'} ({values})"
 

@@ -26,11 +26,13 @@ SELECT interface FROM i WHERE interface IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Strands:
-    """What a filter leaves of a flow. strands: (interface, state); rest: the terms about something else."""
+    """What a filter leaves of a flow. strands: (interface, state); rest: the terms about something else; all: there are
+    no others."""
 
     flow: str
     strands: tuple[tuple[str, str], ...]
     rest: Filter
+    all: bool = False
 
     @property
     def interfaces(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ class Strands:
 
     def of_states(self, states: Sequence[str]) -> Strands:
         """Only the strands of these states."""
-        return replace(self, strands=tuple(strand for strand in self.strands if strand[1] in states))
+        return replace(self, strands=tuple(strand for strand in self.strands if strand[1] in states), all=False)
 
 
 def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
@@ -71,7 +73,9 @@ def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
     # Also of interfaces that are gone: a few looks into the index, however many records there are.
     interfaces = [row[0] for row in conn.execute(_INTERFACES, {"flow": flow})]
     found = [(interface, state) for interface in interfaces for state in STATES]
-    return Strands(flow, tuple(one for one in found if all(_holds(term, flow, *one) for term in about)), rest)
+    return Strands(
+        flow, tuple(one for one in found if all(_holds(term, flow, *one) for term in about)), rest, not about
+    )
 
 
 def _holds(term: Term, flow: str, interface: str, state: str) -> bool:

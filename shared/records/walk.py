@@ -56,7 +56,7 @@ def walk(strands: Strands, sort: Sort, steps: int, cursor: list[Any] | None = No
         )
         given += [interface, *([state] if state else []), *values]
     merged = " UNION ALL ".join(f"({piece})" for piece in pieces)
-    left, asked = to_sql(rest, one_by_one=True)
+    left, asked = to_sql(rest, one_by_one=True, flow=strands.flow)
     if not sort.by_state and not strands.whole:
         left, asked = f"{strands.pairs} AND {left}", [strands.named, *asked]
     return Walk(f"(SELECT * FROM ({merged}) r ORDER BY {order} LIMIT {steps})", given, order, left, asked)

@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
@@ -24,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 
 from shared.failpoint import Planted
 from shared.metrics import Metrics
+from shared.runtime.posted import Take, Unheard, read_body
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
@@ -58,6 +60,7 @@ class Lifecycle:
         self._stop = threading.Event()
         self._loops: list[Loop] = []
         self._checks: dict[str, Check] = {}
+        self._takes: dict[str, Take] = {}
         self._exit = 0
         self._log = structlog.get_logger()
         self._server = ThreadingHTTPServer((host, port), self._handler())
@@ -75,6 +78,10 @@ class Lifecycle:
     def check(self, name: str, check: Check) -> None:
         """Add a condition of /readyz. It runs per request and must be quick."""
         self._checks[name] = check
+
+    def take(self, path: str, take: Take) -> None:
+        """Answer POSTs to this path, too."""
+        self._takes[path] = take
 
     def loop(self, name: str, run: Callable[[Callable[[], None]], None], stall_seconds: float = STALL_SECONDS) -> None:
         """Add a loop; `run` gets its `beat` and returns when stopping."""
@@ -116,6 +123,16 @@ class Lifecycle:
         self._log.info("service.stopped", names=late)
         return self._exit
 
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Only the port, for tests of what it answers."""
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if self._stop.is_set():
             os._exit(128 + number)
@@ -146,9 +163,23 @@ class Lifecycle:
         frame = self
 
         class Handler(BaseHTTPRequestHandler):
-            """GET only."""
+            """GET, and POST where somebody takes it."""
 
             timeout = 10
+
+            def do_POST(self) -> None:
+                take = frame._takes.get(self.path.partition("?")[0])
+                self.close_connection = True  # what is left unread must not be taken for the next request
+                try:
+                    if take is None:
+                        raise Unheard(404, "Not found")
+                    with take.room():
+                        status, value = take.answer(read_body(self, take.most_bytes), self.headers["Authorization"])
+                except Unheard as error:
+                    status, value = error.status, error.problem()
+                except OSError:
+                    return  # whoever asked is gone
+                self._json(status, value, retry=status == 503)
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
@@ -163,11 +194,13 @@ class Lifecycle:
                 else:
                     self._json(404, {"title": "Not found", "status": 404})
 
-            def _json(self, status: int, value: object) -> None:
-                self._answer(status, "application/json", json.dumps(value).encode())
+            def _json(self, status: int, value: object, *, retry: bool = False) -> None:
+                self._answer(status, "application/json", json.dumps(value).encode(), retry=retry)
 
-            def _answer(self, status: int, content_type: str, body: bytes) -> None:
+            def _answer(self, status: int, content_type: str, body: bytes, *, retry: bool = False) -> None:
                 self.send_response(status)
+                if retry:
+                    self.send_header("Retry-After", "10")
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -12,7 +12,6 @@ import structlog
 from shared.connectors.contract import RemoteError
 from shared.db.connect import GONE, Connection
 from shared.errors.catalogue import catalogue
-from shared.metrics import Metrics
 from shared.records.give_up import give_up
 from shared.records.interfaces import Interface, Summary, summaries
 from shared.records.keys import keys_to_probe, raise_key
@@ -22,7 +21,6 @@ from shared.runtime.timing import Timing
 
 LOOK_SECONDS = 2.0
 SHORTEST_SECONDS = 0.2
-BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class Probe:
@@ -31,7 +29,6 @@ class Probe:
     def __init__(
         self,
         stage: Stage,
-        metrics: Metrics,
         *,
         connect: Callable[[], Connection],
         read: Callable[[Connection, str], Interface | None],
@@ -42,7 +39,6 @@ class Probe:
     ) -> None:
         self._stage = stage
         self._timing = timing
-        self._metrics = metrics
         self._connect, self._read = connect, read
         self._beat, self._stopping, self._pause = beat, stopping, pause
         self._opened: dict[str, tuple[int, Opened]] = {}
@@ -67,7 +63,6 @@ class Probe:
 
     def _look(self, conn: Connection, summary: Summary) -> None:
         breaker = summary.breakers.get(self._stage.side, "closed")
-        self._metrics.breaker.labels(summary.slug, self._stage.side).set(BREAKER_NUMBERS[breaker])
         if breaker != "closed":
             if take_look(conn, summary.slug, self._stage.side):
                 self._give_up(conn, summary.slug)

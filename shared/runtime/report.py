@@ -16,7 +16,6 @@ from shared.records.states import State
 from shared.runtime.lane import Report
 
 QUIET = frozenset({State.DONE, State.SKIPPED})
-SUCCESS = frozenset({State.DONE, State.WARNING})
 TROUBLE = frozenset({State.FAILED, State.WAITING})
 
 
@@ -54,8 +53,6 @@ def report_settled(
             errors[(claim.interface, settlement.code)] += 1
     for (interface, name, state), count in entered.items():
         metrics.transitions.labels(flow, interface, name, str(state)).inc(count)
-        if state in SUCCESS:
-            metrics.last_success.labels(flow, interface).set_to_current_time()
     for (interface, code), count in errors.items():
         metrics.errors.labels(flow, interface, code).inc(count)
         if code == "unclassified":

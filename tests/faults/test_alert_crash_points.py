@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shared.alarms import subscriptions
 from shared.alarms.wanted import Alarm
@@ -23,6 +25,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(120)]
 POINTS = ("alarm.judged", "alarm.decided", "mail.taken", "mail.handed-over", "mail.recorded")
+OUTAGE = ("outage.noted", "outage.mailed", "outage.recorded", "outage.booked")
 PEOPLE = ("a@example.org", "b@example.org")
 
 
@@ -49,7 +52,8 @@ class Alerts:
         self._log = folder / "alerts.log"
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECT_")} | {
             "CONNECT_DATABASE_URL": database_url, "CONNECT_SMTP_URL": server.url, "CONNECT_METRICS_PORT": "0",
-            "CONNECT_DATA_DIR": str(folder), "CONNECT_LOG_FORMAT": "json",
+            "CONNECT_DATA_DIR": str(folder), "CONNECT_LOG_FORMAT": "json", "CONNECT_SECRET_KEY": "k" * 32,
+            "CONNECT_DATABASE_AWAY_SECONDS": "1",
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +88,7 @@ def all_sent(conn: Connection) -> bool:
 
 
 def test_every_failpoint_of_the_alert_service_is_killed_at_here() -> None:
-    assert {name for name in NAMES if name.startswith(("alarm.", "mail."))} == set(POINTS)
+    assert {name for name in NAMES if name.startswith(("alarm.", "mail.", "outage."))} == {*POINTS, *OUTAGE}
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -150,3 +154,104 @@ def test_a_mail_server_that_is_away_gets_them_later(
         back.process.kill()
         back.process.wait()
     assert all(server.ids(address).total() == 1 for address in PEOPLE)
+
+
+def test_a_mail_server_that_hangs_holds_up_no_round(conn: Connection, alerts: Alerts, server: MailServer) -> None:
+    server.hang = 3600
+    fail(conn, "4711")
+    alerts.start()
+    until(lambda: conn.execute("SELECT 1 FROM mails WHERE tries > 0").fetchone(), "one is in hand", 60)
+    reason = [{"code": "shipping-unmapped", "field": "", "values": {"shipping": "DHL"}}]
+    store_record(conn, "4712", state="failed", code="shipping-unmapped", reason=reason)
+    until(lambda: conn.execute("SELECT 1 FROM incidents WHERE code = 'shipping-unmapped'").fetchone(), "it goes on", 15)
+    assert conn.execute("SELECT count(*) FROM mails WHERE state = 'sent'").fetchone() == (0,)
+
+
+def test_of_two_services_one_plays_and_the_other_takes_over(
+    tmp_path: Path, conn: Connection, database_url: str, alerts: Alerts, server: MailServer
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    second = Alerts(other, database_url, server)
+    alerts.start()
+    second.start()
+    try:
+        until(lambda: "service.started" in alerts.log() and "service.started" in second.log(), "both run", 60)
+        fail(conn, "4711")
+        until(lambda: all_sent(conn), "both are sent", 60)
+        players = [one for one in (alerts, second) if "alarm.round" in one.log()]
+        assert len(players) == 1
+        assert players[0].process is not None
+        players[0].process.kill()
+        players[0].process.wait()
+        conn.execute("UPDATE mails SET due_at = now() WHERE state = 'queued'")
+        store_record(conn, "4712", state="failed", code="order-invalid", reason=[])
+        until(lambda: conn.execute("SELECT count(*) FROM mails WHERE state = 'sent'").fetchone() == (4,), "told", 60)
+        assert [count for address in PEOPLE for count in server.ids(address).values()] == [1] * 4, "none is doubled"
+    finally:
+        for service in (alerts, second):
+            assert service.process is not None
+            service.process.kill()
+            service.process.wait()
+
+
+class Door:
+    """Lets nobody into the database, and in again."""
+
+    def __init__(self, database_url: str) -> None:
+        self._name = conninfo_to_dict(database_url)["dbname"]
+        self._conn = connect(make_conninfo(database_url, dbname="postgres"), "tests-door")
+
+    def close(self) -> None:
+        self._allow(False)
+        self._conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (self._name,))
+
+    def open(self) -> None:
+        self._allow(True)
+
+    def _allow(self, yes: bool) -> None:
+        self._conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(str(self._name)), sql.Literal(yes)))  # fmt: skip
+
+
+def test_the_database_away_is_mailed_once_and_written_down_when_it_is_back(
+    tmp_path: Path, database_url: str, conn: Connection, alerts: Alerts, server: MailServer
+) -> None:
+    door = Door(database_url)
+    alerts.start(f"{OUTAGE[0]}:kill")
+    people = tmp_path / "alarm-people"
+    until(people.exists, "it is kept who would be told", 60)
+    door.close()
+    for point in (*OUTAGE[1:], ""):
+        assert alerts.process is not None
+        until(lambda: alerts.process and alerts.process.poll() is not None, f"killed before {point}", 60)
+        assert alerts.process.returncode == -signal.SIGKILL
+        if point == "outage.booked":
+            alerts.start(f"{point}:kill")
+            until(lambda: server.to(PEOPLE[1]), "the second one is told, too", 60)
+            door.open()
+        else:
+            alerts.start(f"{point}:kill" if point else "")
+    kept = tmp_path / "alarm-outage"
+    until(lambda: not kept.exists(), "it is forgotten", 60)
+    with connect(database_url, "tests") as again:
+        until(
+            lambda: again.execute("SELECT count(*) FROM mails WHERE state = 'sent'").fetchone() == (4,), "all sent", 60
+        )
+        told = again.execute("SELECT i.code, i.ended > i.since, d.what FROM incidents i JOIN alarm_decisions d"
+                             " ON i.id = ANY(d.incidents) ORDER BY d.id").fetchall()  # fmt: skip
+    assert told == [("connect-database-away", True, "opened"), ("connect-database-away", True, "resolved")]
+    for address in PEOPLE:
+        mails = {str(mail["Message-ID"]): mail for mail in server.to(address)}
+        away, back = mails.values()
+        assert (len(mails), server.ids(address).total()) == (2, 3 if address == PEOPLE[0] else 2), "a kill repeats one"
+        assert (away["Subject"], back["Subject"]) == (
+            "[FEHLER] Betrieb, connect-database-away",
+            "[BEHOBEN] Betrieb, connect-database-away",
+        )
+        assert back["References"] == away["Message-ID"]
+        assert "Datenbank von Connect antwortet nicht" in plain(away)
+        assert "/alarms/answer/" not in plain(away), "there is no incident yet that could be answered"
+    assert (people.stat().st_mode & 0o777) == 0o600
+    assert b"example" not in people.read_bytes()
+    assert "example.org" not in alerts.log()

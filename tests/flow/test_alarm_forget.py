@@ -18,7 +18,7 @@ TABLES = ("alarm_facts", "alarm_decisions", "mails", "incidents", "alarm_arrival
 
 
 def counts(conn: Connection) -> dict[str, int]:
-    rows = {table: conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in TABLES}  # noqa: S608
+    rows = {table: conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in TABLES}
     return {table: row[0] for table, row in rows.items() if row and row[0]}
 
 

@@ -13,6 +13,7 @@ import pytest
 from shared.broker.apply import apply, check, depths
 from shared.broker.delivery import BrokerGone, Fate, Message, Publisher
 from shared.broker.open import open_publisher
+from shared.broker.queues import queues
 from shared.broker.topology import DELIVERY_LIMIT, MAX_MESSAGE_BYTES, UNROUTED, dead_queue
 from tests.support.brokers import Broker, as_broker, consuming, gather, holder, unique
 
@@ -81,6 +82,18 @@ def test_what_nobody_waits_for_is_kept_apart(broker: Broker, publisher: Publishe
 def test_a_publisher_that_knows_only_the_queue_reaches_it(broker: Broker, publisher: Publisher) -> None:
     assert publisher.publish([Message(b"{}", QUEUE, exchange="")]) == [Fate.CONFIRMED]
     assert depths(broker.url)[QUEUE] == 1
+
+
+def test_the_state_of_a_queue_says_what_waits_and_who_takes_it(broker: Broker, publisher: Publisher) -> None:
+    stored(publisher, 2)
+    stored(publisher, 1, "order-misspelt.v1.otto-de")
+    with consuming(broker.url, "order-changed"), consuming(broker.url, "order-changed", UNROUTED):
+        found = {one.name: one for one in queues(broker.url)}
+        assert (found[QUEUE].purpose, found[QUEUE].ready, found[QUEUE].consumers) == ("events", 2, 0)
+        assert (found["order-changed"].ready, found["order-changed"].consumers) == (0, 2)
+        assert (found[UNROUTED].purpose, found[UNROUTED].consumers) == ("unrouted", 1)
+        assert {one.purpose for one in found.values()} == {"events", "dead", "unrouted", "wake"}
+        assert not any(one.missing for one in found.values())
 
 
 def test_what_has_no_place_to_go_is_refused_and_its_neighbours_are_not(broker: Broker, publisher: Publisher) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,22 +17,17 @@ from shared.db.connect import Connection, connect
 from shared.records import counts, sample
 from shared.records.counts import counts_by_state
 from shared.records.facets import as_json, facets
-from shared.records.filter import CHOICES, STATES, parse
-from shared.records.indexer import Indexer
+from shared.records.filter import STATES, parse
 from shared.records.listing import list_records, stream
 from shared.records.resources import RESOURCES, Resource
 from shared.records.selected import selected
 from shared.records.sorts import SORTS
 from shared.records.suggestions import suggestions
 from tests.support import servers
-from tests.support.rows import changed_event, store_article, store_export, store_shipment
-from tests.support.stored import NOW, order_event, store_interface, store_record
+from tests.support.assorted import FILTERS, fill
 
 pytestmark = pytest.mark.servers
 ZONE = ZoneInfo("Europe/Berlin")
-ERRORS = ("sku-unknown", "payment-unmapped", "remote-timeout")
-NAMES = ("Müller", "Muster", "Meyer-Straße")
-COUNT = 60
 
 
 @pytest.fixture(scope="module")
@@ -45,44 +38,9 @@ def url(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def filled(url: str) -> Iterator[Connection]:
-    """Orders, exports and articles of two interfaces; some of their texts are indexed, some are not yet."""
-    dice = random.Random(6)
     with connect(url, "tests") as conn:
-        for slug in ("otto-de", "shop"):
-            store_interface(conn, slug)
-        for n in range(COUNT):
-            if n == COUNT // 2:
-                while Indexer().batch(conn, lambda _: None):
-                    pass
-            at = NOW.replace(day=1 + n % 28)
-            state = dice.choice(STATES)
-            code = dice.choice(ERRORS) if state in ("failed", "waiting", "warning") else None
-            row = {
-                "interface": dice.choice(("otto-de", "shop")), "state": state, "ordered_at": dice.choice((None, at)),
-                "updated_at": at, "test": n % 9 == 0, "code": code,
-                "reason": [{"code": code, "field": "", "values": {"sku": f"S-{n}"}}] if code else None,
-            }  # fmt: skip
-            person = {"first_name": "Erika", "last_name": dice.choice(NAMES), "email": None}
-            store_record(conn, f"47{n}", event=order_event(f"47{n}", customer=person), **row)
-            parts = dice.choice(({}, {"tracking": "done"}, {"tracking": "failed", "status": "done"}))
-            export = store_export(conn, f"47{n}", parts=parts, event=changed_event(f"47{n}"), **row)
-            store_shipment(conn, export, "1", f"00340434{n}")
-            more: dict[str, Any] = {name: value for name, value in row.items() if name not in ("ordered_at", "state")}
-            store_article(conn, f"ABC-{n}", quantity=n, kind=CHOICES["type"][n % 3], name=f"Kleid {n}", **more)
+        fill(conn)
         yield conn
-
-
-WORDS = st.sampled_from(
-    [
-        *(f"{sign}state:{state}" for state in STATES for sign in ("", "-")), "state:failed|done", "interface:shop",
-        "-interface:shop", "state:failed|interface:shop", "type:variant", "-type:parent", "tracking:exported",
-        "tracking:open|failed", "-tracking:exported", "test:yes", "test:no", *(f"error:{code}" for code in ERRORS),
-        "-error:sku-unknown", "ordered>=2026-11-10", "ordered<2026-11-20", "run>=2026-11-05", "run<=2026-11-15T10:00",
-        "received<2026-12-01", "changed:2026-11-23", "-ordered>=2026-11-10", "47", "4711", "471|472", "muller",
-        "meyer-str", "-muster", "0034043412", "erika", "xe", "kleid", "s-1", "zahlungsart", "nowhere", "flow:stock",
-    ]
-)  # fmt: skip
-FILTERS = st.lists(WORDS, max_size=3).map(" ".join)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -55,7 +55,7 @@ class Asked:
 def url(postgres_server: str) -> Iterator[str]:
     with servers.database(postgres_server, f"t{uuid.uuid4().hex}") as made:
         with connect(made, "tests") as conn:
-            fill(conn, RECORDS, lambda _what, _share: None)
+            fill([conn], RECORDS, lambda _what, _share: None)
         yield made
 
 

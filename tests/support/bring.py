@@ -1,7 +1,8 @@
-"""Brings what the tests need before they start: RabbitMQ, a browser, axe-core. `python -m tests.support.bring`.
+"""Brings what the tests need before they start: RabbitMQ, a browser, axe-core, Prometheus.
 
-The first time it downloads some 160 MB of Debian's packages and says so; later it finds them in the user's cache. What
-is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH, is not brought.
+`python -m tests.support.bring`. The first time it downloads some 200 MB of Debian's packages and says so; later it
+finds them in the user's cache. What is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH,
+is not brought.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from services.cli.local import rabbitmq_binaries
 from services.cli.local.rabbitmq_binaries import RabbitMQIsMissing
 from tests.support.axe import NoAxe, axe_script
 from tests.support.browser import NoBrowser, chromium, playwright_libraries
+from tests.support.monitors import NoMonitors, monitor
 from tests.support.servers import programs
 
 
@@ -29,9 +31,10 @@ def main() -> int:
             rabbitmq_binaries.find(programs(), say=say)
         chromium(say)
         axe_script(say)
+        monitor("prometheus", say)
         with playwright_libraries():
             return 0
-    except (RabbitMQIsMissing, NoBrowser, NoAxe) as error:
+    except (RabbitMQIsMissing, NoBrowser, NoAxe, NoMonitors) as error:
         say(str(error))
         return 1
 

@@ -80,7 +80,7 @@ class Creating:
 
     def _probe(self) -> None:
         Probe(
-            self._stage, self.metrics, connect=lambda: connect(self._url, "probe"), read=self.read, beat=nothing,
+            self._stage, connect=lambda: connect(self._url, "probe"), read=self.read, beat=nothing,
             stopping=self._stop.is_set, pause=lambda _: self._stop.wait(0.1) and None, timing=TIMING,
         ).run()  # fmt: skip
 

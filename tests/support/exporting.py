@@ -132,7 +132,7 @@ class Exporting:
 
     def _probe(self) -> None:
         Probe(
-            self.stage, self.metrics, connect=lambda: connect(self._url, "probe"), read=self.read, beat=nothing,
+            self.stage, connect=lambda: connect(self._url, "probe"), read=self.read, beat=nothing,
             stopping=self._stop.is_set, pause=self._pause, timing=TIMING,
         ).run()  # fmt: skip
 

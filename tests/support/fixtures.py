@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -45,6 +46,13 @@ def empty_database_url(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def amqp_url(rabbitmq_server: Control | None) -> Iterator[str]:
     """A fresh vhost with the topology applied."""
+    with fresh_vhost(rabbitmq_server) as url:
+        yield url
+
+
+@contextmanager
+def fresh_vhost(rabbitmq_server: Control | None) -> Iterator[str]:
+    """What `amqp_url` is, for whoever needs it longer than a test."""
     if rabbitmq_server is None:
         with servers.lone("amqp"):
             url = os.environ["CONNECT_TEST_AMQP_URL"]

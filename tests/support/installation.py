@@ -32,7 +32,8 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """Nothing of ours but the data folder and what the test sets."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("CONNECT_")}
-        return plain | {"CONNECT_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(PROJECT)} | self.settings
+        own = {"CONNECT_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(PROJECT), "CONNECT_PROBE_MINUTES": "0"}
+        return plain | own | self.settings
 
     def start(self, *options: str, seconds: float = 120.0) -> dict[str, Any]:
         """`connect up`; returns up.json as soon as it is there."""

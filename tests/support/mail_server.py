@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -71,12 +72,12 @@ class MailServer:
 
 
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
-    """A running one."""
+def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[MailServer]:
+    """A running one; with `tls` it offers STARTTLS."""
     found, loop, ready = MailServer(), asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> None:
-        server = await loop.create_server(lambda: SMTP(found, hostname="mail.test"), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: SMTP(found, hostname="mail.test", tls_context=tls), "127.0.0.1", 0)
         found.port = server.sockets[0].getsockname()[1]
         ready.set()
 

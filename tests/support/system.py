@@ -128,6 +128,7 @@ class System:
             "CONNECT_LOG_FORMAT": "json",
             "CONNECT_LEASE_SECONDS": "2",
             "CONNECT_CALL_SECONDS": "2",
+            "CONNECT_PROBE_MINUTES": "0",  # tests count the calls of the ERP
             **self.environment,
             **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
         }

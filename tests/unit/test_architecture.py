@@ -22,6 +22,7 @@ FORBIDDEN = [
     (r"shared\.events\.", r"shared\.(?!events(\.|$))", r"^$"),
     (r"shared\.errors\.", r"shared\.(?!errors(\.|$))", r"^$"),
     (r"shared\.records\.", r"shared\.(broker|runtime|connectors)(\.|$)", r"^$"),
+    (r"shared\.rollup\.", r"shared\.(broker|runtime|connectors)(\.|$)", r"^$"),
     (r"shared\.broker\.", r"shared\.(records|runtime|connectors)(\.|$)", r"^$"),
     (r"shared\.db\.", r"shared\.(records|runtime|connectors|broker|events)(\.|$)", r"^$"),
     (
@@ -44,7 +45,7 @@ OWNERS = {
     "pika": r"shared\.broker\.",
     "pgmq": r"shared\.broker\.",
     "vine": r"shared\.broker\.",
-    "psycopg": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
+    "psycopg": r"shared\.(db|records|rollup|runtime|broker|people|alarms)\.|services\.\w+\.",
     "psycopg_pool": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
     "httpx2": r"shared\.connectors\.(http$|deadline$)|services\.cli\.|services\.journal\.provider$",
     "joserfc": r"services\.journal\.provider$",

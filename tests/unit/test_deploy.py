@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.metrics import Metrics
+from services.cli import metrics_page
 from shared.settings import PORTS, unknown
 
 ROOT = Path(__file__).parents[2]
@@ -87,32 +86,37 @@ def test_files_that_compose_mounts_exist() -> None:
 
 
 def test_prometheus_scrapes_our_services_every_two_seconds_where_they_listen() -> None:
-    read = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
-    assert read["global"]["scrape_interval"] == "2s"
-    targets = {
-        target for job in read["scrape_configs"] for static in job["static_configs"] for target in static["targets"]
-    }
-    ours = {f"{name}:{PORTS[name]}" for name in OURS if name in PORTS}
-    assert ours <= targets
-    assert {target.split(":")[0] for target in targets} <= compose()["services"].keys()
+    folder = ROOT / "deploy/prometheus"
+    read = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
+    (ours,) = [job for job in read["scrape_configs"] if job["job_name"] == "connect"]
+    assert ours["scrape_interval"] == "2s"
+    for where, names in (("compose", {name: name for name in PORTS}), ("host", dict.fromkeys(PORTS, "127.0.0.1"))):
+        groups = yaml.safe_load((folder / where / "connect.yml").read_text(encoding="utf-8"))
+        found = {group["labels"]["service"]: group["targets"] for group in groups}
+        assert found == {name: [f"{names[name]}:{port}"] for name, port in PORTS.items()}
+        jobs = {f"{job['job_name']}.yml" for job in read["scrape_configs"]}
+        assert {path.name for path in (folder / where).iterdir()} == jobs
+    for path in (folder / "compose").iterdir():
+        for group in yaml.safe_load(path.read_text(encoding="utf-8")):
+            assert {target.split(":")[0] for target in group["targets"]} <= compose()["services"].keys(), path.name
 
 
-def test_dashboards_ask_only_for_metrics_that_exist() -> None:
-    exposed = set()
-    for family in Metrics("importer", "0").registry.collect():
-        exposed |= {family.name, f"{family.name}_total", f"{family.name}_bucket", f"{family.name}_count"}
-    for path in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json")):
-        board = json.loads(path.read_text(encoding="utf-8"))
-        assert board["uid"] == path.stem
-        asked = {
-            name
-            for panel in board["panels"]
-            for target in panel["targets"]
-            for name in re.findall(r"\bconnect_\w+", target["expr"])
-        }
-        assert asked
-        assert asked <= exposed, asked - exposed
-        assert all(panel["description"] for panel in board["panels"])
+def test_what_alertmanager_calls_is_there() -> None:
+    read = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text(encoding="utf-8"))
+    urls = [hook["url"] for receiver in read["receivers"] for hook in receiver.get("webhook_configs", [])]
+    assert urls == [f"http://alerts:{PORTS['alerts']}/alertmanager"]
+    assert read["global"]["smtp_smarthost"].split(":")[0] in compose()["services"]
+
+
+def test_dashboards_and_rules_ask_only_for_metrics_that_exist() -> None:
+    exposed = {word for line in metrics_page.markdown().splitlines() for word in re.findall(r"`(connect_\w+)`", line)}
+    exposed |= {f"{name}_{kind}" for name in exposed for kind in ("bucket", "count", "sum")}
+    files = [*(ROOT / "deploy/grafana/dashboards").glob("*.json"), *(ROOT / "deploy/prometheus/rules").glob("*.yml")]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        asked = set(re.findall(r"(?<![:\w])(connect_\w+)(?!\w*:)", text))
+        assert asked or "rabbitmq_" in text, path.name
+        assert asked <= exposed, (path.name, asked - exposed)
 
 
 def test_the_image_runs_without_root() -> None:

@@ -154,6 +154,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/accounting/days"): READS,
     ("GET", "/accounting/inputs"): READS,
     ("GET", "/api/v1/status"): READS,
+    ("GET", "/api/v1/incidents/count"): READS,
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/login"): ALL,
     ("POST", "/login"): ALL,

@@ -35,7 +35,8 @@ BUILT = (
     "groups.unit_", "held.", "interfaces.check_", "interfaces.flow_", "interfaces.item_", "interfaces.says_",
     "left.", "list.of_", "list.span_", "mail_link.", "mappings.about_", "mappings.kind_", "mappings.wrong_",
     "me.done_", "owner.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.", "runs.",
-    "says.", "settings.", "state.", "status.error", "status.fine", "status.mode_", "status.warning",
+    "says.", "settings.", "state.", "status.broker_", "status.error", "status.fine",
+    "status.flow_", "status.mode_", "status.warning", "status.weekday_",
     "users.language_", "users.made_",
 )  # fmt: skip
 LISTS = tuple(resource.name for resource in RESOURCES)

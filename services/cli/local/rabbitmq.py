@@ -30,6 +30,11 @@ log.console = true
 log.console.level = warning
 log.file = false
 """
+METRICS = """\
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = {port}
+prometheus.return_per_object_metrics = true
+"""
 
 
 class RabbitMQDidNotStart(RuntimeError):
@@ -46,15 +51,20 @@ class RabbitMQ:
         programs: Path,
         port: int | None = None,
         consumer_timeout: float = 1800.0,
+        metrics_port: int | None = None,
         say: Callable[[str], None] = lambda _: None,
         on_exit: Callable[[int], None] | None = None,
     ) -> None:
-        """`programs` is the cache of unpacked programs, kept between runs; `consumer_timeout` in seconds."""
+        """`programs` is the cache of unpacked programs, kept between runs; `consumer_timeout` in seconds.
+
+        metrics_port: where its plugin for Prometheus shows metrics; None: without it.
+        """
         self.folder = folder.resolve()
         self.port = port or 0
         self._wish = port
         self._cache = programs
         self._consumer_timeout = consumer_timeout
+        self.metrics_port = metrics_port
         self._say = say
         self._on_exit = on_exit
         self._programs: rabbitmq_binaries.Programs | None = None
@@ -154,8 +164,12 @@ class RabbitMQ:
             password=(self.folder / "password").read_text(),
             consumer_timeout=int(self._consumer_timeout * 1000),
         )
+        plugins = "[]."
+        if self.metrics_port is not None:
+            configuration += METRICS.format(port=self.metrics_port)
+            plugins = "[rabbitmq_prometheus]."
         cluster.write_private(self.folder / "rabbitmq.conf", configuration)
-        (self.folder / "plugins").write_text("[].\n")
+        (self.folder / "plugins").write_text(f"{plugins}\n")
         self._environment = {
             "PATH": self._programs.path,
             "HOME": str(self.folder / "home"),

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from services.journal.api.description import description
 from services.journal.guard import guarded_router, needs
 from services.journal.wiring import Journal
-from shared.records.overview import backlog, interfaces, services
+from shared.errors.entry import Language
+from shared.records.health import backlog, open_incidents_count
+from shared.status.document import status
 
 
 def routes(journal: Journal) -> APIRouter:
@@ -19,10 +21,18 @@ def routes(journal: Journal) -> APIRouter:
 
     @router.get("/status")
     @needs("viewer")
-    def get_status() -> dict[str, Any]:
-        """Which services are there, how the interfaces are doing, what waits for its turn."""
+    def get_status(language: Language = "en") -> dict[str, Any]:
+        """How interfaces, services, broker and database are doing, what is wrong, what waits for its turn."""
+        seen = journal.broker.seen()
         with journal.database() as conn:
-            return {"services": services(conn), "interfaces": interfaces(conn), "backlog": backlog(conn)}
+            return status(conn, seen, language) | {"backlog": backlog(conn)}
+
+    @router.get("/incidents/count")
+    @needs("viewer")
+    def count_incidents() -> dict[str, int]:
+        """How many incidents are open, by severity: what the badge of every page says."""
+        with journal.database() as conn:
+            return {"error": 0, "warning": 0} | open_incidents_count(conn)
 
     @router.get("/openapi.json", include_in_schema=False)
     @needs("public")

@@ -1,0 +1,69 @@
+"""Mails over TLS: a server that shows another name's certificate gets nothing."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from services.alerts import smtp
+from tests.support.mail_server import mail_server
+from tests.support.tls_proxy import certificate, tls_before
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+def test_the_certificate_must_be_for_the_server(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = EmailMessage()
+    message["Message-ID"], message["To"] = "<1@example.org>", "a@example.org"
+    fates = {}
+    for host in ("127.0.0.1", "mail.example.org"):
+        pem = certificate(tmp_path, host)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # it is trusted: only its name may be wrong
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem, pem.with_suffix(".key"))
+        with mail_server(context if scheme == "smtp" else None) as server, tls_before(server.port, pem) as port:
+            where = f"127.0.0.1:{server.port}?starttls=required" if scheme == "smtp" else f"127.0.0.1:{port}"
+            answer = smtp.send(smtp.Server.parse(f"{scheme}://{where}"), message, "a@example.org", 10)
+            fates[host] = (answer.fate, len(server.mails), "certificate" in answer.text)
+    assert fates == {
+        "127.0.0.1": (smtp.Fate.SENT, 1, False),
+        "mail.example.org": (smtp.Fate.LATER, 0, True),
+    }
+
+
+def test_a_server_without_starttls_gets_nothing_where_it_is_required() -> None:
+    with mail_server() as server:
+        found = smtp.send(
+            smtp.Server.parse(f"smtp://127.0.0.1:{server.port}?starttls=required"), EmailMessage(), "a@example.org", 10
+        )
+        assert (found.fate, server.mails) == (smtp.Fate.LATER, [])
+        assert "STARTTLS" in found.text
+
+
+def test_a_server_that_dribbles_is_broken_off() -> None:
+    """It says something before each deadline of one read is over, and never finishes."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            raw, _ = listening.accept()
+            with raw:
+                raw.sendall(b"220 mail.test\r\n")
+                try:
+                    while not done.wait(0.05):
+                        raw.sendall(b"250-and so on\r\n")
+                except OSError:
+                    pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer = smtp.send(
+            smtp.Server.parse(f"smtp://127.0.0.1:{listening.getsockname()[1]}"), EmailMessage(), "a@example.org", 1
+        )
+        done.set()
+        thread.join(10)
+    assert answer.fate is smtp.Fate.LATER
