@@ -101,14 +101,10 @@ def line(run: Run, plan: Plan) -> str:
         "journal": ", ".join(
             f"{kind} p50 {run.more.get(f'{kind}_p50')} p95 {run.more.get(f'{kind}_p95')} ms" for kind in KINDS
         ),
-<<<<<<< HEAD
-        "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
-        f" {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
-=======
         "scrape": f"p95 {run.value:.1f} ms of the slowest service, the Journal's {run.more.get('journal_kb')} kB,"
         f" counted after {run.more.get('counted_after_seconds')} s",
-        "alarms": f"{run.value:,.0f} ms with news, {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
->>>>>>> eebdc34ca6cb3957435a433414d9d38185756b77
+        "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
+        f" {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

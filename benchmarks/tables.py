@@ -103,12 +103,8 @@ def _titles(result: Result) -> list[str]:
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
         "mail-latency": ["", "mailed: p50 s", "p95 s", "max s"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
-<<<<<<< HEAD
-        "alarms": ["", "with news: ms", "CPU of the service: ms", "nothing happens: ms", "memory MB", "mails"],
-=======
         "scrape": ["", "slowest p95 ms", "records", "counted after s", *(f"{name}: p50, p95 ms" for name in SERVICES)],
-        "alarms": ["", "with news: ms", "slowest ms", "nothing happens: ms", "memory MB", "mails"],
->>>>>>> eebdc34ca6cb3957435a433414d9d38185756b77
+        "alarms": ["", "with news: ms", "CPU of the service: ms", "nothing happens: ms", "memory MB", "mails"],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
