@@ -36,13 +36,16 @@ def alarms(servers: Servers, plan: Plan, *, worst: bool) -> Run:
     with servers.place("pgmq") as place, connect(place.database, "bench-alarms", statement_timeout=60) as conn:
         _interfaces(conn)
         _subscriptions(conn, worst=worst)
-        begun, idle, busy, wrong = _timed(conn), [], [], []
+        begun, wrong = _timed(conn), []
+        idle, busy, thought = [], [], []
         groups = {"processes": [os.getpid()], **servers.pids("pgmq")}
         before = cpu.sample(groups)
         for number in range(ROUNDS):
             _news(conn, number)
+            before_cpu = time.process_time()
             seconds, done = _timed(conn)
             busy.append(seconds)
+            thought.append(time.process_time() - before_cpu)
             if done.opened != INTERFACES or not done.decided["opened"] + done.decided["collected"]:
                 wrong.append(f"{done.opened} of {INTERFACES} incidents opened")
             seconds, done = _timed(conn)
@@ -56,6 +59,7 @@ def alarms(servers: Servers, plan: Plan, *, worst: bool) -> Run:
         "begin_ms": round(begun[0] * 1000, 1),
         "news_ms": round(median(busy) * 1000, 1),
         "worst_ms": round(max(busy) * 1000, 1),
+        "cpu_ms": round(median(thought) * 1000, 1),
         "nothing_ms": round(median(idle) * 1000, 1),
         "mb": round(_resident(), 1),
         "mails": float(mails[0]) if mails else 0.0,

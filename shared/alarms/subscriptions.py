@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -156,16 +157,19 @@ class Matching:
 
 def keep_plans(conn: Connection, chosen: Sequence[Subscription]) -> None:
     """Store the states of their plans, and when each has something to do by itself."""
-    if chosen:
-        conn.execute(
-            "UPDATE subscriptions s SET plan = p.plan::jsonb, next_at = p.next"
-            " FROM unnest(%s::int8[], %s::text[], %s::timestamptz[]) AS p(id, plan, next) WHERE s.id = p.id",
-            (
-                [one.id for one in chosen],
-                [one.plan.model_dump_json(exclude_defaults=True) for one in chosen],
-                [one.plan.next() for one in chosen],
-            ),
-        )
+    if not chosen:
+        return
+    # One document, put together by hand: an array of a thousand texts would have each of their quotes escaped.
+    rows = (
+        f'{{"id":{one.id},"plan":{one.plan.model_dump_json(exclude_defaults=True)},'
+        f'"next":{json.dumps(next_.isoformat() if (next_ := one.plan.next()) else None)}}}'
+        for one in chosen
+    )
+    conn.execute(
+        "UPDATE subscriptions s SET plan = p.plan, next_at = p.next"
+        " FROM jsonb_to_recordset(%s::jsonb) AS p(id int8, plan jsonb, next timestamptz) WHERE s.id = p.id",
+        (f"[{','.join(rows)}]",),
+    )
 
 
 def pause(conn: Connection, subscription: int, by: str) -> bool:

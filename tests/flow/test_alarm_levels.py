@@ -50,7 +50,7 @@ def one_minute_on(conn: Connection) -> Round:
         with conn.transaction():
             now = conn.execute("SELECT clock_timestamp()").fetchone()
             assert now is not None
-            return count_on(conn, now[0]) >= now[0] - timedelta(minutes=1)
+            return bool(count_on(conn, now[0]) >= now[0] - timedelta(minutes=1))
 
     until(counted, "the past is counted")
     conn.execute("UPDATE alarm_watch SET leveled = 'epoch', compared = 'epoch'")
