@@ -7,10 +7,13 @@ from typing import Any
 
 from shared.alarms.incidents import Cause
 from shared.alarms.levels import DRIFTED, SILENT, TOO_OLD
+from shared.alarms.plan import DUE_SOON
 
 OF_LEVEL = {
     TOO_OLD: "state:pending|running",
     DRIFTED: "drift:yes",
+    # No word of a filter says when an order is due; the unfinished ones stand with their date.
+    DUE_SOON: "state:failed|waiting|pending|running",
     **dict.fromkeys(SILENT.values(), ""),
 }
 

@@ -59,7 +59,8 @@ def status(conn: Connection, broker: BrokerSeen, language: Language, days: int =
 
 def _worded(one: Mapping[str, Any], language: Language) -> dict[str, Any]:
     problem = one["problem"] or {"code": one["code"], "values": {"service": one["key"]}}
-    rest = {name: value for name, value in one.items() if name != "problem"}
+    # Who answered is not for everybody; `GET /incidents` tells operators.
+    rest = {name: value for name, value in one.items() if name not in ("problem", "answered_by")}
     return rest | {"sentence": sentence([problem], language), "rows": rows_of(one)}
 
 

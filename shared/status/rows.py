@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from shared.alarms.plan import DUE_SOON
+from shared.alarms.incidents import Cause
+from shared.alarms.rows import rows_filter
 from shared.records.resources import OF_FLOW
 
 
@@ -17,10 +18,7 @@ def rows_of(incident: Mapping[str, Any]) -> str | None:
     """
     if not incident["interface"] or incident["flow"] not in OF_FLOW:
         return None
-    if incident["code"] == DUE_SOON:
-        # No word of a filter says when an order is due; the unfinished ones stand with their date.
-        term = "state:failed|waiting|pending|running"
-    else:
-        term = f"group:{incident['key']}" if incident["problem"] else f"error:{incident['code']}"
-    path = f"/interfaces/{incident['interface']}/{OF_FLOW[incident['flow']].name}"
-    return f"{path}?{urlencode({'filter': term})}"
+    cause = Cause(incident["interface"], incident["flow"], incident["code"], incident["key"])
+    term = rows_filter(cause, incident["problem"])
+    path = f"/interfaces/{cause.interface}/{OF_FLOW[cause.flow].name}"
+    return f"{path}?{urlencode({'filter': term})}" if term else path

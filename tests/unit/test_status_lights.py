@@ -67,6 +67,9 @@ def test_what_the_link_of_an_incident_opens() -> None:
         "/interfaces/otto-de/articles?filter=group%3Asku-unknown-1f0a93bc"
     )
     assert rows_of(one | {"problem": None}) == "/interfaces/otto-de/articles?filter=error%3Asku-unknown"
+    assert rows_of(one | {"code": "ship-by-near", "flow": "order-import", "key": "", "problem": None}) == (
+        "/interfaces/otto-de/orders?filter=state%3Afailed%7Cwaiting%7Cpending%7Crunning"
+    )
     assert rows_of(one | {"interface": "", "flow": "infrastructure"}) is None
 
 

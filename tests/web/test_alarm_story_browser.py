@@ -1,5 +1,5 @@
 """The story of the alarms, from the page: make two, confirm them, an order fails, mails come, their links open exactly
-these rows, somebody mends it, the all-clear comes, the ledger tells it all. Real services, a real mail server, a real
+these rows, somebody mends it, the all-clear comes, the ledger tells it all. Real services, Prometheus, mail server and
 browser; one person reads German and wants it at once, the other English and by the hour.
 
 Nobody waits here for an hour to pass or for the two minutes after which a cause counts as over: the moment that the
@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect
 from shared.broker.apply import apply
 from shared.db.connect import connect
 from shared.people.users import add_user
+from tests.monitoring.stand import KEPT, Monitored, started
 from tests.support.mail_server import MailServer, html, mail_server, plain
 from tests.support.sandbox import sandbox
 from tests.support.system import System, order_event, running
@@ -86,7 +87,10 @@ def story(tmp_path: Path, database_url: str) -> Iterator[Story]:
         until(lambda: {"importer", "journal"} <= _ports(system).keys(), "both say where their metrics are", 120)
         addresses = {name: f"http://127.0.0.1:{port}/metrics" for name, port in _ports(system).items()}
         (tmp_path / "up.json").write_text(json.dumps({"metrics": addresses}))
-        system.start("alerts", "alerts", smtp_url=mails.url)
+        watched = Monitored(tmp_path, {"metrics": addresses}, {})
+        stack.enter_context(started(watched.command(), tmp_path / "prometheus.log", KEPT))
+        prometheus = f"http://127.0.0.1:{watched.port}"
+        system.start("alerts", "alerts", smtp_url=mails.url, prometheus_url=prometheus)
         yield Story(system, mails, url)
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from shared.alarms.links import answer
 from shared.alarms.round import play
 from shared.broker.apply import apply
 from shared.broker.watched import WatchedBroker
@@ -64,8 +65,11 @@ def test_each_interface_has_its_light_and_the_badge_is_on_every_page(over: Over,
         " VALUES ('otto-de', 'marketplace', 'access', 'so secret', now() + interval '30 minutes 20 seconds')"
     )
     play(site.conn)
+    [(number,)] = site.conn.execute("SELECT id FROM incidents").fetchall()
+    answer(site.conn, number, "who-answered@example.org", later=False)
     page = browser.get("/").text
     assert "so secret" not in page
+    assert "bestätigt" in _part(page, "otto-de")
     assert "1 offener Vorfall. 1 von 2 Schnittstellen betroffen." in _plain(page)
     otto, paused = _part(page, "otto-de"), _part(page, "otto-at")
     assert re.search(r'says error">Fehler', otto)
@@ -102,6 +106,7 @@ def test_each_interface_has_its_light_and_the_badge_is_on_every_page(over: Over,
     assert api["interfaces"][1]["standing"][0]["backlog"] == 1
     assert api["interfaces"][1]["incidents"][0]["rows"] == link.replace("&amp;", "&")
     assert "so secret" not in str(api)
+    assert "who-answered" not in str(api), "for operators only"
     assert site.api("viewer").get("/api/v1/incidents/count").json() == {"error": 1, "warning": 0}
 
 
@@ -137,6 +142,6 @@ def test_the_status_works_whoever_is_away(over: Over, database_url: str) -> None
 
 def test_the_status_works_while_arrivals_take_too_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.records.health._HOURS", "SELECT 'a', 'b', now(), pg_sleep(5)::text::int")
-    answer = site.browser("viewer", language="en").get("/")
-    assert answer.status_code == 200
-    assert "not counted" in answer.text
+    page = site.browser("viewer", language="en").get("/")
+    assert page.status_code == 200
+    assert "not counted" in page.text
