@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -129,3 +130,68 @@ def test_an_incident_is_acknowledged_by_a_link_that_asks_first(site: Site) -> No
     play(site.conn)
     plan = site.conn.execute("SELECT plan #>> '{incidents,0,known}', next_at FROM subscriptions").fetchone()
     assert plan == ("true", None), "no reminder"
+
+
+def test_maintenance_and_calendar_are_kept_by_page_and_call(site: Site) -> None:
+    browser, operator, viewer = site.browser("operator", language="de"), site.api("operator"), site.api("viewer")
+    now = datetime.now(UTC)
+    times = {
+        "starts": f"{now - timedelta(hours=2):%Y-%m-%dT%H:%M}",
+        "ends": f"{now + timedelta(days=1):%Y-%m-%dT%H:%M}",
+    }
+    kept = browser.post("/maintenance", data={"kind": "once", "note": "Umzug", "interfaces": "otto-de", **times})
+    assert kept.status_code == 303
+    weekly = {"weekday": 6, "at": "02:00", "until": "04:00", "note": "Sicherung"}
+    number = operator.post("/api/v1/maintenance", json=weekly).json()["id"]
+    page = browser.get("/maintenance").text
+    assert all(said in page for said in ("Umzug", "läuft", "jeden Sonntag", "02:00–04:00"))
+    wrong = browser.post("/maintenance", data={"kind": "weekly", "weekday": "6", "note": "Nie"})
+    assert (wrong.status_code, "weekday, at and until" in wrong.text, 'value="Nie"' in wrong.text) == (400, True, True)
+    assert operator.post("/api/v1/maintenance", json=weekly | {"interfaces": ["otto-fr"]}).status_code == 422
+    assert operator.delete(f"/api/v1/maintenance/{number}").status_code == 204
+    assert operator.delete(f"/api/v1/maintenance/{number}").status_code == 404
+    one = viewer.get("/api/v1/maintenance").json()["items"][0]
+    assert browser.post(f"/maintenance/{one['id']}/end").status_code == 303
+    assert viewer.get("/api/v1/maintenance").json()["items"][0]["over"]
+    year = now.year + 1
+    assert browser.post("/maintenance/days", data={"holidays_of": str(year)}).status_code == 303
+    assert operator.post("/api/v1/calendar", json={"holidays_of": year}).json() == {"added": 0}
+    assert operator.delete(f"/api/v1/calendar/{year}-05-01").status_code == 204
+    assert len(viewer.get("/api/v1/calendar").json()["items"]) == 8
+    assert "Tag der Deutschen Einheit" in browser.get("/maintenance").text
+    assert browser.post("/maintenance/limits", data={"stock": "30", "order-import": "60"}).status_code == 303
+    assert {"flow": "stock", "minutes": 30} in viewer.get("/api/v1/age-limits").json()["items"]
+    assert browser.post("/maintenance/limits", data={"stock": "3"}).status_code == 400
+    verbs = {row[0] for row in site.conn.execute("SELECT verb FROM audit WHERE verb ~ 'maintenance|calendar|limits'")}
+    assert verbs == {"maintenance.plan", "maintenance.end", "calendar.add", "calendar.remove", "limits.change"}
+
+
+def test_the_ledger_names_who_answered_who_got_nothing_and_why(site: Site) -> None:
+    admin, browser = site.api("admin"), site.browser("admin", language="de")
+    people = ["a@example.org", "b@example.org", "c@example.org"]
+    number = admin.post("/api/v1/alarms", json=ALARM | {"recipients": people}).json()["id"]
+    site.conn.execute("UPDATE recipients SET verified_at = NULL WHERE address = 'b@example.org'")
+    site.conn.execute("UPDATE recipients SET stopped_at = now() WHERE address = 'c@example.org'")
+    fail(site, "1")
+    play(site.conn)
+    site.conn.execute(
+        "UPDATE mails SET state = 'refused', due_at = NULL, reply = '550 no such mailbox' WHERE state = 'queued'"
+    )
+    incident = admin.get("/api/v1/incidents").json()["items"][0]["id"]
+    assert browser.post(f"/incidents/{incident}/answer", data={"hours": "4"}).status_code == 303
+    play(site.conn)
+    found = admin.get(f"/api/v1/alarms/{number}/ledger").json()
+    assert [(one["what"], one["by"]) for one in found["items"]] == [("snoozed", "admin-0"), ("opened", None)]
+    assert [one["state"] for one in found["items"][1]["mails"]] == ["refused", "unverified", "unsubscribed"]
+    assert found["next"]["at"] == found["items"][0]["until"]
+    page = browser.get(f"/alarms/{number}").text
+    for said in ("550 no such mailbox", "noch nicht bestätigt", "abgemeldet", "Keine Mail: verschoben", "Nächste Mail"):
+        assert said in page
+    assert "verschoben bis" in browser.get("/alarms").text
+    assert site.api("viewer").get("/api/v1/incidents").json()["items"][0]["answered_by"] is None
+    assert browser.post(f"/alarms/{number}/pause").status_code == 303
+    assert "ist angehalten" in browser.get(f"/alarms/{number}").text
+    assert admin.post(f"/api/v1/alarms/{number}/resume").json()["active"] is True
+    play(site.conn)
+    latest = admin.get(f"/api/v1/alarms/{number}/ledger").json()["items"]
+    assert [one["what"] for one in latest][:3] == ["opened", "resumed", "paused"]

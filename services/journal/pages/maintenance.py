@@ -23,6 +23,7 @@ from shared.alarms.calendar import federal_holidays
 from shared.alarms.planned import Maintenance
 
 MAINTENANCE = "/maintenance"
+FIELDS = ("kind", "starts", "ends", "weekday", "at", "until", "note")
 
 
 def routes(journal: Journal, pages: Pages) -> APIRouter:
@@ -118,9 +119,9 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 "years": [year for year in (row[0].year, row[0].year + 1) if set(federal_holidays(year)) - held],
                 "limits": levels.limits(conn),
                 "problem": problem,
-                "asked": given or {},
+                "asked": dict.fromkeys((*FIELDS, *levels.LIMITS), "") | {k: str(v) for k, v in (given or {}).items()},
                 "chosen": given.getlist("interfaces") if given else [],
-                "zone": journal.zone.key,
+                "clock_zone": journal.zone.key,
             }
         return pages.show(request, reader, "alarm_maintenance.html", values, 400 if problem else 200)
 
