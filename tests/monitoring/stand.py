@@ -92,18 +92,6 @@ class Monitored:
             yield process
 
 
-def handing_on(folder: Path, up: Mapping[str, Any]) -> Path:
-    """Alertmanager's configuration, as shipped but for where the alert service listens this time."""
-    home = folder / "alertmanager"
-    home.mkdir()
-    text = (ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
-    there = up["metrics"]["alerts"].removesuffix("/metrics")
-    assert "http://alerts:9404" in text
-    (home / "alertmanager.yml").write_text(text.replace("http://alerts:9404", there), encoding="utf-8")
-    (home / "token").write_text("of no use on the loopback address", encoding="utf-8")
-    return home / "alertmanager.yml"
-
-
 @contextmanager
 def started(command: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends with the block."""
@@ -153,14 +141,6 @@ def monitored(folder: Path) -> Iterator[Monitored]:
             folder / "postgres-exporter.log", {**KEPT, "DATA_SOURCE_NAME": f"{database}?sslmode=disable"},
         ))  # fmt: skip
         watched.target("postgres", f"127.0.0.1:{exporter}")
-        alertmanager = ports.any_free()
-        stack.enter_context(started(
-            [str(monitor("prometheus-alertmanager")), f"--config.file={handing_on(folder, found)}",
-             f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{alertmanager}",
-             "--cluster.listen-address="],
-            folder / "alertmanager.log", KEPT,
-        ))  # fmt: skip
-        watched.target("alertmanager", f"127.0.0.1:{alertmanager}")
         prometheus = stack.enter_context(started(watched.command(), folder / "prometheus.log", KEPT))
 
         def answers() -> bool:

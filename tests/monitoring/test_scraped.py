@@ -57,32 +57,27 @@ def test_every_panel_and_every_rule_has_data(watched: Monitored) -> None:
 
 def test_prometheus_is_content_with_rules_and_targets(watched: Monitored) -> None:
     until(lambda: watched.firing("Watchdog"), "the Watchdog fires", 60)
-    heard = "max(connect_watchdog_seen_timestamp_seconds) > 0"
-    until(lambda: watched.values(heard), "the alert service hears it, through Alertmanager", 90)
     groups = watched.ask("rules")["groups"]
     wrong = [(rule["name"], rule.get("lastError")) for group in groups for rule in group["rules"]
              if rule["health"] == "err"]  # fmt: skip
     assert not wrong
-    jobs = {"connect", "rabbitmq", "postgres", "prometheus", "alertmanager"}
+    jobs = {"connect", "rabbitmq", "postgres", "prometheus"}
     until(
         lambda: {one["labels"]["job"] for one in watched.ask("targets")["activeTargets"]} == jobs,
         "it knows its targets",
     )
-    until(lambda: len(watched.values("up == 1")) >= 9, "every target answers", 60)
+    until(lambda: len(watched.values("up == 1")) >= 8, "every target answers", 60)
 
 
 def test_a_killed_service_is_told_and_is_over_when_it_is_back(watched: Monitored, tmp_path: Path) -> None:
     port = ports.any_free()
     mine = f'up{{job="connect", instance="127.0.0.1:{port}"}}'
-    incidents = 'connect_incidents{flow="infrastructure"}'
-    before = sum(watched.values(incidents))
     with watched.service("importer", port) as process:
         watched.target("connect", f"127.0.0.1:{port}", service="importer")
         until(lambda: watched.values(mine) == [1.0], "Prometheus sees the second importer", 60)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
         told = until(lambda: watched.firing("ServiceDown"), "ServiceDown fires", MOST_SECONDS)
-    until(lambda: sum(watched.values(incidents)) > before, "the alert service makes an incident of it", MOST_SECONDS)
     assert [(one["service"], one["instance"]) for one in told] == [("importer", f"127.0.0.1:{port}")]
     with watched.service("importer", port):
         until(lambda: not watched.firing("ServiceDown"), "ServiceDown is over", MOST_SECONDS)

@@ -51,6 +51,7 @@ def board() -> Board:
                   unit="s", steps=((2100, RED),)),
             table("Failed by interface", "Where people are needed.",
                   Query(f"sum by (interface, flow) ({RECORDS}{FAILED})",
-                        quiet="nothing has failed"), unit="none").linked("The rows", ROWS),
+                        quiet="nothing has failed"), unit="none")
+            .linked("The rows", ROWS.replace("__field.labels", "__data.fields")),
         ],
     }, {"interface": INTERFACES})  # fmt: skip
