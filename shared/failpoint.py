@@ -18,6 +18,7 @@ NAMES: frozenset[str] = frozenset(
         "mail.taken",
         "mail.handed-over",
         "mail.recorded",
+        "alertmanager.kept",
         "outage.noted",
         "outage.mailed",
         "outage.recorded",

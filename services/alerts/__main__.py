@@ -73,6 +73,7 @@ def run(settings: Settings) -> int:
         rounds.ask,
         host=settings.metrics_host,
         token=token.get_secret_value() if token else None,
+        failpoint=failpoint,
     )
     life.take("/alertmanager", Take(webhook.take))
 
@@ -105,6 +106,7 @@ def run(settings: Settings) -> int:
         server=server,
         post=where,
         failpoint=failpoint,
+        metrics=metrics,
         playing=lambda: rounds.playing,
         patience=settings.database_away_seconds,
         look=min(5.0, settings.database_away_seconds / 4),

@@ -30,6 +30,7 @@ from shared.alarms.contents import Contents
 from shared.alarms.outage import Person, Told
 from shared.alarms.queue import Taken
 from shared.db.connect import GONE, Connection
+from shared.metrics import Metrics
 from shared.seal import Seal
 
 LOOK_SECONDS = 5.0
@@ -48,6 +49,7 @@ class Outage:
         post: Post,
         failpoint: Callable[[str], None],
         *,
+        metrics: Metrics,
         playing: Callable[[], bool],
         patience: float,
         look: float = LOOK_SECONDS,
@@ -57,6 +59,7 @@ class Outage:
         self._people = SealedFile(folder / "alarm-people", seal)
         self._current = SealedFile(folder / "alarm-outage", seal)
         self._folder, self._connect, self._server, self._post = folder, connect, server, post
+        self._metrics = metrics
         self._failpoint, self._playing, self._patience, self._look = failpoint, playing, patience, look
         self._lock: BinaryIO | None = None
         self._silent_since: float | None = None
@@ -163,6 +166,7 @@ class Outage:
             mail["state"] = str(answer.fate)
         self._current.write(found)
         self._failpoint("outage.recorded")
+        self._metrics.alarm_mails.labels("opened", str(answer.fate)).inc()
         self._log.info("outage.mail", outcome=str(answer.fate), attempt=mail["tries"])
 
     def _alone(self) -> bool:

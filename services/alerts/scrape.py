@@ -69,9 +69,12 @@ class Scrape:
         address = f"{self._prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
         with web().open(address, timeout=DEADLINE) as answer:
             rows = json.load(answer)["data"]["result"]
-        return {
-            row["metric"].get("service") or row["metric"].get("instance", ""): float(row["value"][1]) for row in rows
-        }
+        found: dict[str, float] = {}
+        for row in rows:
+            name = row["metric"].get("service") or row["metric"].get("instance", "")
+            value = float(row["value"][1])
+            found[name] = min(value, found.get(name, value))  # of several processes of a service, the one that is away
+        return found
 
 
 def _sum_at(address: str) -> float | None:

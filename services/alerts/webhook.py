@@ -79,10 +79,11 @@ class Webhook:
         *,
         host: str,
         token: str | None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """connect: opens a connection; wake: asks for a round; host: where the port listens; token: of the settings."""
         self._connect, self._metrics, self._wake = connect, metrics, wake
-        self._open, self._token = is_loopback(host), token
+        self._open, self._token, self._failpoint = is_loopback(host), token, failpoint
 
     def take(self, body: bytes, authorization: str | None) -> tuple[int, object]:
         """Status and answer to one notification."""
@@ -129,6 +130,7 @@ class Webhook:
             received.keep(conn, alerts.values())
             if any(one.status == "firing" for one in watchdogs):
                 signs.seen(conn, signs.WATCHDOG)
+        self._failpoint("alertmanager.kept")
         if alerts:
             self._wake()
         counts = Counter("resolved" if one.over else "firing" for one in alerts.values())

@@ -13,6 +13,7 @@ from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
+from shared.records.harm import harm, of_gap
 from shared.records.mappings import MappingError, map_word, read_mappings, unfinished_with, unmap_word
 from shared.records.masked import read_masked
 from shared.runtime.gaps import gaps, mapping_kinds
@@ -49,10 +50,11 @@ def mappings(ctx: typer.Context, slug: Slug, as_json_: Json = False) -> None:
         found = read_mappings(conn, slug)
         masked = read_masked(conn, slug)
         assert masked is not None
-        missing = gaps(conn, masked, discover())
+        missing, costs = gaps(conn, masked, discover()), harm(conn, slug)
     printer = Printer()
     if as_json_:
-        printer.json({"interface": slug, "items": found, "missing": [gap.as_json() for gap in missing]})
+        told = [(gap := one.as_json()) | of_gap(costs, gap).as_json() for one in missing]
+        printer.json({"interface": slug, "items": found, "missing": told})
         return
     rows = [
         (one["kind"], one["source"], one["target"], session.moment(one["updated_at"]), one["updated_by"] or "–")

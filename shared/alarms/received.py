@@ -81,7 +81,11 @@ def standing(conn: Connection) -> dict[str, dict[Cause, int]]:
 
 
 def explain(conn: Connection) -> None:
-    """Give the open incidents of alerts the words of their sentence. After a round, in its transaction."""
+    """Give the open incidents of alerts the words of their sentence. After a round, in its transaction.
+
+    What is about the system itself concerns no records, whatever a level was counted as.
+    """
+    conn.execute("UPDATE incidents SET records = 0 WHERE flow = 'infrastructure' AND ended IS NULL AND records > 0")
     conn.execute(
         "UPDATE incidents i SET problem = jsonb_build_object('code', i.code, 'field', '', 'values',"
         "  jsonb_build_object('alert', a.name, 'summary', a.summary)) FROM received_alerts a"

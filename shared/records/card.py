@@ -31,7 +31,8 @@ def error_card(
 ) -> dict[str, Any] | None:
     """The card of a record that `history.read_record` gave; None where it is in no trouble. actor: who reads it.
 
-    problems: each with sentence, cause, turn, steps, action, retry. same: the group it is in, None where it is in none.
+    problems: each with sentence, cause, turn, steps, action, retry; where somebody else has to act, `tell` is a text to
+    send to them, without a buyer's data. same: the group it is in, None where it is in none.
     """
     if record["state"] not in SHOWN or not record["reason"]:
         return None
@@ -42,6 +43,8 @@ def error_card(
     watched = frozenset(record["waits_for"])
     situation = Situation(record["flow"], record["state"], watched, alone=len(found) == 1)
     told = [remedy(problem, sides, situation, language, actor) for problem in found]
+    for one in told:
+        one["tell"] = _tell(one, record["key"], sides, situation, language)
     cause = cause_of_record(conn, record["id"])
     group = cause and read_group(conn, zone, cause)
     return {
@@ -59,6 +62,25 @@ SAME = (
     "id", "filter", "count", "states", "amounts", "due_today", "overdue", "next_ship_by", "first_seen", "note",
     "noted_by", "noted_at", "assignee", "acknowledged",
 )  # fmt: skip
+
+
+def _tell(
+    told: Mapping[str, Any], number: str | None, sides: Sides, situation: Situation, language: Language
+) -> str | None:
+    """None where the reader acts themselves, or nobody has to."""
+    if told["turn"]["owner"] not in ("shop", "ERP admin") or situation.state == "warning":
+        return None
+    asked = [step["text"] for step in told["steps"][:1]]
+    return "\n".join(
+        [
+            words("tell-order", language, number=number or "?", system=f"{sides.marketplace} → {sides.erp}"),
+            "",
+            told["sentence"],
+            told["cause"],
+            "",
+            *(f"{words('tell-please', language)} {step}" for step in asked),
+        ]
+    )
 
 
 def _where(conn: Connection, record: Mapping[str, Any], sides: Sides, language: Language) -> dict[str, Any]:

@@ -131,17 +131,6 @@ def unfinished_with(conn: Connection, slug: str, kind: str, source: str) -> tupl
     return len(orders), len(rows) == MOST_READ
 
 
-def due_soon(conn: Connection, slug: str) -> dict[str, int]:
-    """By key, how many of the records that it blocks are to be shipped within a day."""
-    return dict(
-        conn.execute(
-            "SELECT b.key, count(DISTINCT r.id) FROM blocks b JOIN records r ON r.id = b.record_id"
-            " WHERE b.interface = %s AND r.state = ANY(%s) AND r.ship_by < now() + interval '24 hours' GROUP BY b.key",
-            (slug, ["waiting", "failed", "pending"]),
-        ).fetchall()
-    )
-
-
 def remembered(conn: Connection, slug: str, words: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Remembered]:
     """What these words (kind, source) were mapped to last: here, else at another interface with the same ERP."""
     wanted = sorted({(storable(kind), storable(source)) for kind, source in words})

@@ -63,6 +63,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Erst wenn alle Probleme behoben sind, gelingt es.",
         "It succeeds only once every problem is solved.",
     ),
+    # a text for somebody else
+    "tell-order": ("{number} ({system}) kommt nicht weiter:", "{number} ({system}) is stuck:"),
+    "tell-please": ("Bitte:", "Please:"),
     # actions
     "open-mapping": ("Zuordnung öffnen", "Open the mapping"),
     "open-settings": ("Schnittstelle öffnen", "Open the interface"),
@@ -75,7 +78,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "itself": ("von selbst", "by itself"),
     "person": ("von Hand", "by a person"),
 }
-"""Name → German, English; `{key}` and `{system}` are filled in."""
+"""Name → German, English; `{key}`, `{number}` and `{system}` are filled in."""
 
 
 def words(name: str, language: Language, **values: str) -> str:

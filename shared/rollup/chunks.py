@@ -19,7 +19,7 @@ Place = tuple[str, str, str, str]
 """flow, interface, stage, state."""
 
 _LOCK = "SELECT FROM rollup_watch FOR UPDATE"
-_STANDS = "due_at IS NOT NULL AND code IS DISTINCT FROM 'announced'"
+_STANDS = "state IN ('pending', 'running', 'waiting') AND code IS DISTINCT FROM 'announced'"
 # A part of an export has its own state, unless the record stands as none of its parts does: that is how it stands then.
 _COUNT = f"""
 WITH r AS MATERIALIZED (

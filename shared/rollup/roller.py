@@ -26,10 +26,13 @@ AIM_SECONDS = 0.5
 """A piece of an old history is as long as it takes so long to read."""
 
 _LOCK = "SELECT rolled FROM rollup_watch FOR UPDATE"
-# Transitions are the oldest of what is read; their months say from when on there may be some.
+# The months of transitions say from when on there may be some.
 _BEGINNING = """
-SELECT coalesce(min(to_date(right(c.relname, 7), 'YYYY_MM')::timestamp AT TIME ZONE 'UTC'), now()) FROM pg_inherits i
-JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'transitions'::regclass AND pg_relation_size(c.oid) > 0
+SELECT least((SELECT min(to_date(right(c.relname, 7), 'YYYY_MM')::timestamp AT TIME ZONE 'UTC') FROM pg_inherits i
+              JOIN pg_class c ON c.oid = i.inhrelid
+              WHERE i.inhparent = 'transitions'::regclass AND pg_relation_size(c.oid) > 0),
+             (SELECT received_at FROM arrivals ORDER BY no LIMIT 1),
+             (SELECT received_at FROM rejections ORDER BY id LIMIT 1))
 """
 _MINUTES = """
 INSERT INTO rollup_minutes AS m (minute, flow, interface, stage, state, entered)
@@ -58,17 +61,16 @@ class Roller:
     lag: float = LAG_SECONDS
     step: timedelta = timedelta(hours=1)
 
-    def piece(self, conn: Connection, settled: Callable[[datetime], int] = lambda _: 0) -> bool:
-        """Fold one more piece; False: everything that is settled has been folded.
-
-        settled: told until when all is folded, says below which number no new record can appear.
-        """
+    def piece(self, conn: Connection) -> bool:
+        """Fold one more piece; False: everything that is settled has been folded."""
         began = time.monotonic()
         with conn.transaction():
-            since = _since(conn)
+            row = conn.execute(_LOCK).fetchone()
             horizon = settled_until(conn, self.lag)
+            since = row[0] if row and row[0] else _beginning(conn, horizon)
             until = min(horizon, since + self.step)
             if until <= since:
+                conn.execute("UPDATE rollup_watch SET rolled = %s WHERE rolled IS NULL", (since,))
                 return False
             by_minute = (horizon - timedelta(days=MINUTES_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
             if old := since < by_minute:
@@ -81,9 +83,7 @@ class Roller:
                 " ON CONFLICT (chunk) DO UPDATE SET dirty = true",
                 (sorted(stretch.chunks),),
             )
-            conn.execute(
-                "UPDATE rollup_watch SET rolled = %s, settled = greatest(settled, %s)", (until, settled(until))
-            )
+            conn.execute("UPDATE rollup_watch SET rolled = %s", (until,))
             self.failpoint("rollup.added")
         self.failpoint("rollup.moved")
         if until < horizon:
@@ -129,12 +129,10 @@ def read_totals(conn: Connection) -> dict[str, dict[tuple[str, ...], int]]:
     return found
 
 
-def _since(conn: Connection) -> datetime:
-    row = conn.execute(_LOCK).fetchone()
-    if row and row[0]:
-        since: datetime = row[0]
-        return since
+def _beginning(conn: Connection, horizon: datetime) -> datetime:
+    """From when on something may have happened; the horizon where nothing has."""
     row = conn.execute(_BEGINNING).fetchone()
-    assert row is not None
-    beginning: datetime = row[0]
-    return beginning
+    if row and row[0]:
+        beginning: datetime = row[0]
+        return min(beginning - timedelta(hours=1), horizon)
+    return horizon

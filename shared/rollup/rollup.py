@@ -63,7 +63,10 @@ class Rollup:
     roller: Roller = field(init=False)
     chunks: Chunks = field(init=False)
     _seen: deque[tuple[datetime, int]] = field(default_factory=deque)
-    _filled: int = -1
+    _begun: bool = False
+    _floor: int = 0
+    _settled: int = 0
+    _rolled: datetime = EPOCH
     _whole: bool = False
     _checked: float = float("-inf")
 
@@ -73,7 +76,7 @@ class Rollup:
 
     def round(self, conn: Connection, beat: Callable[[], None] = lambda: None) -> Figures:
         """Do all of it. beat: told of progress. Without the counts of records until they are all counted once."""
-        if self._filled < 0:
+        if not self._begun:
             self._begin(conn)
         self._notice(conn)
         self._roll(conn, beat)
@@ -86,7 +89,6 @@ class Rollup:
         slugs = {slug for _, slug in figures["connect_flow_live"]}
         figures["connect_rollup_timestamp_seconds"] = {(): _epoch(conn)}
         figures["connect_rollup_corrections_total"] = {(): float(self.corrected)}
-        self._whole = self._whole or self._filled > self._last
         if self._whole:
             figures["connect_records"] = {place: float(n) for place, n in self.chunks.records().items()}
             oldest = self.chunks.oldest()
@@ -104,7 +106,7 @@ class Rollup:
         while self.behind and time.monotonic() < end:
             beat()
             try:
-                self.behind = self.roller.piece(conn, self._settled)
+                self.behind = self.roller.piece(conn)
             except QueryCanceled:
                 self.roller.slower()
 
@@ -112,10 +114,10 @@ class Rollup:
 
     def _begin(self, conn: Connection) -> None:
         self.chunks.load(conn)
-        row = conn.execute("SELECT filled, settled FROM rollup_watch").fetchone()
+        row = conn.execute("SELECT filled > 0, settled FROM rollup_watch").fetchone()
         assert row is not None
-        self._filled = row[0]
-        self._seen = deque([(EPOCH, row[1])])
+        self._whole, self._floor, self._begun = row[0], row[1], True
+        self._seen = deque([(EPOCH, self._floor)])
 
     def _notice(self, conn: Connection) -> None:
         """Remember which number was the highest when; what had a smaller one then is there once that is settled."""
@@ -124,19 +126,12 @@ class Rollup:
         if row[1] != self._seen[-1][1]:
             self._seen.append((row[0], row[1]))
 
-    def _settled(self, until: datetime) -> int:
-        while len(self._seen) > 1 and self._seen[1][0] < until:
+    def _young(self) -> list[int]:
+        """Chunks in which records may have appeared of which no transition tells, the oldest first."""
+        while len(self._seen) > 1 and self._seen[1][0] < self._rolled:
             self._seen.popleft()
-        return self._seen[0][1] if self._seen[0][0] < until else 0
-
-    @property
-    def _last(self) -> int:
-        return self._seen[-1][1] // CHUNK
-
-    @property
-    def _young(self) -> set[int]:
-        """Chunks in which records may appear of which no transition tells."""
-        return set(range(self._seen[0][1] // CHUNK, self._last + 1))
+        self._settled = self._seen[0][1]
+        return list(range(self._floor // CHUNK, self._seen[-1][1] // CHUNK + 1))
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -148,6 +143,7 @@ class Rollup:
                                (LATE_SECONDS,)).fetchone()  # fmt: skip
             if row is None or not row[1]:
                 return None, Stretch()
+            self._rolled = row[0]
             totals = read_totals(conn)
             came = read_stretch(conn, row[0], datetime.max.replace(tzinfo=UTC))
         for name, counts in came.totals().items():
@@ -159,25 +155,29 @@ class Rollup:
     # -- records -----------------------------------------------------------------------------------------------------
 
     def _count(self, conn: Connection, came: Stretch, beat: Callable[[], None]) -> None:
+        """Count where records may have appeared, then what changed, then one more chunk, as far as there is time."""
         end = time.monotonic() + (COUNTING_SECONDS if self._whole else FILLING_SECONDS)
-        wanted = sorted((self.chunks.dirty | came.chunks | self._young), reverse=True)
-        for chunk in wanted:
+        young = self._young()
+        changed = sorted((self.chunks.dirty | came.chunks) - set(young), reverse=True)
+        for chunk in young + changed:
             if time.monotonic() > end:
-                return
+                break
             beat()
             self.chunks.count(conn, chunk)
-        while self._filled <= self._last:
-            if time.monotonic() > end:
-                return
-            beat()
-            if self._filled not in self.chunks.counts:
-                self.chunks.count(conn, self._filled)
-            self._filled += 1
-            conn.execute("UPDATE rollup_watch SET filled = greatest(filled, %s)", (self._filled,))
+            if chunk in young:
+                self._floor = max(self._floor, min((chunk + 1) * CHUNK, self._settled))
+        else:
+            self._checked_one(conn, set(young) | set(changed))
+            if not self._whole:
+                self._whole = True
+                conn.execute("UPDATE rollup_watch SET filled = %s", (len(self.chunks.counts),))
+        conn.execute("UPDATE rollup_watch SET settled = %(n)s WHERE settled < %(n)s", {"n": self._floor})
+
+    def _checked_one(self, conn: Connection, known: set[int]) -> None:
         if time.monotonic() < self._checked + self.check:
             return
         self._checked = time.monotonic()
-        turn = self.chunks.next_check(set(self.chunks.counts) - set(wanted))
+        turn = self.chunks.next_check(set(self.chunks.counts) - known)
         if turn is not None and (wrong := compare_chunk(conn, self.chunks, turn)):
             self.corrected += wrong
             structlog.get_logger().warning("rollup.corrected", chunk=turn, count=wrong)

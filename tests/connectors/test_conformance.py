@@ -16,6 +16,8 @@ from pydantic import ValidationError
 
 from shared.connectors.contract import Connector, Draft, Reason, RemoteError
 from shared.connectors.exchange import listening
+from shared.connectors.facts import facts
+from shared.connectors.german import of_need, of_setting
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.errors.catalogue import catalogue
@@ -84,6 +86,13 @@ def test_the_manifest_is_complete(connector: Connector) -> None:
     assert connector.sandbox
     for needed in ("README.md", "samples/settings.json", "client.py", "mapping.py", "settings.py", "sandbox.py"):
         assert (connector.folder / needed).is_file(), needed
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_what_people_must_enter_is_explained_in_german_too(connector: Connector) -> None:
+    told = {fact.name: of_setting(connector, fact.name) for fact in facts(connector.settings) if fact.about}
+    told |= {f"{need.kind}:{need.source}": of_need(connector, need) for need in connector.mappings}
+    assert [name for name, text in told.items() if not text] == [], "say it in german.toml"
 
 
 def test_samples_map_to_what_they_expect(connector: Connector, sample: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -88,7 +92,9 @@ def all_sent(conn: Connection) -> bool:
 
 
 def test_every_failpoint_of_the_alert_service_is_killed_at_here() -> None:
-    assert {name for name in NAMES if name.startswith(("alarm.", "mail.", "outage."))} == {*POINTS, *OUTAGE}
+    assert {name for name in NAMES if name.startswith(("alarm.", "mail.", "outage.", "alertmanager."))} == {
+        *POINTS, *OUTAGE, "alertmanager.kept"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -193,6 +199,19 @@ def test_of_two_services_one_plays_and_the_other_takes_over(
             assert service.process is not None
             service.process.kill()
             service.process.wait()
+
+
+def test_an_alert_is_kept_although_the_service_dies_before_it_answers(conn: Connection, alerts: Alerts) -> None:
+    alerts.start("alertmanager.kept:kill")
+    lines = until(lambda: [one for one in alerts.log().splitlines() if "service.started" in one], "it runs", 60)
+    alert = {"status": "firing", "labels": {"alertname": "Broker"}, "startsAt": "2026-11-23T10:00:00Z"}
+    body = json.dumps({"version": "4", "alerts": [alert]}).encode()
+    with pytest.raises((ConnectionError, urllib.error.URLError, RemoteDisconnected)):
+        urllib.request.urlopen(f"http://127.0.0.1:{json.loads(lines[0])['port']}/alertmanager", body, timeout=30)
+    assert alerts.process is not None
+    assert alerts.process.wait(30) == -signal.SIGKILL
+    alerts.start()
+    until(lambda: conn.execute("SELECT 1 FROM incidents WHERE code = 'alert-fired'").fetchone(), "an incident", 60)
 
 
 class Door:

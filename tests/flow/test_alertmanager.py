@@ -110,8 +110,11 @@ def test_an_alert_is_one_incident_from_firing_to_resolved(conn: Connection, stan
         )
         stand.rounds.once(conn, start)
     assert incidents(conn) == [("", "alert-fired", "error", True), ("otto-de", "alert-warned", "warning", True)]
-    row = conn.execute("SELECT problem->'values' FROM incidents WHERE code = 'alert-fired'").fetchone()
-    assert row == ({"alert": "ConnectQueueNoConsumers", "summary": "Nobody reads Bcc: x@y.z the queue"},)
+    row = conn.execute("SELECT records, problem->'values' FROM incidents WHERE code = 'alert-fired'").fetchone()
+    assert row == (
+        0,
+        {"alert": "ConnectQueueNoConsumers", "summary": "Nobody reads Bcc: x@y.z the queue"},
+    )
     assert conn.execute("SELECT count(*) FROM mails").fetchone() == (2,)
     assert len(stand.asked) == 3
     stand.post(told(alert(interface="made-up", status="resolved")))

@@ -1,8 +1,8 @@
 """Brings what the tests need before they start: RabbitMQ, a browser, axe-core, Prometheus.
 
 `python -m tests.support.bring`. The first time it downloads some 200 MB of Debian's packages and says so; later it
-finds them in the user's cache. What is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the PATH,
-is not brought.
+finds them in the user's cache. What is given by `CONNECT_TEST_AMQP_URL` or `CONNECT_TEST_CHROMIUM`, or lies on the
+PATH, is not brought.
 """
 
 from __future__ import annotations

@@ -134,7 +134,10 @@ class _Day:
             **columns,
         )  # fmt: skip
         self.ids.setdefault(state, str(record))
-        self._history(record, state, columns.get("code"), columns.get("reason"), columns["updated_at"])
+        self._history(record, "erp", state, columns.get("code"), columns.get("reason"), columns["updated_at"])
+        if cause and cause.code == "payment-unmapped":
+            self._conn.execute("UPDATE records SET blocked = true WHERE id = %s", (record,))
+            self._conn.execute("INSERT INTO blocks VALUES (%s, 'payment:PAYPAL', %s)", (SLUG, record))
         if cause or state in ("waiting", "warning"):
             # Now that the staged copy is there, with the order's amount.
             self._conn.execute("UPDATE records SET state = state WHERE id = %s", (record,))
@@ -165,7 +168,7 @@ class _Day:
             "claim_no": 0 if state == "pending" else 2 if state in ("failed", "waiting") else 1,
         }
 
-    def _history(self, record: int, state: str, code: str | None, reason: Any, at: datetime) -> None:
+    def _history(self, record: int, stage: str, state: str, code: str | None, reason: Any, at: datetime) -> None:
         path = {"pending": ["pending"], "running": ["pending", "running"]}.get(state, ["pending", "running", state])
         if state == "failed":
             path = ["pending", "running", "failed", "pending", "running", "failed"]
@@ -174,16 +177,16 @@ class _Day:
             final = to == state and to not in ("pending", "running")
             self._conn.execute(
                 "INSERT INTO transitions(record_id, seq, at, stage, from_state, to_state, claim_no, code, reason,"
-                " actor) VALUES (%s, %s, %s, 'erp', %s, %s, %s, %s, %s, %s)",
-                (record, seq, at - timedelta(seconds=3 * (len(path) - seq)), before, to, (seq + 2) // 3,
+                " actor) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (record, seq, at - timedelta(seconds=3 * (len(path) - seq)), stage, before, to, (seq + 2) // 3,
                  code if final else None, Jsonb(reason) if final and reason else None,
                  "Mara Kern" if (seq, state) == (4, "failed") else None),
             )  # fmt: skip
             if before == "running":
                 self._conn.execute(
                     "INSERT INTO attempts(record_id, claim_no, stage, started_at, ended_at, outcome, code, called)"
-                    " VALUES (%s, %s, 'erp', %s, %s, %s, %s, %s)",
-                    (record, seq // 3, at - timedelta(seconds=2), at, to, code, state != "failed"),
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (record, seq // 3, stage, at - timedelta(seconds=2), at, to, code, state != "failed"),
                 )
             before = to
         self._conn.execute("UPDATE records SET seq = %s WHERE id = %s", (len(path), record))
@@ -200,7 +203,7 @@ class _Day:
         self.ids.setdefault(f"export-{state}", str(export))
         if not odd:
             store_shipment(self._conn, export, "1", f"0034{number}{self._stored:08d}", state="confirmed")
-        self._history(export, state, "carrier-unknown" if odd else None, reason if odd else None, at)
+        self._history(export, "marketplace", state, "carrier-unknown" if odd else None, reason if odd else None, at)
         self._booked(export, key, "order-changed", at)
 
     def articles(self) -> None:

@@ -45,10 +45,12 @@ def test_a_mapping_is_saved_once_seen_by_all_and_sets_due_what_waits(site: Site)
     soon = datetime.now(UTC) + timedelta(hours=3)
     ids = [blocked(site, f"47{n}", "shipping:EXPRESS/24 h", ship_by=soon if n else None) for n in range(2)]
     api = site.api("operator")
-    missing = {(gap["kind"], gap["source"]): gap["records"] for gap in api.get(MAPPINGS).json()["missing"]}
-    assert missing["shipping", "EXPRESS/24 h"] == 2
+    missing = {(gap["kind"], gap["source"]): gap for gap in api.get(MAPPINGS).json()["missing"]}
+    gap = missing["shipping", "EXPRESS/24 h"]
+    assert (gap["records"], gap["due"], gap["amounts"]) == (2, 1, [{"currency": "EUR", "amount": "79.96"}])
     page = site.browser("operator", language="en").get(PAGE, params={"kind": "shipping", "source": "EXPRESS/24 h"}).text
     assert "1 to be shipped within a day" in page
+    assert "€79.96" in page, "what the orders that wait for it are worth"
     assert page.index("EXPRESS/24 h") < page.index("Another mapping")
 
     address = f"{MAPPINGS}/shipping/EXPRESS%2F24%20h"

@@ -1,5 +1,5 @@
 """Many at once in a real browser: tick a page, choose all that match, untick two, preview, begin, undo; keys; the form
-that asks by number. The runner of the service carries the run out."""
+that asks by number. What workers do with it is walked in `test_stories_browser`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from services.journal.runner import Runner
 from shared.db.connect import connect
 from shared.failpoint import Failpoints
 from tests.support.stored import store_record
-from tests.support.waiting import until
 from tests.web.conftest import Site
 from tests.web.test_browser import _log_in, page
 
@@ -36,14 +35,8 @@ def runner(site: Site) -> Iterator[None]:
     thread.join(30)
 
 
-def _settle(site: Site) -> bool:
-    """Workers do what is due; whether the run is over."""
-    site.conn.execute("UPDATE records SET state = 'done', seq = seq + 1, due_at = NULL WHERE state = 'pending'")
-    return site.conn.execute("SELECT state FROM bulk_runs ORDER BY created_at DESC LIMIT 1").fetchone() == ("done",)
-
-
 @pytest.mark.usefixtures("runner")
-def test_all_that_match_but_two_are_retried_up_the_ramp_after_one_was_undone(site: Site, page: Page) -> None:
+def test_all_that_match_but_two_are_previewed_begun_and_undone(site: Site, page: Page) -> None:
     for n in range(60):
         store_record(site.conn, f"wsbk{n:03}", state="failed", code="payment-unmapped", reason=PROBLEM, seq=1)
     _log_in(page, site)
@@ -54,7 +47,6 @@ def test_all_that_match_but_two_are_retried_up_the_ramp_after_one_was_undone(sit
     expect(picked).to_contain_text("50 ausgewählt auf dieser Seite.")
     picked.get_by_role("button", name="Alle 60 auswählen").click()
     boxes = page.locator("td.pick input")
-    left_out = [boxes.nth(at).get_attribute("value") for at in (2, 3)]
     for at in (2, 3):
         boxes.nth(at).uncheck()
     expect(bar).to_contain_text("58 ausgewählt")
@@ -79,17 +71,6 @@ def test_all_that_match_but_two_are_retried_up_the_ramp_after_one_was_undone(sit
     toast.get_by_role("button", name="Rückgängig").click()
     expect(toast).to_contain_text("Zurückgenommen.")
     assert site.conn.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
-
-    page.goto(f"{site.url}/orders/retry?lang=en&of=all&filter=state:failed&except={left_out[0]}&except={left_out[1]}")
-    page.get_by_role("button", name="Retry 58").click()
-    expect(page.locator("#toast")).to_contain_text("58 begin in")
-    site.conn.execute("UPDATE bulk_runs SET begins_at = now(), due_at = now() WHERE state = 'undo-window'")
-    page.get_by_role("link", name="Show progress").click()
-    until(lambda: _settle(site), "the run is done", 60)
-    expect(page.locator("#run")).to_contain_text("58 of 58 finished")
-    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "58")
-    rows = site.conn.execute("SELECT id::text FROM records WHERE state = 'failed' ORDER BY id DESC").fetchall()
-    assert [id_ for (id_,) in rows] == sorted((one or "" for one in left_out), key=int, reverse=True)
 
     page.goto(f"{site.url}/orders?lang=en")
     page.get_by_role("link", name="Import orders").click()

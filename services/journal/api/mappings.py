@@ -13,6 +13,7 @@ from services.journal.api.modes import known
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
+from shared.records.harm import harm, of_gap
 from shared.records.mappings import (
     MappingError,
     map_word,
@@ -34,16 +35,18 @@ def routes(journal: Journal) -> APIRouter:
     @router.get("/{slug}/mappings")
     @needs("operator")
     def get_mappings(slug: str) -> dict[str, Any]:
-        """What is mapped, what is missing (what most records wait for first), the kinds there are, and by kind what
-        interfaces with the same ERP use."""
+        """What is mapped, what is missing (what most records wait for first, with what it costs), the kinds there are,
+        and by kind what interfaces with the same ERP use."""
         with journal.database() as conn:
             known(conn, slug)
             masked = read_masked(conn, slug)
             assert masked is not None
+            costs = harm(conn, slug)
+            missing = [gap.as_json() for gap in gaps(conn, masked, journal.connectors)]
             return {
                 "interface": slug,
                 "items": read_mappings(conn, slug),
-                "missing": [gap.as_json() for gap in gaps(conn, masked, journal.connectors)],
+                "missing": [gap | of_gap(costs, gap).as_json() for gap in missing],
                 "kinds": mapping_kinds(journal.connectors.values()),
                 "in_use": targets(conn, slug),
             }

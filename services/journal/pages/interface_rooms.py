@@ -12,6 +12,7 @@ from services.journal.pages.room import room
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.connectors.facts import facts
+from shared.connectors.german import of_setting
 from shared.records.listings import listed_articles, read_listing
 from shared.records.masked import MASK, read_masked
 
@@ -33,7 +34,10 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         if values is None or masked is None:
             return pages.error(request, reader, 404)
         about = {
-            name: {fact.name: fact.about for fact in facts(connector.settings)}
+            name: {
+                fact.name: of_setting(connector, fact.name) if reader.language == "de" else fact.about
+                for fact in facts(connector.settings)
+            }
             for name, side in masked.sides.items()
             if (connector := journal.connectors.get(side.connector))
         }

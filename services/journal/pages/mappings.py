@@ -14,12 +14,14 @@ from services.journal.pages.room import room
 from services.journal.pages.scope import see
 from services.journal.render import Pages
 from services.journal.wiring import Journal
+from shared.connectors.german import of_need
 from shared.db.connect import Connection
 from shared.errors.catalogue import catalogue
+from shared.errors.entry import Language
+from shared.records.harm import Harm, harm, of_gap
 from shared.records.mappings import (
     LONGEST,
     MappingError,
-    due_soon,
     map_word,
     read_mappings,
     remembered,
@@ -70,7 +72,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 "problem": None,
                 "typed": {},
                 "most": LONGEST,
-                **_shown(conn, journal, slug, (given.get("aimed") or ("", ""))),
+                **_shown(conn, journal, slug, (given.get("aimed") or ("", "")), reader.language),
                 **given,
             }
         values["kinds"] = [kind for kind in SPOKEN if kind in kinds] + [kind for kind in kinds if kind not in SPOKEN]
@@ -131,12 +133,14 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     return router
 
 
-def _shown(conn: Connection, journal: Journal, slug: str, aimed: tuple[str, str]) -> dict[str, Any]:
+def _shown(
+    conn: Connection, journal: Journal, slug: str, aimed: tuple[str, str], language: Language
+) -> dict[str, Any]:
     masked = read_masked(conn, slug)
     assert masked is not None
     missing = gaps(conn, masked, journal.connectors)
     mapped = read_mappings(conn, slug)
-    soon = due_soon(conn, slug)
+    found, needs = harm(conn, slug), _needs(journal, masked, language)
     words = [(gap.kind, gap.source) for gap in missing if gap.source]
     known = {*words, *((one["kind"], one["source"]) for one in mapped)}
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -144,12 +148,12 @@ def _shown(conn: Connection, journal: Journal, slug: str, aimed: tuple[str, str]
         groups.setdefault(one["kind"], []).append(one)
     order = {kind: place for place, kind in enumerate(SPOKEN)}
     return {
-        "missing": [_with_more(gap, soon) for gap in missing],
+        "missing": [_with_more(gap, found, needs) for gap in missing],
         "groups": sorted(groups.items(), key=lambda group: (order.get(group[0], 99), group[0])),
         "remembered": remembered(conn, slug, [*words, aimed] if all(aimed) else words),
         "in_use": targets(conn, slug),
         "aimed_new": bool(aimed[0]) and aimed not in known,
-        "needs": {need.source: need.about for side in _connectors(journal, masked) for need in side.mappings},
+        "needs": needs,
     }
 
 
@@ -157,11 +161,21 @@ def _connectors(journal: Journal, masked: Any) -> list[Any]:
     return [found for side in masked.sides.values() if (found := journal.connectors.get(side.connector))]
 
 
-def _with_more(gap: Gap, soon: dict[str, int]) -> dict[str, Any]:
-    """A gap with how many are due within a day, and whether it can be mended in a form."""
+def _needs(journal: Journal, masked: Any, language: Language) -> dict[tuple[str, str], str]:
+    """What each mapping that the two systems need is for, in the reader's language, by kind and source."""
+    return {
+        (need.kind, need.source): of_need(side, need) if language == "de" else need.about
+        for side in _connectors(journal, masked)
+        for need in side.mappings
+    }
+
+
+def _with_more(gap: Gap, found: dict[str, Harm], needs: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """A gap with what it costs, and whether it can be mended in a form."""
     return gap.as_json() | {
+        "about": needs.get((gap.kind, gap.source), ""),
         "filter": f"state:failed|waiting error:{'|'.join(codes)}" if (codes := _codes(gap.kind)) else "",
-        "due": soon.get(f"{gap.kind}:{gap.source}", 0),
+        "harm": of_gap(found, gap.as_json()),
         "form": gap.kind not in (POOL, SETTINGS),
     }
 
