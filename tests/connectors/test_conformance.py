@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.connectors.facts import facts
-from shared.connectors.german import of_need, of_setting
 from shared.connectors.contract import Connector, Draft, Reason, RemoteError
 from shared.connectors.exchange import listening
+from shared.connectors.facts import facts
+from shared.connectors.german import of_need, of_setting
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.errors.catalogue import catalogue

@@ -133,9 +133,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     return router
 
 
-def _shown(
-    conn: Connection, journal: Journal, slug: str, aimed: tuple[str, str], language: Language
-) -> dict[str, Any]:
+def _shown(conn: Connection, journal: Journal, slug: str, aimed: tuple[str, str], language: Language) -> dict[str, Any]:
     masked = read_masked(conn, slug)
     assert masked is not None
     missing = gaps(conn, masked, journal.connectors)
