@@ -1,4 +1,4 @@
-"""What a connector's settings and mappings are for, in German. English stands in the code; see `facts` and the manifest.
+"""What a connector's settings and mappings are for, in German. English stands in the code, see `facts`.
 
 `german.toml` in the connector's folder: `[settings]` by name, `[mappings]` by kind, or by kind and source with a colon.
 """

@@ -1,4 +1,4 @@
-"""The same string finds the same records wherever somebody may write it: page, API, sheets, command line, bulk, alarm."""
+"""The same string finds the same records wherever it is written: page, API, sheets, command line, bulk, alarm."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def surfaces(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
         rows = site.conn.execute("SELECT id, interface, flow, key FROM records ORDER BY id").fetchall()
         for id_, interface, flow, _ in rows:
             site.conn.execute(
-                "INSERT INTO troubles(record_id, cause, interface, flow, code, problem) VALUES (%s, %s, %s, %s, 'x', %s)",
+                "INSERT INTO troubles(record_id, cause, interface, flow, code, problem)"
+                " VALUES (%s, %s, %s, %s, 'x', %s)",
                 (id_, str(id_), interface, flow, Jsonb({})),
             )
         happened = [
