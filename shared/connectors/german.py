@@ -1,4 +1,4 @@
-"""What the settings and mappings of a connector are for, in German; the English is in its code: `facts`, the manifest.
+"""What a connector's settings and mappings are for, in German. English stands in the code, see `facts`.
 
 `german.toml` in the connector's folder: `[settings]` by name, `[mappings]` by kind, or by kind and source with a colon.
 """

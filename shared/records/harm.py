@@ -23,7 +23,7 @@ GROUP BY b.key, t.currency ORDER BY b.key, sum(t.amount) DESC NULLS LAST
 
 
 class Harm(NamedTuple):
-    """due: to be shipped within a day; next_ship_by: the earliest; amounts: what the orders are worth by currency."""
+    """due: to be shipped within a day; next_ship_by: the earliest; amounts: what the orders are worth, by currency."""
 
     due: int = 0
     next_ship_by: datetime | None = None

@@ -1,4 +1,4 @@
-"""The same string finds the same records wherever somebody writes it: page, API, sheets, command line, bulk, alarm."""
+"""The same string finds the same records wherever it is written: page, API, sheets, command line, bulk, alarm."""
 
 from __future__ import annotations
 
