@@ -77,7 +77,7 @@ class Surfaces:
         """Each record is an incident of its own; those of them that an alarm with this filter would tell of."""
         wish = Wish(on=frozenset(Severity), slots=Slots(frequency="immediately"), zone=self.site.journal.zone.key)
         about = [one for one in self.happened if one.cause.flow == resource.flow]
-        return Matching(self.site.conn, about).of(Subscription(0, wish, Plan(), text))
+        return list(Matching(self.site.conn, about).of(Subscription(0, wish, Plan(), text)))
 
 
 def said(*words: str) -> str:
