@@ -63,6 +63,7 @@ def _arguments() -> argparse.Namespace:
         "single",
         "connect-beside-slow",
         "connect-prometheus",
+        "connect-worst",
     ]
     parser.add_argument("--only", action="append", choices=names, help="only this contender")
     parser.add_argument("--size", choices=list(SIZES), default="normal", help="how much (normal)")
