@@ -57,7 +57,7 @@ def main() -> int:
         return 1
     metrics, connectors = Metrics("journal", release()), discover()
     frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
-    pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15)
+    pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15, plan_each=True)
     journal = Journal(
         pool,
         ZoneInfo(given.time_zone),

@@ -33,18 +33,22 @@ process that stood still inside a transaction, and psycopg does not count that a
 TRANSACTION_TIMEOUT_SINCE = 170_000
 
 
-def _options(statement_timeout: float, *, plan_once: bool = False) -> str:
-    return ("-c plan_cache_mode=force_generic_plan " if plan_once else "") + (
+def _options(statement_timeout: float, *, plan_once: bool = False, plan_each: bool = False) -> str:
+    mode = "force_generic_plan" if plan_once else "force_custom_plan" if plan_each else "auto"
+    return f"-c plan_cache_mode={mode} " + (
         f"-c statement_timeout={int(statement_timeout * 1000)} -c idle_in_transaction_session_timeout=30000"
-        " -c timezone=UTC -c synchronous_commit=on -c jit=off"
+        # A list of where a hundred thousand rows lie must fit, or all rows of these pages are looked at.
+        " -c timezone=UTC -c synchronous_commit=on -c jit=off -c work_mem=32MB"
     )
 
 
-def connect(url: str, name: str, *, statement_timeout: float = 30.0, plan_once: bool = False) -> Connection:
+def connect(
+    url: str, name: str, *, statement_timeout: float = 30.0, plan_once: bool = False, plan_each: bool = False
+) -> Connection:
     """An autocommit connection. `name` shows in pg_stat_activity; statement_timeout in seconds, 0 for none.
 
     plan_once: for loops that repeat the same few statements. PostgreSQL planned the claim anew each time, which took
-    longer than to run it for one order.
+    longer than to run it for one order. plan_each: for searches, whose best way depends on what is searched for.
 
     Raises psycopg.OperationalError within about five seconds when the server cannot be reached.
     """
@@ -52,7 +56,7 @@ def connect(url: str, name: str, *, statement_timeout: float = 30.0, plan_once: 
         url,
         autocommit=True,
         application_name=with_version(name),
-        options=_options(statement_timeout, plan_once=plan_once),
+        options=_options(statement_timeout, plan_once=plan_once, plan_each=plan_each),
         **PARAMETERS,
     )
     bound_transactions(conn, statement_timeout)
@@ -81,14 +85,19 @@ def _usable(conn: Connection) -> None:
         raise psycopg.OperationalError("the database is read-only (a standby?)")
 
 
-def open_pool(url: str, name: str, size: int, *, statement_timeout: float = 30.0) -> ConnectionPool[Connection]:
-    """A pool of up to `size` checked autocommit connections; getting one has a deadline of five seconds."""
+def open_pool(
+    url: str, name: str, size: int, *, statement_timeout: float = 30.0, plan_each: bool = False
+) -> ConnectionPool[Connection]:
+    """A pool of up to `size` checked autocommit connections; getting one has a deadline of five seconds.
+
+    plan_each: as for `connect`.
+    """
     return ConnectionPool(
         url,
         kwargs={
             "autocommit": True,
             "application_name": with_version(name),
-            "options": _options(statement_timeout),
+            "options": _options(statement_timeout, plan_each=plan_each),
             **PARAMETERS,
         },
         min_size=1,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.db.connect import Connection
-from shared.records.filter import Atom, Filter, Term
+from shared.records.filter import Filter, Term
 from shared.records.filter_sql import Told, hits, searched_words, to_sql
 from shared.records.indexed import LETTERS, UNSURE, told_by_index
 from shared.records.sample import sample
@@ -28,9 +29,19 @@ SHORTEST = 3
 would have to read: then a TASTE of the records tells."""
 TASTE = 300
 COMMON = 3
-OFTEN = 200_000
+OFTEN = 500_000
 """What the statistics say of a word, in records, from which on it is not looked up at all."""
 
+OFTEN_WRONG = 20_000
+"""The same of an error."""
+
+_ERRORS = """
+SELECT c.reltuples * coalesce((SELECT sum(f) FROM pg_stats s,
+    unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS e(code, f)
+  WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname AND s.attname = 'code'
+    AND e.code = ANY(%s)), 0) > %s
+FROM pg_class c WHERE c.oid = 'records'::regclass
+"""
 _FREQUENCY = """
 SELECT c.reltuples * coalesce((SELECT max(f) FROM pg_stats s,
     unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e(word, f)
@@ -55,18 +66,18 @@ def few(conn: Connection, meant: Strands, ordered_by: str | None = None) -> Few:
 
     ordered_by: a word whose terms are left out, because whoever asks walks along that.
     """
-    at_least = 0
-    for term in sorted(_searches(meant.rest), key=lambda one: (len(one.atoms), -min(map(_length, one.atoms)))):
-        words = searched_words(term)
-        if not _common(conn, meant, words):
-            found = _said(conn, meant.flow, term, words)
+    at_least, told = 0, None
+    for terms in _ways(meant.rest):
+        if not any(_common(conn, meant, searched_words(term)) for term in terms):
+            found = _said(conn, meant.flow, terms)
             if found.ids is not None:
                 return found
-            if meant.all and meant.rest.terms == (term,):
+            told = told or found.told
+            if meant.all and meant.rest.terms == terms:
                 at_least = found.at_least
-    terms = tuple(term for term in meant.rest.terms if _by_index(term, ordered_by))
+    terms = tuple(term for term in meant.rest.terms if _by_index(term, ordered_by) and not _often_wrong(conn, term))
     if not terms or not meant.strands:
-        return Few(at_least=at_least)
+        return Few(None, told, at_least)
     condition, values = to_sql(replace(meant.rest, terms=terms), flow=meant.flow)
     if any(atom.word in IN_STRANDS for term in terms for atom in term.atoms):
         condition = f"r.interface = ANY(%s) AND r.state = ANY(%s) AND {condition}"
@@ -75,27 +86,35 @@ def few(conn: Connection, meant: Strands, ordered_by: str | None = None) -> Few:
         f"SELECT r.id FROM records r WHERE r.flow = '{meant.flow}' AND {condition} LIMIT %s".encode(),
         [*values, FEW + 1],
     ).fetchall()
-    return Few([row[0] for row in rows] if len(rows) <= FEW else None, at_least=at_least)
+    return Few([row[0] for row in rows]) if len(rows) <= FEW else Few(None, told, at_least)
 
 
-def _said(conn: Connection, flow: str, term: Term, words: Sequence[str]) -> Few:
+def _ways(filter: Filter) -> list[tuple[Term, ...]]:
+    """The searches that the index is asked for, one after the other: all together where that is possible, then each."""
+    searches = [term for term in filter.terms if searched_words(term)]
+    searches.sort(key=lambda one: (len(one.atoms), -min(len(atom.value) for atom in one.atoms)))
+    together = [term for term in searches if not codes_that_say(searched_words(term))]
+    return [*([tuple(together)] if len(together) > 1 else []), *((term,) for term in searches)]
+
+
+def _said(conn: Connection, flow: str, terms: Sequence[Term]) -> Few:
     # What is not sure is read first: what the indexer writes down meanwhile is then found by its words.
-    unsure = {row[0] for row in conn.execute(f"{UNSURE} LIMIT %s".encode(), (FEW + 1,))}
-    query, values = hits(words, flow)
-    ids = {row[0] for row in conn.execute(f"{query} LIMIT %s".encode(), [*values, FEW + 1])}
-    sure = ids - unsure if told_by_index(words) else set()
-    if len(unsure) > FEW or len(ids | unsure) > FEW:
-        # An error's sentence leads to other flows, too.
-        return Few(at_least=0 if len(unsure) > FEW or codes_that_say(words) else len(sure))
-    return Few(sorted(ids | unsure), Told(term, sorted(unsure)) if sure else None)
+    unsure = _ids(conn, UNSURE, [])
+    searches = [searched_words(term) for term in terms]
+    ids = _ids(conn, *hits(searches, flow))
+    sure = all(map(told_by_index, searches))
+    told = None if unsure is None or not sure else Told(terms, sorted(unsure))
+    if unsure is not None and ids is not None and len(ids | unsure) <= FEW:
+        return Few(sorted(ids | unsure), told)
+    # More than FEW hits. Not of this flow alone where an error's sentence leads to some; and not all are sure.
+    exact = told is not None and not told.unless and not any(map(codes_that_say, searches))
+    return Few(None, told, FEW + 1 if exact and ids is None else 0)
 
 
-def _length(atom: Atom) -> int:
-    return len(atom.value)
-
-
-def _searches(filter: Filter) -> list[Term]:
-    return [term for term in filter.terms if searched_words(term)]
+def _ids(conn: Connection, query: str, values: list[Any]) -> set[int] | None:
+    """What it leads to; None where that is more than FEW rows. A record may come more than once."""
+    rows = conn.execute(f"{query} LIMIT %s".encode(), [*values, FEW + 1]).fetchall()
+    return {row[0] for row in rows} if len(rows) <= FEW else None
 
 
 def _common(conn: Connection, meant: Strands, words: Sequence[str]) -> bool:
@@ -115,6 +134,12 @@ def _often(conn: Connection, flow: str, word: str) -> bool:
     """What the statistics say; of what is no common word they say nothing. Only the way depends on it."""
     first = LETTERS[flow] + fold(word)
     return any(frequency > OFTEN for (frequency,) in conn.execute(_FREQUENCY.encode(), (first,)))
+
+
+def _often_wrong(conn: Connection, term: Term) -> bool:
+    """Whether the statistics say that many records have one of these errors: then walking comes by them soon."""
+    codes = [atom.value for atom in term.atoms if atom.word == "error"]
+    return bool(codes) and conn.execute(_ERRORS.encode(), (codes, OFTEN_WRONG)).fetchone() == (True,)
 
 
 def _by_index(term: Term, ordered_by: str | None) -> bool:

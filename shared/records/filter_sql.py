@@ -41,9 +41,9 @@ COLUMNS = {
 
 
 class Told(NamedTuple):
-    """What an index said already: all that are asked about match the term, unless they are among these ids."""
+    """What an index says: its hits match the terms, and of others only these ids may, and of these it is not sure."""
 
-    term: Term
+    terms: Sequence[Term]
     unless: Sequence[int]
 
 
@@ -53,17 +53,22 @@ def to_sql(
     """A condition over `records r` with %s placeholders, and their values. Without terms it is `true`.
 
     It leads to all that match by index where there is one. one_by_one: only decides about each record, for whoever goes
-    through them in an order and stops early. flow: all of them are of it.
+    through them in an order and stops early, or asks about hits of `told` alone. flow: all of them are of it.
     """
     if not filter.terms:
         return "true", []
-    conditions, values = [], []
+    conditions: list[str] = []
+    values: list[Any] = []
+    if told is not None and flow is not None and not one_by_one:
+        found, values = hits([searched_words(term) for term in told.terms], flow)
+        conditions.append(f"r.id = ANY(ARRAY({found} UNION ALL SELECT unnest(%s::int8[])))")
+        values.append(list(told.unless))
     for term in filter.terms:
         condition, of_term = _term(term, filter, flow)
-        if told is not None and term == told.term:
+        if told is not None and term in told.terms:
             known = "true" if not told.unless else f"(r.id <> ALL(%s::int8[]) OR {condition})"
             condition, of_term = known, [list(told.unless), *of_term] if told.unless else []
-        if not one_by_one and (words := searched_words(term)):
+        elif not one_by_one and (words := searched_words(term)):
             found, of_found = candidates(words, flow)
             # As an array: a semijoin would be planned by a guess, and may read all records.
             condition, of_term = f"r.id = ANY(ARRAY({found})) AND {condition}", [*of_found, *of_term]
@@ -83,9 +88,11 @@ def candidates(words: Sequence[str], flow: str | None = None) -> tuple[str, list
     return _with_errors(words, *indexed.candidates(words, flow))
 
 
-def hits(words: Sequence[str], flow: str) -> tuple[str, list[Any]]:
-    """The same without those that the index of texts knows nothing sure about: see `indexed.unsure`."""
-    return _with_errors(words, *indexed.hits(words, flow))
+def hits(searches: Sequence[Sequence[str]], flow: str) -> tuple[str, list[Any]]:
+    """A query for the ids of those that say a word of each search, as far as the index knows: see `indexed.UNSURE`. Of
+    one search alone also those that have an error whose sentence says it."""
+    found, values = indexed.hits(searches, flow)
+    return _with_errors(searches[0], found, values) if len(searches) == 1 else (found, values)
 
 
 def _with_errors(words: Sequence[str], found: str, values: list[Any]) -> tuple[str, list[Any]]:

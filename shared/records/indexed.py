@@ -63,9 +63,10 @@ UNSURE = "SELECT t.record_id FROM search_texts t WHERE t.words IS NULL UNION ALL
 """The ids of those that the index knows nothing sure about: it is behind with them, or they say too much."""
 
 
-def hits(words: Sequence[str], flow: str) -> tuple[str, list[Any]]:
-    """A query for the ids of those that say one of the words, as far as the index knows."""
-    return "SELECT t.record_id FROM search_texts t WHERE t.words @@ %s::tsquery", [query_of(words, flow)]
+def hits(searches: Sequence[Sequence[str]], flow: str) -> tuple[str, list[Any]]:
+    """A query for the ids of those that say one of the words of each search, as far as the index knows."""
+    asked = " & ".join(f"({query_of(words, flow)})" for words in searches)
+    return "SELECT t.record_id FROM search_texts t WHERE t.words @@ %s::tsquery", [asked]
 
 
 def candidates_named(parameter: str) -> str:

@@ -37,7 +37,6 @@ __all__ = [
 ]  # fmt: skip
 LARGEST_PAGE = 1_000
 STEPS = 10_000
-STEPS_OF_SEARCH = 4_000
 """So many records are looked at in their order before all that match are looked for."""
 
 COLUMNS = (
@@ -128,9 +127,7 @@ def _walk(
     conn: Connection, meant: Strands, sort: Sort, behind: list[Any] | None, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
     free = walk(meant, sort, limit, behind)
-    searches = any(atom.word == "" for term in meant.rest.terms for atom in term.atoms)
-    steps = min(STEPS, STEPS_OF_SEARCH) if searches else STEPS
-    way = free if free.free else walk(meant, sort, steps, behind)
+    way = free if free.free else walk(meant, sort, STEPS, behind)
     names = [f"sort_{n}" for n in range(len(sort.keys))]
     # The ids first: the index that is gone along has them, and most records on the way are not read.
     rows = conn.execute(
@@ -157,7 +154,7 @@ def _of_all(
 ) -> tuple[list[tuple[Any, ...]], Count | None]:
     """The first of all that match, and how many there are: None where none is behind the cursor."""
     few = near.ids is not None
-    condition, values = to_sql(filter, one_by_one=few, flow=flow, told=near.told if few else None)
+    condition, values = to_sql(filter, one_by_one=few, flow=flow, told=near.told)
     if few:
         values = [near.ids, *values]
     keys = ", ".join(f"{key} AS sort_{n}" for n, (key, _) in enumerate(sort.keys))

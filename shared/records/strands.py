@@ -13,6 +13,8 @@ from shared.db.connect import Connection
 from shared.records.filter import STATES, Filter, Term
 
 OF_STRANDS = {"state", "interface", "flow"}
+WITH_ERRORS = ("failed", "warning", "waiting", "skipped", "pending", "running")
+"""States in which a record has a reason."""
 
 _INTERFACES = """
 WITH RECURSIVE i AS (
@@ -73,9 +75,18 @@ def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
     # Also of interfaces that are gone: a few looks into the index, however many records there are.
     interfaces = [row[0] for row in conn.execute(_INTERFACES, {"flow": flow})]
     found = [(interface, state) for interface in interfaces for state in STATES]
-    return Strands(
-        flow, tuple(one for one in found if all(_holds(term, flow, *one) for term in about)), rest, not about
-    )
+    errors = _only_about(rest, "error")
+    if errors:
+        found = [one for one in found if one[1] in WITH_ERRORS]
+    if flow == "stock" and _only_about(rest, "ordered"):  # an article has no order date
+        found = []
+    held = tuple(one for one in found if all(_holds(term, flow, *one) for term in about))
+    return Strands(flow, held, rest, not about and not errors)
+
+
+def _only_about(filter: Filter, word: str) -> bool:
+    """Whether a term wants this word and nothing else."""
+    return any(not term.negated and all(atom.word == word for atom in term.atoms) for term in filter.terms)
 
 
 def _holds(term: Term, flow: str, interface: str, state: str) -> bool:

@@ -109,8 +109,8 @@ def matches(filter: Filter, row: dict[str, Any], rows: list[dict[str, Any]]) -> 
 def _holds(atom: Atom, row: dict[str, Any], rows: list[dict[str, Any]], zone: ZoneInfo) -> bool:
     data, codes = row["event"]["data"], [problem["code"] for problem in row["reason"] or []]
     if atom.word == "stage" and row["flow"] == "order-export":
-        first = min((DUE_FIRST.index(state), name) for name, state in {"status": "done", **row["parts"]}.items())
-        return atom.value == (first[1] if row["parts"] else "status")
+        first = min(((DUE_FIRST.index(state), name) for name, state in row["parts"].items()), default=(0, "status"))
+        return atom.value == first[1]
     if atom.word in ("state", "stage", "interface", "flow"):
         return bool(row[atom.word] == atom.value)
     if atom.word == "type":
