@@ -56,7 +56,7 @@ def settings(
     """A kept alarm, or an empty one, with what was given. Raises Trouble."""
     base = subscriptions.alarm_of(kept).model_dump(mode="json") if kept else {}
     if kept:
-        base["recipients"] = [who["address"] for who in kept["recipients"]]
+        base["recipients"] = [subscriptions.recipient(who) for who in kept["recipients"]]
     hours = dict(base.get("hours") or {})
     if quiet is not None:
         start, dash, end = quiet.partition("-")

@@ -81,7 +81,9 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
 def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="what it is called in its mails")],
-    recipients: Annotated[list[str], typer.Option("--recipient", help="an address; may be repeated")],
+    recipients: Annotated[
+        list[str], typer.Option("--recipient", help="an address, with :de or :en its own language; may be repeated")
+    ],
     interfaces: Interfaces = None,
     flows: Flows = None,
     on: On = None,

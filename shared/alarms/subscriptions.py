@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -215,13 +215,20 @@ def _values(alarm: Alarm, zone: str) -> dict[str, Any]:
     }
 
 
-def _keep_recipients(conn: Connection, subscription: int, addresses: Iterable[str], *, verified: bool) -> None:
-    wanted = list(dict.fromkeys(addresses))
+def recipient(who: Mapping[str, Any]) -> str:
+    """As it is asked for: the address, with its own language behind it where it has one."""
+    return ":".join(part for part in (who["address"], who["language"]) if part)
+
+
+def _keep_recipients(conn: Connection, subscription: int, asked: Iterable[str], *, verified: bool) -> None:
+    languages = {address: language or None for address, _, language in (one.partition(":") for one in asked)}
+    wanted = list(languages)
     conn.execute("DELETE FROM recipients WHERE subscription = %s AND address <> ALL(%s)", (subscription, wanted))
     for address in wanted:
         conn.execute(
-            "INSERT INTO recipients(subscription, address, verified_at, token)"
-            " VALUES (%s, %s, CASE WHEN %s THEN now() END, %s) ON CONFLICT (subscription, address)"
-            " DO UPDATE SET verified_at = coalesce(recipients.verified_at, excluded.verified_at)",
-            (subscription, address, verified, secrets.token_urlsafe(24)),
+            "INSERT INTO recipients(subscription, address, language, verified_at, token)"
+            " VALUES (%s, %s, %s, CASE WHEN %s THEN now() END, %s) ON CONFLICT (subscription, address)"
+            " DO UPDATE SET verified_at = coalesce(recipients.verified_at, excluded.verified_at),"
+            " language = excluded.language",
+            (subscription, address, languages[address], verified, secrets.token_urlsafe(24)),
         )

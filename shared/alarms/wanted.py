@@ -29,6 +29,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _recipient(value: str) -> str:
+    address, colon, language = value.strip().partition(":")
+    if colon and language not in ("de", "en"):
+        raise ValueError("behind an address may stand its language, de or en, e.g. lena@example.org:en")
+    return _address(address) + colon + language
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -39,7 +46,8 @@ def _zone(value: str) -> str:
 
 class Alarm(BaseModel):
     """A subscription. interfaces, flows: empty for all; on: of which severity; at, weekday: of daily and weekly mails;
-    filter: only where at least one record of the incident matches it."""
+    filter: only where at least one record of the incident matches it; recipients: addresses, each with its own language
+    behind a colon where that is not the alarm's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +62,7 @@ class Alarm(BaseModel):
     filter: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
     language: Literal["de", "en"] = "en"
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
-    recipients: tuple[Annotated[str, AfterValidator(_address)], ...] = Field((), max_length=50)
+    recipients: tuple[Annotated[str, AfterValidator(_recipient)], ...] = Field((), max_length=50)
 
     def wish(self, zone: str) -> Wish:
         """What the plan has to know; zone: where the alarm has none of its own."""

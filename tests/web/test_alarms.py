@@ -51,6 +51,8 @@ def test_an_alarm_is_made_looks_back_and_tells_its_ledger(site: Site) -> None:
         "payment-unmapped",
         "total-differs",
     }
+    changed = admin.put(f"/api/v1/alarms/{number}", json=ALARM | {"recipients": ["night@example.org:de"]})
+    assert [(who["address"], who["language"]) for who in changed.json()["recipients"]] == [("night@example.org", "de")]
     assert admin.delete(f"/api/v1/alarms/{number}").status_code == 204
     assert count(site.conn, "mails") == 0
 
@@ -63,6 +65,7 @@ def test_an_alarm_is_made_looks_back_and_tells_its_ledger(site: Site) -> None:
         ({"frequency": "often"}, "frequency"),
         ({"recipients": ["a@example.org\nBcc: b@example.org"]}, "recipients"),
         ({"recipients": ["=?utf-8?q?=0ABcc:x@y.z?="]}, "recipients"),
+        ({"recipients": ["night@example.org:fr"]}, "recipients"),
         ({"on": []}, "on"),
     ],
 )

@@ -234,7 +234,7 @@ def as_form(one: Mapping[str, Any]) -> dict[str, Any]:
             for name in ("name", "interfaces", "flows", "on", "frequency", "weekday", "filter", "language")
         },
         "at": one["at"].strftime("%H:%M"),
-        "recipients": "\n".join(who["address"] for who in one["recipients"]),
+        "recipients": "\n".join(subscriptions.recipient(who) for who in one["recipients"]),
         "quiet_from": (hours.get("quiet_from") or "")[:5],
         "quiet_to": (hours.get("quiet_to") or "")[:5],
         "weekends": hours.get("weekends", False),
