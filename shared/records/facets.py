@@ -15,18 +15,20 @@ from shared.records.few import Few, few
 from shared.records.filter import CHOICES, Filter
 from shared.records.filter_sql import CODES, KIND
 from shared.records.sample import sample
-from shared.records.strands import WITH_ERRORS, Strands, strands
+from shared.records.strands import Strands, strands
 
 Facets = dict[str, dict[str, Count]]
 """Facet → value → how many; the values that occur, most first, of short lists all."""
 
-LOOKED_AT = 6_000
+LOOKED_AT = 3_000
 _TRACKING = """CASE (SELECT p.state FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking')
  WHEN 'done' THEN 'exported' WHEN 'warning' THEN 'exported' WHEN 'failed' THEN 'failed' ELSE 'open' END"""
 _OWN = {"order-export": ("tracking", _TRACKING), "stock": ("type", KIND)}
 """What a flow has beside what all have, as SQL over `records r`."""
 
 _EXPRESSIONS = {"state": "r.state", "interface": "r.interface", "error": f"({CODES})::text"}
+
+_WITH_ERRORS = ("failed", "warning", "waiting", "skipped", "pending", "running")
 
 
 def facets(conn: Connection, flow: str, filter: Filter) -> Facets:
@@ -60,7 +62,7 @@ def _facets(conn: Connection, flow: str, filter: Filter, expressions: dict[str, 
     left = {name: expression for name, expression in expressions.items() if name not in found}
     if free and "error" in left:
         # Few have an error, so they are looked at alone.
-        found |= _sampled(conn, meant.of_states(WITH_ERRORS), {"error": left.pop("error")}, near)
+        found |= _sampled(conn, meant.of_states(_WITH_ERRORS), {"error": left.pop("error")}, near)
     return found | (_sampled(conn, meant, left, near) if left else {})
 
 

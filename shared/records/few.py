@@ -29,24 +29,14 @@ SHORTEST = 3
 would have to read: then a TASTE of the records tells."""
 TASTE = 300
 COMMON = 3
-OFTEN = 500_000
+OFTEN = 50_000
 """What the statistics say of a word, in records, from which on it is not looked up at all."""
 
-OFTEN_WRONG = 20_000
-"""The same of an error."""
-
-_ERRORS = """
-SELECT c.reltuples * coalesce((SELECT sum(f) FROM pg_stats s,
-    unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS e(code, f)
-  WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname AND s.attname = 'code'
-    AND e.code = ANY(%s)), 0) > %s
-FROM pg_class c WHERE c.oid = 'records'::regclass
-"""
 _FREQUENCY = """
-SELECT c.reltuples * coalesce((SELECT max(f) FROM pg_stats s,
+SELECT c.reltuples * coalesce((SELECT sum(f) FROM pg_stats s,
     unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e(word, f)
   WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname AND s.attname = 'words'
-    AND starts_with(e.word, %s)), 0)
+    AND starts_with(e.word, %s) AND (e.word LIKE '%% %%') = %s), 0)
 FROM pg_class c WHERE c.oid = 'search_texts'::regclass
 """
 
@@ -68,14 +58,15 @@ def few(conn: Connection, meant: Strands, ordered_by: str | None = None) -> Few:
     """
     at_least, told = 0, None
     for terms in _ways(meant.rest):
-        if not any(_common(conn, meant, searched_words(term)) for term in terms):
+        # Words that are frequent each may be rare together.
+        if len(terms) > 1 or not _common(conn, meant, searched_words(terms[0])):
             found = _said(conn, meant.flow, terms)
             if found.ids is not None:
                 return found
             told = told or found.told
             if meant.all and meant.rest.terms == terms:
                 at_least = found.at_least
-    terms = tuple(term for term in meant.rest.terms if _by_index(term, ordered_by) and not _often_wrong(conn, term))
+    terms = tuple(term for term in meant.rest.terms if _by_index(term, ordered_by))
     if not terms or not meant.strands:
         return Few(None, told, at_least)
     condition, values = to_sql(replace(meant.rest, terms=terms), flow=meant.flow)
@@ -133,13 +124,7 @@ def _common(conn: Connection, meant: Strands, words: Sequence[str]) -> bool:
 def _often(conn: Connection, flow: str, word: str) -> bool:
     """What the statistics say; of what is no common word they say nothing. Only the way depends on it."""
     first = LETTERS[flow] + fold(word)
-    return any(frequency > OFTEN for (frequency,) in conn.execute(_FREQUENCY.encode(), (first,)))
-
-
-def _often_wrong(conn: Connection, term: Term) -> bool:
-    """Whether the statistics say that many records have one of these errors: then walking comes by them soon."""
-    codes = [atom.value for atom in term.atoms if atom.word == "error"]
-    return bool(codes) and conn.execute(_ERRORS.encode(), (codes, OFTEN_WRONG)).fetchone() == (True,)
+    return any(frequency > OFTEN for (frequency,) in conn.execute(_FREQUENCY.encode(), (first, " " in first)))
 
 
 def _by_index(term: Term, ordered_by: str | None) -> bool:

@@ -16,12 +16,9 @@ from shared.records.sorts import SORTS
 from shared.records.strands import Strands
 from shared.records.walk import BY_ID, walk
 
-LOOKED_AT = 20_000
+LOOKED_AT = 10_000
 LOOKED_AT_IN_SEARCH = 3_000
 """A search looks into a second table for each record."""
-ELSEWHERE = {"tracking", "type", "drift", "group", "assignee"}
-LOOKED_AT_ELSEWHERE = 10_000
-"""So do these, and many match them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,7 @@ def sample(
     if not meant.strands:
         return Sample({}, True)
     words = {atom.word for term in meant.rest.terms for atom in term.atoms}
-    looked_at = min(
-        most, LOOKED_AT_IN_SEARCH if "" in words else most, LOOKED_AT_ELSEWHERE if words & ELSEWHERE else most
-    )
+    looked_at = min(most, LOOKED_AT_IN_SEARCH) if "" in words else most
     relation, values, condition, asked = _source(meant, ids, told, looked_at)
     names = [f"group_{n}" for n in range(len(expressions))]
     shown = "".join(

@@ -13,8 +13,6 @@ from shared.db.connect import Connection
 from shared.records.filter import STATES, Filter, Term
 
 OF_STRANDS = {"state", "interface", "flow"}
-WITH_ERRORS = ("failed", "warning", "waiting", "skipped", "pending", "running")
-"""States in which a record has a reason."""
 
 _INTERFACES = """
 WITH RECURSIVE i AS (
@@ -75,13 +73,10 @@ def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
     # Also of interfaces that are gone: a few looks into the index, however many records there are.
     interfaces = [row[0] for row in conn.execute(_INTERFACES, {"flow": flow})]
     found = [(interface, state) for interface in interfaces for state in STATES]
-    errors = _only_about(rest, "error")
-    if errors:
-        found = [one for one in found if one[1] in WITH_ERRORS]
     if flow == "stock" and _only_about(rest, "ordered"):  # an article has no order date
         found = []
     held = tuple(one for one in found if all(_holds(term, flow, *one) for term in about))
-    return Strands(flow, held, rest, not about and not errors)
+    return Strands(flow, held, rest, not about)
 
 
 def _only_about(filter: Filter, word: str) -> bool:
