@@ -20,7 +20,7 @@ from shared.records.strands import Strands, strands
 Facets = dict[str, dict[str, Count]]
 """Facet → value → how many; the values that occur, most first, of short lists all."""
 
-LOOKED_AT = 3_000
+LOOKED_AT = 2_500
 _TRACKING = """CASE (SELECT p.state FROM parts p WHERE p.record_id = r.id AND p.part = 'tracking')
  WHEN 'done' THEN 'exported' WHEN 'warning' THEN 'exported' WHEN 'failed' THEN 'failed' ELSE 'open' END"""
 _OWN = {"order-export": ("tracking", _TRACKING), "stock": ("type", KIND)}

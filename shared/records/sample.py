@@ -17,7 +17,7 @@ from shared.records.strands import Strands
 from shared.records.walk import BY_ID, walk
 
 LOOKED_AT = 10_000
-LOOKED_AT_IN_SEARCH = 3_000
+LOOKED_AT_IN_SEARCH = 2_000
 """A search looks into a second table for each record."""
 
 
