@@ -28,6 +28,7 @@ SERVICES = ("journal", "importer", "exporter", "stock", "alerts")
 FIRST_PORT = 29_401
 ASKED = 100
 PATIENCE_SECONDS = 3600.0
+LOOK_SECONDS = 0.2
 RUNS_SECONDS = 10.0
 
 
@@ -49,13 +50,13 @@ def asked(database: str, broker: str, pids: dict[str, list[int]]) -> tuple[dict[
         while "connect_recorded_transitions_total" not in (text := _read(0)) or "\nconnect_records{" not in text:
             if time.monotonic() - began > PATIENCE_SECONDS:
                 raise Failed("the Journal shows no records")
-            time.sleep(0.2)
+            time.sleep(LOOK_SECONDS)  # between two looks, until the limit
         found["counted_after_seconds"] = round(time.monotonic() - began, 1)
         for number in range(len(SERVICES)):
             _until_up(number)
         groups = {"processes": [processes[0].pid], **pids}
         before = cpu.sample(groups)
-        time.sleep(RUNS_SECONDS)
+        time.sleep(RUNS_SECONDS)  # the stretch whose CPU is counted
         used = cpu.between(before, cpu.sample(groups))
         for number, name in enumerate(SERVICES):
             times, size = [], 0
@@ -112,7 +113,7 @@ def _until_up(number: int) -> None:
     while not _read(number):
         if time.monotonic() > end:
             raise Failed(f"{SERVICES[number]} does not answer")
-        time.sleep(0.2)
+        time.sleep(LOOK_SECONDS)  # between two looks, until the limit
 
 
 def _say(text: str) -> None:
