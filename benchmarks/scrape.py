@@ -36,7 +36,7 @@ def scrape(servers: Servers, plan: Plan) -> Run:
     """Fill a database, start the services, ask each. The value is the slowest one's p95 in ms."""
     with servers.place("pgmq") as place:
         with connect(place.database, "bench-scrape") as conn:
-            fill(conn, plan.records, lambda what, share: _say(f"{100 * share:3.0f} %  {what}"))
+            fill([conn], plan.records, lambda what, share: _say(f"{100 * share:3.0f} %  {what}"))
             count_arrivals(conn, [("order-imported", "otto-de")])
         found, used, foreign = asked(place.database, place.broker, servers.pids("pgmq"))
     return Run(max(found[f"{name}_p95"] for name in SERVICES), foreign, used, [], {"records": plan.records, **found})
