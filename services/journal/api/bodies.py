@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from shared.records.actions import MOST_NUMBERS
@@ -235,3 +237,11 @@ class NewToken(Body):
 async def raw_body(request: Request) -> bytes:
     """The request's bytes, read off the event loop's socket before the handler runs in its thread."""
     return await request.body()
+
+
+async def raw_form(request: Request) -> FormData:
+    """The fields of a form, read like `raw_body`: handlers that ask the database never run on the event loop."""
+    return await request.form()
+
+
+Given = Annotated[FormData, Depends(raw_form)]

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.journal.api.alarms import check, one_of, refused, seen_by, shown, switched, told, worded
+from services.journal.api.bodies import Given
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import Speaker, speaker
 from services.journal.pages.frame import frame
@@ -71,15 +72,15 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     @router.post("/alarms/new")
     @needs("operator")
-    async def post_new(request: Request) -> Response:
+    def post_new(request: Request, given: Given) -> Response:
         """Keep it, or only look back (`do=look`)."""
-        return keep(request, await request.form(), None)
+        return keep(request, given, None)
 
     @router.post("/alarms/{id}/edit")
     @needs("operator")
-    async def post_edit(request: Request, id: int) -> Response:
+    def post_edit(request: Request, id: int, given: Given) -> Response:
         """Keep the changes, or only look back."""
-        return keep(request, await request.form(), id)
+        return keep(request, given, id)
 
     @router.get("/alarms/{id}")
     @needs("operator")
@@ -141,9 +142,9 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     @router.post("/incidents/{id}/answer")
     @needs("operator")
-    async def post_answer(request: Request, id: int) -> Response:
+    def post_answer(request: Request, id: int, given: Given) -> Response:
         """Acknowledge an open incident, or have it told again in some hours (`hours`)."""
-        hours = str((await request.form()).get("hours") or "")
+        hours = str(given.get("hours") or "")
         later = hours.isascii() and hours.isdigit() and 0 < len(hours) <= 3 and 1 <= int(hours) <= 336
         actor = actor_of(request).name
         with journal.database() as conn, conn.transaction():

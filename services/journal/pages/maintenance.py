@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.journal.api.bodies import Given
 from services.journal.api.maintenance import FreeDays, Limit, end, enter, limit, plan, remove
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.language import Speaker, speaker
@@ -38,9 +39,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     @router.post("")
     @needs("operator")
-    async def post_maintenance(request: Request) -> Response:
+    def post_maintenance(request: Request, given: Given) -> Response:
         """Plan a window."""
-        given = await request.form()
         try:
             window = Maintenance.model_validate(_window(given))
             with journal.database() as conn, conn.transaction():
@@ -59,9 +59,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     @router.post("/days")
     @needs("operator")
-    async def post_days(request: Request) -> Response:
+    def post_days(request: Request, given: Given) -> Response:
         """Enter free days: one, or the federal holidays of a year."""
-        given = await request.form()
         day, year = str(given.get("day") or ""), str(given.get("holidays_of") or "")
         try:
             body = FreeDays.model_validate(
@@ -88,9 +87,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     @router.post("/limits")
     @needs("operator")
-    async def post_limits(request: Request) -> Response:
+    def post_limits(request: Request, given: Given) -> Response:
         """Change the limits of age."""
-        given = await request.form()
         try:
             asked = [
                 Limit.model_validate({"flow": flow, "minutes": str(given[flow])})
