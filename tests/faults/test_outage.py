@@ -6,13 +6,15 @@ ERP is back: after 5, 10, 20, 40 seconds and then each minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.cli.local.ports import any_free
+from shared.connectors.registry import discover
 from shared.db.connect import connect
 from shared.records.filter import parse
 from shared.records.listing import list_records
@@ -31,9 +33,9 @@ RATE = 100.0
 class Outage:
     """A system whose stand-ins can be gone for a while."""
 
-    def __init__(self, folder: Path, system: System, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, ports: Mapping[str, int], system: System, stack: ExitStack) -> None:
         self._folder, self.system, self._stack = folder, system, stack
-        self._ports = {key: int(address.rpartition(":")[2]) for key, address in system.stand.addresses.items()}
+        self._ports = ports
 
     def begins(self) -> None:
         self.system.stand.kill()
@@ -45,9 +47,10 @@ class Outage:
 @pytest.fixture
 def outage(tmp_path: Path, database_url: str, amqp_url: str) -> Iterator[Outage]:
     with ExitStack() as stack:
-        stand = stack.enter_context(sandbox(tmp_path / "sandbox"))
+        ports = {key: any_free() for key in discover()}
+        stand = stack.enter_context(sandbox(tmp_path / "sandbox", ports))
         system = stack.enter_context(running(System(tmp_path, database_url, amqp_url, stand)))
-        yield Outage(tmp_path / "sandbox", system, stack)
+        yield Outage(tmp_path / "sandbox", ports, system, stack)
 
 
 def looked(system: System) -> int:

@@ -112,7 +112,7 @@ def interface_of(work: Creating | Exporting) -> Interface:
 
 def test_an_import_shows_the_very_document_that_is_created_afterwards(erp: Creating, stand: Stand) -> None:
     erp.conn.execute("UPDATE interfaces SET mode = 'test'")
-    (number,) = stand.place("otto", 1)
+    (number,) = stand.place("otto", 1, skus=["ABC-1"])
     before = Untouched(erp.conn, stand)
     one = dry(erp.conn, "import", orders_to_create(erp.remotes), interface_of(erp), number, "nobody-has-it")
     before.check()
@@ -216,7 +216,7 @@ def test_a_sync_shows_the_quantity_that_would_be_sent(erp: Creating, stand: Stan
 def test_documents_are_kept_back_from_who_may_not_see_buyers_and_forgotten_after_an_hour(
     erp: Creating, stand: Stand
 ) -> None:
-    (number,) = stand.place("otto", 1)
+    (number,) = stand.place("otto", 1, skus=["ABC-1"])
     dry(erp.conn, "import", orders_to_create(erp.remotes), interface_of(erp), number)
     (receipt,) = erp.conn.execute("SELECT id FROM receipts").fetchone() or (None,)
     masked = read_receipt(erp.conn, receipt, reveal=False)

@@ -86,7 +86,7 @@ def test_before_any_look_everything_is_open_and_alarms_do_not_block(work: Creati
 def test_a_rehearsal_proves_step_by_step_that_all_is_well(
     work: Creating, stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (number,) = stand.place("otto", 1)
+    (number,) = stand.place("otto", 1, skus=["ABC-1"])
     before = {key: stand.calls(key) for key in READS}
     found = look(work)
     for key, reads in READS.items():

@@ -3,11 +3,14 @@
 Used by every server of this folder and by `connect up`.
 """
 
+import secrets
 import socket
 import time
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+QUIET = range(20_000, 32_768)
+"""Below the ports that Linux gives to outgoing connections (32768 up): what is stopped finds its port free again."""
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -34,6 +37,10 @@ def free_soon(port: int, host: str = LOOPBACK, patience: float = 1.0) -> bool:
 
 def any_free(host: str = LOOPBACK) -> int:
     """A port that is free now. Somebody else may take it before its user does: be ready to ask again."""
+    for _ in range(64):
+        port = secrets.choice(QUIET)
+        if is_free(port, host):
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

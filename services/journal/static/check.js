@@ -12,7 +12,11 @@ async function check() {
   if (fresh) document.getElementById("verdict").replaceChildren(...fresh.childNodes);
 }
 
-form?.addEventListener("input", () => {
+function soon() {
   clearTimeout(timer);
   timer = setTimeout(() => check().catch(() => {}), PAUSE);
-});
+}
+
+form?.addEventListener("input", soon);
+// Written before this module was there, or kept by the browser over a reload.
+if (form && [...form.querySelectorAll("textarea")].some((text) => text.value !== text.defaultValue)) soon();
