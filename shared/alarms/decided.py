@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from shared.alarms.incidents import Cause
+from shared.alarms.incidents import Opening
 from shared.alarms.plan import Decision
 from shared.db.connect import Connection
-
-Opening = tuple[Cause, datetime]
 
 
 @dataclass(slots=True)
@@ -23,11 +20,10 @@ class Decided:
     incidents: tuple[int, ...] = ()
 
 
-def record(conn: Connection, decided: Sequence[Decided], ids: dict[Opening, int]) -> None:
-    """Write them, and fill in their numbers. ids: rows of incidents that are known; others are looked up."""
+def record(conn: Connection, decided: Sequence[Decided], ids: Mapping[Opening, int]) -> None:
+    """Write them, and fill in their numbers. ids: the rows of their incidents."""
     if not decided:
         return
-    _find(conn, {each for one in decided for each in one.decision.about if each not in ids}, ids)
     numbers = conn.execute(
         "SELECT nextval(pg_get_serial_sequence('alarm_decisions', 'id')) FROM generate_series(1, %s)", (len(decided),)
     ).fetchall()
@@ -57,17 +53,3 @@ def by_hand(conn: Connection, subscription: int, what: str, by: str) -> None:
         " VALUES (%s, clock_timestamp(), %s, 'warning', '{}', %s)",
         (subscription, what, by),
     )
-
-
-def _find(conn: Connection, wanted: set[Opening], ids: dict[Opening, int]) -> None:
-    if not wanted:
-        return
-    columns = [list(column) for column in zip(*((*cause, since) for cause, since in wanted), strict=True)]
-    rows = conn.execute(
-        "SELECT i.id, i.interface, i.flow, i.code, i.key, i.since FROM incidents i"
-        " JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])"
-        "   AS w(interface, flow, code, key, since) USING (interface, flow, code, key, since)",
-        columns,
-    ).fetchall()
-    for row in rows:
-        ids[(Cause(*row[1:5]), row[5])] = int(row[0])

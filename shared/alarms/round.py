@@ -16,10 +16,10 @@ from types import MappingProxyType
 
 from psycopg.types.json import Jsonb
 
-from shared.alarms import incidents, kept, levels, look, plan, planned, subscriptions
+from shared.alarms import incidents, kept, levels, look, plan, planned, plans, subscriptions
 from shared.alarms.calendar import Calendar
 from shared.alarms.decided import Decided, record
-from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind
+from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Opening
 from shared.alarms.plan import Answer
 from shared.alarms.queue import queue
 from shared.alarms.standing import from_json, to_json
@@ -103,12 +103,14 @@ def _decide(
     said: Sequence[Answer],
     now: datetime,
     calendar: Calendar,
-    ids: dict[kept.Opening, int],
+    ids: dict[Opening, int],
     done: Round,
 ) -> None:
     causes = [*(one.cause for one in happened), *(one.cause for one in said)]
-    chosen = subscriptions.concerned(conn, causes, now)
+    chosen, openings = subscriptions.concerned(conn, causes, now)
     first = plan.beginning(stands, now) if any(not one.plan.begun for one in chosen) else []
+    ids |= {opening: number for number, opening in openings.items()}
+    ids |= plans.numbers(conn, [(one.cause, one.since) for one in first])
     matching, beginning = subscriptions.Matching(conn, happened), subscriptions.Matching(conn, first)
     decided: list[Decided] = []
     for one in chosen:
@@ -119,6 +121,6 @@ def _decide(
         ]
     record(conn, decided, ids)
     queued = queue(conn, decided)
-    subscriptions.keep_plans(conn, chosen)
+    subscriptions.keep_plans(conn, chosen, ids)
     done.decided.update(str(one.decision.what) for one in decided)
     done.mails = queued

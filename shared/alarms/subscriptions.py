@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from shared.alarms import plans
 from shared.alarms.decided import by_hand
-from shared.alarms.incidents import Cause, Happening, Kind
+from shared.alarms.incidents import Cause, Happening, Kind, Opening
 from shared.alarms.plan import Plan, Wish
 from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
@@ -103,17 +103,23 @@ def listed(conn: Connection, subscription: int | None = None) -> list[dict[str, 
     return [one | {"recipients": [who for who in people if who["subscription"] == one["id"]]} for one in found]
 
 
-def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[Subscription]:
-    """Those that ask for any of these causes, or whose plan has something to do now."""
+def concerned(
+    conn: Connection, causes: Sequence[Cause], now: datetime
+) -> tuple[list[Subscription], dict[int, Opening]]:
+    """Those that ask for any of these causes, or whose plan has something to do now; and the incidents of their plans,
+    by number."""
     places = sorted({(cause.interface, cause.flow) for cause in causes})
     rows = conn.execute(
-        f"{_SELECT}, s.plan::text FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
+        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
         " OR EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS c(interface, flow)"
         "   WHERE (s.interfaces = '{}' OR c.interface = ANY(s.interfaces))"
         "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
         (now, [interface for interface, _ in places], [flow for _, flow in places]),
     ).fetchall()
-    return [_subscription(dict(zip((*_COLUMNS, "plan"), row, strict=True))) for row in rows]
+    openings = plans.openings(conn, [row[-1] for row in rows])
+    return [
+        _subscription(dict(zip(_COLUMNS, row, strict=False)), plans.from_json(row[-1], openings)) for row in rows
+    ], openings
 
 
 class Matching:
@@ -155,20 +161,19 @@ class Matching:
         return {cause: cause.key in found for cause in causes}
 
 
-def keep_plans(conn: Connection, chosen: Sequence[Subscription]) -> None:
-    """Store the states of their plans, and when each has something to do by itself."""
+def keep_plans(conn: Connection, chosen: Sequence[Subscription], ids: Mapping[Opening, int]) -> None:
+    """Store the states of their plans, and when each has something to do by itself. ids: the rows of incidents."""
     if not chosen:
         return
-    # One document, put together by hand: an array of a thousand texts would have each of their quotes escaped.
-    rows = (
-        f'{{"id":{one.id},"plan":{one.plan.model_dump_json(exclude_defaults=True)},'
-        f'"next":{json.dumps(next_.isoformat() if (next_ := one.plan.next()) else None)}}}'
+    rows = [
+        {"id": one.id, "plan": plans.to_json(one.plan, ids), "next": next_.isoformat() if next_ else None}
         for one in chosen
-    )
+        for next_ in [one.plan.next()]
+    ]
     conn.execute(
         "UPDATE subscriptions s SET plan = p.plan, next_at = p.next"
         " FROM jsonb_to_recordset(%s::jsonb) AS p(id int8, plan jsonb, next timestamptz) WHERE s.id = p.id",
-        (f"[{','.join(rows)}]",),
+        (Jsonb(rows),),
     )
 
 
@@ -194,9 +199,8 @@ def resume(conn: Connection, subscription: int, by: str) -> bool:
     return bool(resumed)
 
 
-def _subscription(row: dict[str, Any]) -> Subscription:
-    alarm = alarm_of(row)
-    return Subscription(row["id"], alarm.wish(row["time_zone"]), Plan.model_validate_json(row["plan"]), row["filter"])
+def _subscription(row: dict[str, Any], plan: Plan) -> Subscription:
+    return Subscription(row["id"], alarm_of(row).wish(row["time_zone"]), plan, row["filter"])
 
 
 def alarm_of(row: dict[str, Any]) -> Alarm:
