@@ -167,7 +167,8 @@ class _Course:
     def run(self, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime) -> list[Decision]:
         self._follow_calendar()
         before: datetime | None = None
-        for one in sorted([*answers, *happenings], key=attrgetter("at")):  # at one moment, answers first
+        inputs: list[Answer | Happening] = [*answers, *happenings]
+        for one in sorted(inputs, key=attrgetter("at")):  # at one moment, answers first
             if one.at != before:  # what happens at one moment is taken in before anything is told of it
                 self._send_due(one.at)
                 before = one.at
@@ -227,7 +228,7 @@ class _Course:
             return
         told.news = told.news if told.news in (Mailing.OPENED, Mailing.ESCALATED) else news
         slot = told.slot = self._slot(at)
-        told.due, why = self._loud(told, max(slot, told.snoozed or slot))
+        told.due, why = self._loud(told, slot if told.snoozed is None else max(slot, told.snoozed))
         if told.due > slot:
             snoozed = told.snoozed is not None and told.snoozed > slot
             self._silent(at, Silence.SNOOZED if snoozed else why, told, told.due, by=told.by if snoozed else None)
@@ -235,17 +236,19 @@ class _Course:
             self._silent(at, Silence.COLLECTED, told, told.due)
 
     def _slot(self, at: datetime) -> datetime:
-        if at not in self._slots:
-            self._slots[at] = next_slot(self._wish.slots, at, self._zone)
-        return self._slots[at]
+        found = self._slots.get(at)
+        if found is None:
+            found = self._slots[at] = next_slot(self._wish.slots, at, self._zone)
+        return found
 
     def _loud(self, told: Told, moment: datetime) -> tuple[datetime, Silence]:
         """When a mail may go that is due then, and what holds it back until that."""
         breaks = told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due
         key = (told.cause.interface if self._calendar.windows else "", breaks, moment)
-        if key not in self._held:
-            self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
-        return self._held[key]
+        found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
+        return found
 
     def _held_until(self, interface: str, moment: datetime, *, breaks: bool) -> tuple[datetime, Silence]:
         found, why = moment, Silence.QUIET

@@ -5,7 +5,7 @@ A hundred interfaces that fail at once are a hundred numbers and one state for a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import groupby
@@ -40,13 +40,21 @@ def from_json(kept: Mapping[str, Any], openings: Mapping[int, Opening]) -> Plan:
     """What `to_json` made. An incident whose row is gone is forgotten."""
     told = []
     for each in kept.get("incidents", ()):
-        said = {name: _READ[name](value) if name in _READ else value for name, value in each.items() if name != "of"}
+        said: dict[str, Any] = {
+            name: _READ[name](value) if name in _READ else value for name, value in each.items() if name != "of"
+        }
         told += [Told(*openings[number], **said) for number in each["of"] if number in openings]
-    return Plan(told, kept.get("begun", False), kept.get("mark", ""))
+    return Plan(told, begun(kept), kept.get("mark", ""))
 
 
-def openings(conn: Connection, kept: Iterable[Mapping[str, Any]]) -> dict[int, Opening]:
+def begun(kept: Mapping[str, Any]) -> bool:
+    """Whether it was told of what was open when it began."""
+    return bool(kept.get("begun"))
+
+
+def openings(conn: Connection, kept: Sequence[Mapping[str, Any]]) -> dict[int, Opening]:
     """The incidents of kept plans, by number."""
+    _number(conn, kept)
     wanted: set[int] = set()
     for plan in kept:
         for each in plan.get("incidents", ()):
@@ -55,6 +63,15 @@ def openings(conn: Connection, kept: Iterable[Mapping[str, Any]]) -> dict[int, O
         "SELECT id, interface, flow, code, key, since FROM incidents WHERE id = ANY(%s)", (list(wanted),)
     ).fetchall()
     return {row[0]: (Cause(*row[1:5]), row[5]) for row in rows}
+
+
+def _number(conn: Connection, kept: Sequence[Mapping[str, Any]]) -> None:
+    """A plan that was kept when incidents had their cause in it, each on its own, is read as if it were kept today."""
+    old = [each for plan in kept for each in plan.get("incidents", ()) if "of" not in each]
+    which = [(Cause(*each.pop("cause")), datetime.fromisoformat(each.pop("since"))) for each in old]
+    ids = numbers(conn, which)
+    for each, opening in zip(old, which, strict=True):
+        each["of"] = [ids[opening]] if opening in ids else []
 
 
 def numbers(conn: Connection, wanted: Collection[Opening]) -> dict[Opening, int]:

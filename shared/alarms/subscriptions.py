@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +14,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from shared.alarms import plans
 from shared.alarms.decided import by_hand
-from shared.alarms.incidents import Cause, Happening, Kind, Opening
-from shared.alarms.plan import Plan, Wish
+from shared.alarms.incidents import Cause, Happening, Kind
+from shared.alarms.plan import Wish
 from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
 from shared.records.filter import parse
@@ -37,12 +36,14 @@ class NameTaken(ValueError):
 
 @dataclass(slots=True)
 class Subscription:
-    """What the service needs to decide. plan: its state, changed by `plan.advance`."""
+    """What the service needs to decide. plan: its state as it is kept (`plans.py`); next_at: when it has something to
+    do by itself."""
 
     id: int
     wish: Wish
-    plan: Plan
     filter: str
+    plan: dict[str, Any] = field(default_factory=dict)
+    next_at: datetime | None = None
 
 
 def add(conn: Connection, alarm: Alarm, by: str, zone: str, *, verified: bool) -> int:
@@ -103,11 +104,8 @@ def listed(conn: Connection, subscription: int | None = None) -> list[dict[str, 
     return [one | {"recipients": [who for who in people if who["subscription"] == one["id"]]} for one in found]
 
 
-def concerned(
-    conn: Connection, causes: Sequence[Cause], now: datetime
-) -> tuple[list[Subscription], dict[int, Opening]]:
-    """Those that ask for any of these causes, or whose plan has something to do now; and the incidents of their plans,
-    by number."""
+def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[Subscription]:
+    """Those that ask for any of these causes, or whose plan has something to do now."""
     places = sorted({(cause.interface, cause.flow) for cause in causes})
     rows = conn.execute(
         f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
@@ -116,10 +114,7 @@ def concerned(
         "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
         (now, [interface for interface, _ in places], [flow for _, flow in places]),
     ).fetchall()
-    openings = plans.openings(conn, [row[-1] for row in rows])
-    return [
-        _subscription(dict(zip(_COLUMNS, row, strict=False)), plans.from_json(row[-1], openings)) for row in rows
-    ], openings
+    return [_subscription(dict(zip((*_COLUMNS, "plan"), row, strict=True))) for row in rows]
 
 
 class Matching:
@@ -161,14 +156,12 @@ class Matching:
         return {cause: cause.key in found for cause in causes}
 
 
-def keep_plans(conn: Connection, chosen: Sequence[Subscription], ids: Mapping[Opening, int]) -> None:
-    """Store the states of their plans, and when each has something to do by itself. ids: the rows of incidents."""
+def keep_plans(conn: Connection, chosen: Sequence[Subscription]) -> None:
+    """Store the states of their plans, and when each has something to do by itself."""
     if not chosen:
         return
     rows = [
-        {"id": one.id, "plan": plans.to_json(one.plan, ids), "next": next_.isoformat() if next_ else None}
-        for one in chosen
-        for next_ in [one.plan.next()]
+        {"id": one.id, "plan": one.plan, "next": one.next_at.isoformat() if one.next_at else None} for one in chosen
     ]
     conn.execute(
         "UPDATE subscriptions s SET plan = p.plan, next_at = p.next"
@@ -199,8 +192,8 @@ def resume(conn: Connection, subscription: int, by: str) -> bool:
     return bool(resumed)
 
 
-def _subscription(row: dict[str, Any], plan: Plan) -> Subscription:
-    return Subscription(row["id"], alarm_of(row).wish(row["time_zone"]), plan, row["filter"])
+def _subscription(row: dict[str, Any]) -> Subscription:
+    return Subscription(row["id"], alarm_of(row).wish(row["time_zone"]), row["filter"], row["plan"])
 
 
 def alarm_of(row: dict[str, Any]) -> Alarm:
