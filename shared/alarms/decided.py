@@ -13,13 +13,15 @@ from shared.db.connect import Connection
 
 @dataclass(slots=True)
 class Decided:
-    """A decision about one subscription. number: its row, once it is recorded; incidents: their rows."""
+    """A decision about one subscription. incidents: their rows; since: when the first of them began; number: its own
+    row, once it is recorded."""
 
     subscription: int
     at: datetime
     what: Mailing | Silence
     severity: Severity
     incidents: list[int]
+    since: datetime
     until: datetime | None
     by: str | None
     number: int = 0
@@ -28,7 +30,8 @@ class Decided:
     def of(cls, subscription: int, made: Decision, ids: Mapping[Opening, int]) -> Decided:
         """ids: the rows of its incidents."""
         incidents = [ids[each] for each in made.about if each in ids]
-        return cls(subscription, made.at, made.what, made.severity, incidents, made.until, made.by)
+        since = min(since for _, since in made.about)
+        return cls(subscription, made.at, made.what, made.severity, incidents, since, made.until, made.by)
 
 
 def record(conn: Connection, decided: Sequence[Decided]) -> None:
