@@ -25,7 +25,7 @@ from psycopg.types.json import Jsonb
 from services.cli.__main__ import main
 from shared.alarms.hours import Slots
 from shared.alarms.incidents import Cause, Happening, Kind, Severity
-from shared.alarms.plan import Plan, Wish
+from shared.alarms.plan import Wish
 from shared.alarms.subscriptions import Matching, Subscription
 from shared.records.filter import parse
 from shared.records.interfaces import modes
@@ -85,7 +85,7 @@ class Surfaces:
         """Each record is an incident of its own; those of them that an alarm with this filter would tell of."""
         wish = Wish(on=frozenset(Severity), slots=Slots(frequency="immediately"), zone=self.site.journal.zone.key)
         about = [one for one in self.happened if one.cause.flow == resource.flow]
-        return list(Matching(self.site.conn, about).of(Subscription(0, wish, Plan(), text)))
+        return list(Matching(self.site.conn, about).of(Subscription(0, wish, text)))
 
 
 def said(*words: str) -> str:
