@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.alarms.incidents import Cause
-from shared.alarms.plan import Decision
+from shared.alarms.incidents import Opening, Severity
+from shared.alarms.plan import Decision, Mailing, Silence
 from shared.db.connect import Connection
-
-Opening = tuple[Cause, datetime]
 
 
 @dataclass(slots=True)
 class Decided:
-    """A decision about one subscription. number: its row, once it is recorded; incidents: their rows."""
+    """A decision about one subscription. incidents: their rows; since: when the first of them began; number: its own
+    row, once it is recorded."""
 
     subscription: int
-    decision: Decision
+    at: datetime
+    what: Mailing | Silence
+    severity: Severity
+    incidents: list[int]
+    since: datetime
+    until: datetime | None
+    by: str | None
     number: int = 0
-    incidents: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, subscription: int, made: Decision, ids: Mapping[Opening, int]) -> Decided:
+        """ids: the rows of its incidents."""
+        incidents = [ids[each] for each in made.about if each in ids]
+        since = min(since for _, since in made.about)
+        return cls(subscription, made.at, made.what, made.severity, incidents, since, made.until, made.by)
 
 
-def record(conn: Connection, decided: Sequence[Decided], ids: dict[Opening, int]) -> None:
-    """Write them, and fill in their numbers. ids: rows of incidents that are known; others are looked up."""
+def record(conn: Connection, decided: Sequence[Decided]) -> None:
+    """Write them, and fill in their numbers."""
     if not decided:
         return
-    _find(conn, {each for one in decided for each in one.decision.about if each not in ids}, ids)
     numbers = conn.execute(
         "SELECT nextval(pg_get_serial_sequence('alarm_decisions', 'id')) FROM generate_series(1, %s)", (len(decided),)
     ).fetchall()
-    for one, (number,) in zip(decided, numbers, strict=True):
-        one.number = number
-        one.incidents = tuple(ids[each] for each in one.decision.about if each in ids)
     with (
         conn.cursor() as cursor,
         cursor.copy(
             "COPY alarm_decisions(id, subscription, at, what, severity, incidents, until, by) FROM STDIN"
         ) as copy,
     ):
-        for one in decided:
-            said = one.decision
+        for one, (number,) in zip(decided, numbers, strict=True):
+            one.number = number
+            incidents = f"{{{','.join(map(str, one.incidents))}}}"  # a list would be written five times as slowly
             copy.write_row(
-                (
-                    one.number, one.subscription, said.at, str(said.what), str(said.severity), list(one.incidents),
-                    said.until, said.by,
-                )
-            )  # fmt: skip
+                (number, one.subscription, one.at, str(one.what), str(one.severity), incidents, one.until, one.by)
+            )
 
 
 def by_hand(conn: Connection, subscription: int, what: str, by: str) -> None:
@@ -57,17 +62,3 @@ def by_hand(conn: Connection, subscription: int, what: str, by: str) -> None:
         " VALUES (%s, clock_timestamp(), %s, 'warning', '{}', %s)",
         (subscription, what, by),
     )
-
-
-def _find(conn: Connection, wanted: set[Opening], ids: dict[Opening, int]) -> None:
-    if not wanted:
-        return
-    columns = [list(column) for column in zip(*((*cause, since) for cause, since in wanted), strict=True)]
-    rows = conn.execute(
-        "SELECT i.id, i.interface, i.flow, i.code, i.key, i.since FROM incidents i"
-        " JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])"
-        "   AS w(interface, flow, code, key, since) USING (interface, flow, code, key, since)",
-        columns,
-    ).fetchall()
-    for row in rows:
-        ids[(Cause(*row[1:5]), row[5])] = int(row[0])

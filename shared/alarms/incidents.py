@@ -37,6 +37,10 @@ class Cause(NamedTuple):
     key: str
 
 
+Opening = tuple[Cause, datetime]
+"""Which incident: its cause, and when it began."""
+
+
 class Severity(StrEnum):
     """What alarms ask for."""
 

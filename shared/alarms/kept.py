@@ -9,12 +9,9 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from shared.alarms import look
-from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind
+from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Opening
 from shared.alarms.plan import Answer
 from shared.db.connect import Connection
-
-Opening = tuple[Cause, datetime]
-"""Which incident: its cause, and when it began."""
 
 
 def answers(conn: Connection, now: datetime) -> list[Answer]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from shared.alarms import plans
 from shared.alarms.plan import Mailing, Plan
 from shared.db.connect import Connection
 
@@ -39,6 +40,7 @@ def ledger(conn: Connection, subscription: int, *, before: datetime | None = Non
             ).fetchall()
         )
         state = cursor.execute("SELECT plan, active FROM subscriptions WHERE id = %s", (subscription,)).fetchone()
+        plan = plans.from_json(state["plan"], plans.openings(conn, [state["plan"]])) if state else Plan()
     known = {one["id"]: one for one in about}
     items = [
         row
@@ -51,7 +53,7 @@ def ledger(conn: Connection, subscription: int, *, before: datetime | None = Non
     ]
     return {
         "items": items,
-        "next": _next(Plan.model_validate(state["plan"])) if state and state["active"] else None,
+        "next": _next(plan) if state and state["active"] else None,
         "active": bool(state and state["active"]),
     }
 

@@ -77,7 +77,7 @@ def past_of(conn: Connection, since: datetime, until: datetime) -> Past:
 def told(conn: Connection, alarm: Alarm, zone: str, past: Past) -> list[Decision]:
     """What an alarm with these settings decides, made when the past begins."""
     wish, state = alarm.wish(zone), Plan()
-    one = Subscription(0, wish, state, alarm.filter)
+    one = Subscription(0, wish, alarm.filter)
     found = plan.advance(wish, state, Matching(conn, past.open).of(one), (), past.since, past.calendar)
     return found + plan.advance(
         wish, state, Matching(conn, past.happened).of(one), past.answers, past.until, past.calendar

@@ -7,17 +7,17 @@ with those of two weeks at once; both get the same (a property test).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.alarms.calendar import NOTHING, Calendar
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
-from shared.alarms.incidents import Cause, Happening, Incidents, Kind, Severity
+from shared.alarms.incidents import Cause, Happening, Incidents, Kind, Opening, Severity
 
 REMIND = timedelta(hours=24)
 LONGEST_HELD = timedelta(days=366)
@@ -66,12 +66,12 @@ class Silence(StrEnum):
 class Decision:
     """At this moment: a mail about these incidents, or none, and why. until: when it is looked at again, where it is.
 
-    about: (cause, since) of each incident; by: who answered, where that is the reason.
+    about: which incidents; by: who answered, where that is the reason.
     """
 
     at: datetime
     what: Mailing | Silence
-    about: tuple[tuple[Cause, datetime], ...]
+    about: tuple[Opening, ...]
     severity: Severity
     until: datetime | None = None
     by: str | None = None
@@ -110,13 +110,14 @@ class Told:
         return self.due if self.due is not None else None if self.over else self.remind
 
 
-class Plan(BaseModel):
-    """The state of one subscription: its open incidents. Kept as JSON between two calls.
+@dataclass(slots=True)
+class Plan:
+    """The state of one subscription: its open incidents. Kept between two calls (`plans.py`).
 
     begun: whether it was told of what was open when it began; mark: of the calendar that its moments follow.
     """
 
-    incidents: list[Told] = []
+    incidents: list[Told] = field(default_factory=list)
     begun: bool = False
     mark: str = ""
 
@@ -158,19 +159,19 @@ class _Course:
         self._zone = ZoneInfo(wish.zone)
         self._plan = plan
         self._of = {one.cause: one for one in plan.incidents}
-        self._found: list[Decision] = []
+        self._found: dict[tuple[datetime, Mailing | Silence, Severity, datetime | None, str | None, int], list[Opening]]
+        self._found = {}
         self._slots: dict[datetime, datetime] = {}
         self._held: dict[tuple[str, bool, datetime], tuple[datetime, Silence]] = {}
 
     def run(self, happenings: Sequence[Happening], answers: Sequence[Answer], until: datetime) -> list[Decision]:
         self._follow_calendar()
-        inputs: list[tuple[datetime, int, Any]] = [(one.at, 1, one) for one in happenings]
-        inputs += [(one.at, 0, one) for one in answers]
         before: datetime | None = None
-        for at, _, one in sorted(inputs, key=lambda each: each[:2]):
-            if at != before:  # what happens at one moment is taken in before anything is told of it
-                self._send_due(at)
-                before = at
+        inputs: list[Answer | Happening] = [*answers, *happenings]
+        for one in sorted(inputs, key=attrgetter("at")):  # at one moment, answers first
+            if one.at != before:  # what happens at one moment is taken in before anything is told of it
+                self._send_due(one.at)
+                before = one.at
             if isinstance(one, Answer):
                 self._answered(one)
             elif wanted(self._wish, one.cause):
@@ -178,7 +179,10 @@ class _Course:
         self._send_due(until)
         self._plan.incidents = [one for one in self._of.values() if not one.over or one.due is not None]
         self._plan.begun = True
-        return _merged(self._found)
+        return [
+            Decision(at, what, tuple(about), severity, until, by)
+            for (at, what, severity, until, by, _), about in self._found.items()
+        ]
 
     def _follow_calendar(self) -> None:
         """Somebody planned or ended maintenance: what waits goes out when it may now."""
@@ -200,7 +204,7 @@ class _Course:
             told.over, told.since, told.due, told.news = False, one.since, None, None
             told.remind = None if told.known else one.at + REMIND
         elif told is None or told.since != one.since:
-            told = self._of[one.cause] = Told(cause=one.cause, since=one.since, severity=one.severity)
+            told = self._of[one.cause] = Told(one.cause, one.since, one.severity)
         grew = one.severity is not told.severity
         told.severity = one.severity
         if one.severity not in self._wish.on:
@@ -224,7 +228,7 @@ class _Course:
             return
         told.news = told.news if told.news in (Mailing.OPENED, Mailing.ESCALATED) else news
         slot = told.slot = self._slot(at)
-        told.due, why = self._loud(told, max(slot, told.snoozed or slot))
+        told.due, why = self._loud(told, slot if told.snoozed is None else max(slot, told.snoozed))
         if told.due > slot:
             snoozed = told.snoozed is not None and told.snoozed > slot
             self._silent(at, Silence.SNOOZED if snoozed else why, told, told.due, by=told.by if snoozed else None)
@@ -232,17 +236,19 @@ class _Course:
             self._silent(at, Silence.COLLECTED, told, told.due)
 
     def _slot(self, at: datetime) -> datetime:
-        if at not in self._slots:
-            self._slots[at] = next_slot(self._wish.slots, at, self._zone)
-        return self._slots[at]
+        found = self._slots.get(at)
+        if found is None:
+            found = self._slots[at] = next_slot(self._wish.slots, at, self._zone)
+        return found
 
     def _loud(self, told: Told, moment: datetime) -> tuple[datetime, Silence]:
         """When a mail may go that is due then, and what holds it back until that."""
         breaks = told.cause.code == DUE_SOON and self._wish.hours.breaks_for_due
         key = (told.cause.interface if self._calendar.windows else "", breaks, moment)
-        if key not in self._held:
-            self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
-        return self._held[key]
+        found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = self._held_until(told.cause.interface, moment, breaks=breaks)
+        return found
 
     def _held_until(self, interface: str, moment: datetime, *, breaks: bool) -> tuple[datetime, Silence]:
         found, why = moment, Silence.QUIET
@@ -301,7 +307,7 @@ class _Course:
 
     def _send(self, ready: list[Told], at: datetime) -> None:
         over = [one for one in ready if one.news is Mailing.RESOLVED and one.due is not None]
-        news = [one for one in ready if one.due is not None and one not in over]
+        news = [one for one in ready if one.news is not Mailing.RESOLVED and one.due is not None]
         late = [one for one in ready if one.due is None]
         for one in over:
             self._mail(at, Mailing.RESOLVED, [one])
@@ -328,21 +334,11 @@ class _Course:
             one.remind = None if one.known or one.over else at + REMIND
         worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in about) else Severity.WARNING
         until = min((one.remind for one in about if one.remind), default=None)
-        self._found.append(Decision(at, what, tuple((one.cause, one.since) for one in about), worst, until))
+        mail = len(self._found) + 1
+        self._found[(at, what, worst, until, None, mail)] = [(one.cause, one.since) for one in about]
 
     def _silent(
         self, at: datetime, why: Silence, one: Told, until: datetime | None = None, *, by: str | None = None
     ) -> None:
-        self._found.append(Decision(at, why, ((one.cause, one.since),), one.severity, until, by))
-
-
-def _merged(found: Sequence[Decision]) -> list[Decision]:
-    """No mail about many incidents for one reason at one moment is one decision."""
-    same: dict[tuple[Any, ...], list[Decision]] = {}
-    for number, one in enumerate(found):
-        alone = number if isinstance(one.what, Mailing) else -1
-        same.setdefault((one.at, one.what, one.severity, one.until, one.by, alone), []).append(one)
-    return [
-        each[0] if len(each) == 1 else replace(each[0], about=tuple(about for one in each for about in one.about))
-        for each in same.values()
-    ]
+        """No mail about many incidents for one reason at one moment is one decision."""
+        self._found.setdefault((at, why, one.severity, until, by, 0), []).append((one.cause, one.since))

@@ -27,11 +27,13 @@ _QUEUE = """
 INSERT INTO mails(recipient, kind, decision, message_id, thread, state, due_at)
 SELECT r.id, d.kind, d.id, d.mark || '.' || r.id,
   CASE WHEN d.kind <> 'opened' THEN (
-    SELECT m.message_id FROM mails m JOIN alarm_decisions e ON e.id = m.decision
-    WHERE m.recipient = r.id AND e.incidents && c.incidents AND m.state IN ('queued', 'sent')
-    ORDER BY m.id LIMIT 1) END,
+    -- From the beginning of the incidents on, so that years of other mails are not looked through.
+    SELECT m.message_id FROM alarm_decisions e JOIN mails m ON m.decision = e.id
+    WHERE e.subscription = c.subscription AND e.incidents && c.incidents
+      AND e.at >= d.since AND m.recipient = r.id AND m.state IN ('queued', 'sent')
+    ORDER BY e.at, m.id LIMIT 1) END,
   s.state, CASE s.state WHEN 'queued' THEN now() END
-FROM unnest(%s::int8[], %s::text[], %s::text[]) AS d(id, kind, mark)
+FROM unnest(%s::int8[], %s::text[], %s::text[], %s::timestamptz[]) AS d(id, kind, mark, since)
      JOIN alarm_decisions c ON c.id = d.id JOIN recipients r ON r.subscription = c.subscription
      CROSS JOIN LATERAL (SELECT CASE WHEN r.stopped_at IS NOT NULL THEN 'unsubscribed'
        WHEN r.verified_at IS NULL THEN 'unverified' ELSE 'queued' END AS state) s
@@ -45,15 +47,16 @@ def queue(conn: Connection, decided: Sequence[Decided]) -> int:
 
     One thread per incident and recipient. Who has not confirmed or has left has a row that says so, for the ledger.
     """
-    mailing = [one for one in decided if isinstance(one.decision.what, Mailing)]
+    mailing = [one for one in decided if isinstance(one.what, Mailing)]
     if not mailing:
         return 0
     rows = conn.execute(
         _QUEUE.encode(),
         (
             [one.number for one in mailing],
-            [str(one.decision.what) for one in mailing],
+            [str(one.what) for one in mailing],
             [f"{one.number}.{secrets.token_hex(6)}" for one in mailing],
+            [one.since for one in mailing],
         ),
     ).fetchall()
     return sum(row == ("queued",) for row in rows)

@@ -16,10 +16,10 @@ from types import MappingProxyType
 
 from psycopg.types.json import Jsonb
 
-from shared.alarms import incidents, kept, levels, look, plan, planned, subscriptions
+from shared.alarms import incidents, kept, levels, look, plan, planned, plans, subscriptions
 from shared.alarms.calendar import Calendar
 from shared.alarms.decided import Decided, record
-from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind
+from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Opening
 from shared.alarms.plan import Answer
 from shared.alarms.queue import queue
 from shared.alarms.standing import from_json, to_json
@@ -103,22 +103,25 @@ def _decide(
     said: Sequence[Answer],
     now: datetime,
     calendar: Calendar,
-    ids: dict[kept.Opening, int],
+    ids: dict[Opening, int],
     done: Round,
 ) -> None:
     causes = [*(one.cause for one in happened), *(one.cause for one in said)]
     chosen = subscriptions.concerned(conn, causes, now)
-    first = plan.beginning(stands, now) if any(not one.plan.begun for one in chosen) else []
+    first = plan.beginning(stands, now) if any(not plans.begun(one.plan) for one in chosen) else []
+    openings = plans.openings(conn, [one.plan for one in chosen])
+    ids |= {opening: number for number, opening in openings.items()}
+    ids |= plans.numbers(conn, [(one.cause, one.since) for one in first])
     matching, beginning = subscriptions.Matching(conn, happened), subscriptions.Matching(conn, first)
     decided: list[Decided] = []
-    for one in chosen:
-        relevant = (matching if one.plan.begun else beginning).of(one)
-        answers = said if one.plan.begun else ()
-        decided += [
-            Decided(one.id, each) for each in plan.advance(one.wish, one.plan, relevant, answers, now, calendar)
-        ]
-    record(conn, decided, ids)
+    for one in chosen:  # a thousand plans are never in memory at once, only what is kept of them
+        state = plans.from_json(one.plan, openings)
+        relevant = (matching if state.begun else beginning).of(one)
+        decisions = plan.advance(one.wish, state, relevant, said if state.begun else (), now, calendar)
+        decided += [Decided.of(one.id, each, ids) for each in decisions]
+        one.plan, one.next_at = plans.to_json(state, ids), state.next()
+    record(conn, decided)
     queued = queue(conn, decided)
     subscriptions.keep_plans(conn, chosen)
-    done.decided.update(str(one.decision.what) for one in decided)
+    done.decided.update(str(one.what) for one in decided)
     done.mails = queued

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from shared.alarms.decided import by_hand
 from shared.alarms.incidents import Cause, Happening, Kind
-from shared.alarms.plan import Plan, Wish
+from shared.alarms.plan import Wish
 from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
 from shared.records.filter import parse
@@ -37,12 +36,14 @@ class NameTaken(ValueError):
 
 @dataclass(slots=True)
 class Subscription:
-    """What the service needs to decide. plan: its state, changed by `plan.advance`."""
+    """What the service needs to decide. plan: its state as it is kept (`plans.py`); next_at: when it has something to
+    do by itself."""
 
     id: int
     wish: Wish
-    plan: Plan
     filter: str
+    plan: dict[str, Any] = field(default_factory=dict)
+    next_at: datetime | None = None
 
 
 def add(conn: Connection, alarm: Alarm, by: str, zone: str, *, verified: bool) -> int:
@@ -107,7 +108,7 @@ def concerned(conn: Connection, causes: Sequence[Cause], now: datetime) -> list[
     """Those that ask for any of these causes, or whose plan has something to do now."""
     places = sorted({(cause.interface, cause.flow) for cause in causes})
     rows = conn.execute(
-        f"{_SELECT}, s.plan::text FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
+        f"{_SELECT}, s.plan FROM subscriptions s WHERE s.active AND (s.next_at <= %s"
         " OR EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS c(interface, flow)"
         "   WHERE (s.interfaces = '{}' OR c.interface = ANY(s.interfaces))"
         "     AND (s.flows = '{}' OR c.flow = ANY(s.flows)))) ORDER BY s.id FOR UPDATE".encode(),
@@ -159,16 +160,13 @@ def keep_plans(conn: Connection, chosen: Sequence[Subscription]) -> None:
     """Store the states of their plans, and when each has something to do by itself."""
     if not chosen:
         return
-    # One document, put together by hand: an array of a thousand texts would have each of their quotes escaped.
-    rows = (
-        f'{{"id":{one.id},"plan":{one.plan.model_dump_json(exclude_defaults=True)},'
-        f'"next":{json.dumps(next_.isoformat() if (next_ := one.plan.next()) else None)}}}'
-        for one in chosen
-    )
+    rows = [
+        {"id": one.id, "plan": one.plan, "next": one.next_at.isoformat() if one.next_at else None} for one in chosen
+    ]
     conn.execute(
         "UPDATE subscriptions s SET plan = p.plan, next_at = p.next"
         " FROM jsonb_to_recordset(%s::jsonb) AS p(id int8, plan jsonb, next timestamptz) WHERE s.id = p.id",
-        (f"[{','.join(rows)}]",),
+        (Jsonb(rows),),
     )
 
 
@@ -195,8 +193,7 @@ def resume(conn: Connection, subscription: int, by: str) -> bool:
 
 
 def _subscription(row: dict[str, Any]) -> Subscription:
-    alarm = alarm_of(row)
-    return Subscription(row["id"], alarm.wish(row["time_zone"]), Plan.model_validate_json(row["plan"]), row["filter"])
+    return Subscription(row["id"], alarm_of(row).wish(row["time_zone"]), row["filter"], row["plan"])
 
 
 def alarm_of(row: dict[str, Any]) -> Alarm:

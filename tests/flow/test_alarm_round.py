@@ -20,6 +20,11 @@ from tests.support.stored import store_interface, store_record
 
 pytestmark = [pytest.mark.servers]
 UNMAPPED = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
+KEPT_BEFORE = """UPDATE subscriptions s SET plan = s.plan || jsonb_build_object('incidents', jsonb_build_array(
+    (s.plan -> 'incidents' -> 0 || jsonb_build_object(
+        'cause', jsonb_build_array(interface, flow, code, key), 'since', since)) - 'of'))
+    FROM incidents WHERE jsonb_path_exists(s.plan, '$.incidents[0]')"""
+"""A plan as it was kept before incidents had their number in it."""
 
 
 @pytest.fixture
@@ -56,6 +61,7 @@ def test_a_failing_order_is_queued_once_for_each_who_asked(conn: Connection) -> 
     row = conn.execute("SELECT interface, code, key, severity, records, ended FROM incidents").fetchone()
     assert row is not None
     assert (row[0], row[1], row[3:]) == ("otto-de", "payment-unmapped", ("error", 2, None))
+    conn.execute(KEPT_BEFORE)
     conn.execute("UPDATE records SET state = 'done', code = NULL, reason = NULL")
     play(conn)
     conn.execute("UPDATE alarm_watch SET standing = replace(standing::text, %s, %s)::jsonb", ("PT2M", "PT0S"))

@@ -1,4 +1,4 @@
-"""`connect alarms`, `maintenance`, `calendar`, `status` on a real database: what they say; a dry run changes nothing."""
+"""`connect alarms`, `maintenance`, `calendar`, `status` on a real database: what they say and what a dry run does."""
 
 from __future__ import annotations
 
