@@ -68,7 +68,7 @@ def test_what_the_link_of_an_incident_opens() -> None:
     )
     assert rows_of(one | {"problem": None}) == "/interfaces/otto-de/articles?filter=error%3Asku-unknown"
     assert rows_of(one | {"code": "ship-by-near", "flow": "order-import", "key": "", "problem": None}) == (
-        "/interfaces/otto-de/orders?filter=state%3Afailed%7Cwaiting%7Cpending%7Crunning"
+        "/interfaces/otto-de/orders?filter=due%3A24h+test%3Ano"
     )
     assert rows_of(one | {"interface": "", "flow": "infrastructure"}) is None
 
