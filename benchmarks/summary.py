@@ -104,7 +104,7 @@ def line(run: Run, plan: Plan) -> str:
         "scrape": f"p95 {run.value:.1f} ms of the slowest service, the Journal's {run.more.get('journal_kb')} kB,"
         f" counted after {run.more.get('counted_after_seconds')} s",
         "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
-        f" {run.more.get('nothing_ms')} ms without, {run.more.get('mb')} MB",
+        f" {run.more.get('nothing_ms')} ms without, {run.more.get('over_ms')} ms when over, {run.more.get('mb')} MB",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

@@ -104,7 +104,7 @@ def _titles(result: Result) -> list[str]:
         "mail-latency": ["", "mailed: p50 s", "p95 s", "max s"],
         "journal": ["", "records", *(f"{kind}: p50, p95 ms" for kind in KINDS)],
         "scrape": ["", "slowest p95 ms", "records", "counted after s", *(f"{name}: p50, p95 ms" for name in SERVICES)],
-        "alarms": ["", "with news: ms", "CPU of the service: ms", "nothing happens: ms", "memory MB", "mails"],
+        "alarms": ["", "with news: ms", "of these CPU", "nothing happens: ms", "over: ms", "memory MB", "mails"],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -153,7 +153,7 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
             *(f"{one[f'{name}_p50']:.1f}, {one[f'{name}_p95']:.1f}" for name in SERVICES),
         ]
     elif job == "alarms":
-        cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "mb", "mails"))]
+        cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "over_ms", "mb", "mails"))]
     elif job == "floors":
         cells = [value, f"{low:,.0f} to {high:,.0f}"]
     else:
