@@ -130,7 +130,9 @@ def _often(conn: Connection, flow: str, word: str) -> bool:
 def _by_index(term: Term, ordered_by: str | None) -> bool:
     words = {atom.word for atom in term.atoms}
     # Only `due` by itself leaves few strands: together with another word it may be anywhere.
-    return not term.negated and ("due" not in words or words == {"due"}) and all(
+    if term.negated or ("due" in words and words != {"due"}):
+        return False
+    return all(
         atom.word in INDEXED and atom.word != ordered_by and (atom.word, atom.value) != ("test", "no")
         for atom in term.atoms
     )
