@@ -98,8 +98,8 @@ generate: $(DEV_READY) ## Write again what is generated from the code (schemas, 
 	@$(BIN)/python -m services.cli.generated
 
 .PHONY: dashboards
-dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder
-	@$(BIN)/python -m deploy.grafana.builder
+dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder (ARGS="--runbooks URL --into DIR")
+	@$(BIN)/python -m deploy.grafana.builder $(ARGS)
 
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRADE=1), or only what changed in it

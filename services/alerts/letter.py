@@ -145,7 +145,8 @@ class _Writer:
             what = say("what.no_record") if over else said.cause
         elif over:
             count = {"count": self._number(one.records), "left": self._number(one.standing)}
-            what = say("what.healed_rest" if one.standing else "what.healed", **count)
+            name = "what.healed_rest" if one.standing else "what.healed"
+            what = say(f"{name}_one" if one.records == 1 else name, **count)
         elif not one.records:
             what = say("what.no_record")
         else:

@@ -92,16 +92,21 @@ def plan(
 
 @maintenance.command("end")
 def end(
-    ctx: typer.Context, number: Annotated[int, typer.Argument(help="of `list`", min=1)], as_json_: Json = False
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(help="of `list`", min=1)],
+    dry_run: DryRun = False,
+    as_json_: Json = False,
 ) -> None:
     """End a window that is on; forget one that has not begun, or a weekly one."""
     session: Session = ctx.obj
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         if not planned.end(conn, number):
             raise Trouble(f"There is no window {number}, or it is over: `connect maintenance list` shows them.")
         audit(conn, session.actor, "maintenance.end", {"window": number})
     if as_json_:
-        Printer().json({"ended": number})
+        Printer().json({"ended": number, "dry_run": dry_run})
+    elif dry_run:
+        Printer().line((f"Window {number} would be ended.", "ok"), " What still stands would be mailed then.")
     else:
         Printer().line(("Ended.", "ok"), " What still stands is mailed now.")
 
@@ -130,6 +135,7 @@ def add_days(
         int | None, typer.Option(help="Germany's federal holidays of this year", min=2000, max=2200)
     ] = None,
     name: Annotated[str, typer.Option(help="what the days are called")] = "",
+    dry_run: DryRun = False,
     as_json_: Json = False,
 ) -> None:
     """Enter free days.
@@ -143,35 +149,40 @@ def add_days(
     every |= federal_holidays(holidays_of) if holidays_of else {}
     if not every:
         raise Trouble("Name a day, e.g. 2026-12-24, or --holidays-of a year.", USAGE)
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         added = planned.add_free_days(conn, every)
         audit(conn, session.actor, "calendar.add", {"days": sorted(map(str, every))[:100], "added": added})
     if as_json_:
-        Printer().json({"added": added})
+        Printer().json({"added": added, "dry_run": dry_run})
     else:
-        Printer().line((f"{added} entered.", "ok"))
+        known = f" {len(every) - added} entered already." if added < len(every) else ""
+        Printer().line((f"{added} would be entered." if dry_run else f"{added} entered.", "ok"), known)
 
 
 @days.command("remove")
 def remove_day(
-    ctx: typer.Context, day: Annotated[str, typer.Argument(help="e.g. 2026-12-24")], as_json_: Json = False
+    ctx: typer.Context,
+    day: Annotated[str, typer.Argument(help="e.g. 2026-12-24")],
+    dry_run: DryRun = False,
+    as_json_: Json = False,
 ) -> None:
     """Work is done on this day after all."""
     session: Session = ctx.obj
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         if not planned.remove_free_days(conn, [_day(day)]):
             raise Trouble(f"{day} is not a free day: `connect calendar list` shows them.")
         audit(conn, session.actor, "calendar.remove", {"days": [day]})
     if as_json_:
-        Printer().json({"removed": day})
+        Printer().json({"removed": day, "dry_run": dry_run})
     else:
-        Printer().line(("Removed.", "ok"))
+        Printer().line((f"{day} would be removed." if dry_run else "Removed.", "ok"))
 
 
 def limits(
     ctx: typer.Context,
     flow: Annotated[str | None, typer.Argument(help="order-import, order-export or stock")] = None,
     minutes: Annotated[int | None, typer.Argument(help="5 to 43200", min=5, max=43_200)] = None,
+    dry_run: DryRun = False,
     as_json_: Json = False,
 ) -> None:
     """How long the oldest due record of a flow may stand before that is an error: show, or change one.
@@ -183,7 +194,7 @@ def limits(
     session: Session = ctx.obj
     if (flow is None) != (minutes is None) or (flow is not None and flow not in levels.LIMITS):
         raise Trouble(f"Name a flow ({', '.join(levels.LIMITS)}) and its minutes.", USAGE)
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         if flow is not None and minutes is not None:
             levels.set_limit(conn, flow, minutes)
             audit(conn, session.actor, "limits.change", {"flow": flow, "minutes": minutes})

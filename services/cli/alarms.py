@@ -186,24 +186,26 @@ def resume(ctx: typer.Context, name: Name, dry_run: DryRun = False, as_json_: Js
 
 
 @app.command()
-def remove(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
+def remove(ctx: typer.Context, name: Name, dry_run: DryRun = False, as_json_: Json = False) -> None:
     """Delete an alarm with its ledger."""
     session: Session = ctx.obj
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         one = find(conn, name)
         subscriptions.remove(conn, one["id"])
         audit(conn, session.actor, "alarms.remove", {"alarm": one["id"], "name": one["name"]})
     if as_json_:
-        Printer().json({"removed": one["id"]})
+        Printer().json({"removed": one["id"], "dry_run": dry_run})
+    elif dry_run:
+        Printer().line(f"The alarm “{one['name']}” would be deleted, and why its mails were sent or not with it.")
     else:
         Printer().line(f"The alarm “{one['name']}” is gone.")
 
 
 @app.command("test")
-def send_test(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
+def send_test(ctx: typer.Context, name: Name, dry_run: DryRun = False, as_json_: Json = False) -> None:
     """Send a test mail to every confirmed recipient; the alert service sends it within seconds."""
     session: Session = ctx.obj
-    with session.database() as conn, conn.transaction():
+    with session.database() as conn, conn.transaction(force_rollback=dry_run):
         one = find(conn, name)
         chosen = [who for who in one["recipients"] if who["verified_at"] and not who["stopped_at"]]
         if not chosen:
@@ -212,9 +214,13 @@ def send_test(ctx: typer.Context, name: Name, as_json_: Json = False) -> None:
             queue_for(conn, who["id"], "test")
         audit(conn, session.actor, "alarms.test", {"alarm": one["id"], "name": one["name"]})
     if as_json_:
-        Printer().json({"queued": len(chosen)})
+        Printer().json({"queued": 0 if dry_run else len(chosen), "to": [who["address"] for who in chosen],
+                        "dry_run": dry_run})  # fmt: skip
+    elif dry_run:
+        Printer().line("A test mail would be sent to ", ", ".join(who["address"] for who in chosen), ".")
     else:
-        Printer().line(f"{len(chosen)} test mails wait to be sent: connect alarms ledger {one['id']} shows mails.")
+        mails = "1 test mail waits" if len(chosen) == 1 else f"{len(chosen)} test mails wait"
+        Printer().line(f"{mails} to be sent: connect alarms ledger {one['id']} shows mails.")
 
 
 @app.command()

@@ -34,7 +34,7 @@ FilterText = Annotated[
     typer.Option(
         "--filter",
         "-f",
-        help="e.g. 'state:failed ordered>=2026-11-01', 'error:sku-unknown', '4711|4712', '-state:done'",
+        help="e.g. 'state:failed ordered>=2026-11-01', 'error:sku-unknown', '4711|4712', '-state:done', 'due:24h'",
     ),
 ]
 Except = Annotated[str | None, typer.Option("--except", help="with --filter: numbers to leave out, with commas")]

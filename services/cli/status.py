@@ -79,7 +79,8 @@ def _print(printer: Printer, session: Session, found: Mapping[str, Any]) -> None
     )  # fmt: skip
     opened = [one for one in found["incidents"] if one["ended"] is None]
     printer.line("")
-    printer.line("No open incident." if not opened else f"{len(opened)} open incidents:")
+    many = f"{len(opened)} open incident{'s' * (len(opened) != 1)}:"
+    printer.line(many if opened else "No open incident.")
     for one in opened:
         where = f"{one['interface']} {one['flow']}" if one["interface"] else "operations"
         mark = MARKS["error" if one["severity"] == "error" else "warning"]

@@ -51,7 +51,7 @@ def save(
 ) -> None:
     """Save a view; one of yours with the same name is replaced.
 
-    connect views save "Due today" --filter 'state:failed' --shared
+    connect views save "Due today" --filter 'due:today' --shared
     """
     session: Session = ctx.obj
     with session.database() as conn, conn.transaction(force_rollback=dry_run):

@@ -35,8 +35,12 @@ class Speaker:
     zone: ZoneInfo | None = None
 
     def say(self, name: str, /, **values: Any) -> str:
-        """A text with its values; not escaped, the template does that. Raises KeyError for a name nobody wrote."""
-        text = texts(self.language)[name]
+        """A text with its values; not escaped, the template does that. Raises KeyError for a name nobody wrote.
+
+        Of a single one the text `<name>_one` speaks, where there is one: `count` says how many.
+        """
+        known = texts(self.language)
+        text = known.get(f"{name}_one", known[name]) if values.get("count") in (1, "1") else known[name]
         return text.format(**values) if values else text
 
 

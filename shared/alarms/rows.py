@@ -12,8 +12,7 @@ from shared.alarms.plan import DUE_SOON
 OF_LEVEL = {
     TOO_OLD: "state:pending|running",
     DRIFTED: "drift:yes",
-    # No word of a filter says when an order is due; the unfinished ones stand with their date.
-    DUE_SOON: "state:failed|waiting|pending|running",
+    DUE_SOON: "due:24h test:no",
     **dict.fromkeys(SILENT.values(), ""),
 }
 

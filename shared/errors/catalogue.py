@@ -73,7 +73,7 @@ def explain(problem: Problem, language: Language = "en") -> Explained:
         values = {"what": problem.code, "fingerprint": problem.code, **values}
     return Explained(
         code=problem.code,
-        title=_filled(texts.title.replace(aside, ""), values),
+        title=_filled(texts.title_of(values).replace(aside, ""), values),
         cause=_filled(texts.cause, values),
         steps=tuple(_filled(step, values) for step in texts.remedy),
         retry_helps=known.retry in ("now", "backoff"),

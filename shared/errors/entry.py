@@ -34,17 +34,25 @@ VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
 
 class Texts(BaseModel):
-    """One language. `{variables}` stand for the values of a `Problem`; `{place}` is the field in plain words."""
+    """One language. `{variables}` stand for the values of a `Problem`; `{place}` is the field in plain words.
+
+    title_one: the title where `{count}` is 1, if the two differ.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Sentence
+    title_one: Sentence | None = None
     cause: Sentence
     remedy: tuple[Sentence, ...] = Field(min_length=1, max_length=3)
 
     def variables(self) -> set[str]:
         """The names of all variables used."""
-        return set(VARIABLE.findall("\n".join((self.title, self.cause, *self.remedy))))
+        return set(VARIABLE.findall("\n".join((self.title, self.title_one or "", self.cause, *self.remedy))))
+
+    def title_of(self, values: Mapping[str, str]) -> str:
+        """The title for these values, which are still to be filled in."""
+        return self.title_one if self.title_one and str(values.get("count")) == "1" else self.title
 
 
 class Entry(BaseModel):
@@ -76,6 +84,8 @@ class Entry(BaseModel):
     def _fits_together(self) -> Entry:
         if self.de.variables() != self.en.variables():
             raise ValueError(f"{self.code}: de and en use different variables")
+        if (self.de.title_one is None) != (self.en.title_one is None):
+            raise ValueError(f"{self.code}: one language has a title for one, the other has none")
         if (self.key is None) != (self.cleared_by is None):
             raise ValueError(f"{self.code}: key and cleared_by belong together")
         if self.retry == "when the key clears" and self.key is None:

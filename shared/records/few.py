@@ -19,9 +19,9 @@ from shared.records.search import codes_that_say, fold
 from shared.records.strands import Strands
 
 FEW = 10_000
-INDEXED = {"error", "test", "ordered", "run", "received", "changed"}
+INDEXED = {"error", "test", "ordered", "run", "received", "changed", "due"}
 """Words of the filter that have an index; strands are told apart elsewhere."""
-IN_STRANDS = {"ordered", "run"}
+IN_STRANDS = {"ordered", "run", "due"}
 """Of these it begins with the strands."""
 
 SHORTEST = 3
@@ -128,7 +128,11 @@ def _often(conn: Connection, flow: str, word: str) -> bool:
 
 
 def _by_index(term: Term, ordered_by: str | None) -> bool:
-    return not term.negated and all(
+    words = {atom.word for atom in term.atoms}
+    # Only `due` by itself leaves few strands: together with another word it may be anywhere.
+    if term.negated or ("due" in words and words != {"due"}):
+        return False
+    return all(
         atom.word in INDEXED and atom.word != ordered_by and (atom.word, atom.value) != ("test", "no")
         for atom in term.atoms
     )

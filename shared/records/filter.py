@@ -24,6 +24,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "type": ("parent", "variant", "simple"),
     "tracking": ("exported", "open", "failed"),
     "drift": ("yes", "no"),
+    "due": ("24h", "today", "overdue"),
     "test": ("yes", "no"),
 }
 DATES = {"ordered": "ordered_at", "received": "received_at", "changed": "changed_at", "run": "updated_at"}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from shared.records import dates, indexed
 from shared.records.filter import DATES, Atom, Filter, Term
+from shared.records.filter_due import due
 from shared.records.filter_groups import assigned, in_groups
 from shared.records.parts import STAGE
 from shared.records.read_back import DIFFERS
@@ -125,6 +126,8 @@ def _atoms(word: str, op: str, said: Sequence[str], filter: Filter, flow: str | 
         return _tracking(said), []
     if word == "test":
         return " OR ".join("r.test" if value == "yes" else "NOT r.test" for value in said), []
+    if word == "due":
+        return due(said, filter.zone)
     if word == "error":
         return f"{CODES} ?| %s", [list(said)]
     if word == "group":

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from shared.db.connect import Connection
+from shared.records import filter_due
 from shared.records.filter import STATES, Filter, Term
 
 OF_STRANDS = {"state", "interface", "flow"}
@@ -75,6 +76,8 @@ def strands(conn: Connection, flow: str, filter: Filter) -> Strands:
     found = [(interface, state) for interface in interfaces for state in STATES]
     if flow == "stock" and _only_about(rest, "ordered"):  # an article has no order date
         found = []
+    if _only_about(rest, "due"):
+        found = [one for one in found if flow == filter_due.FLOW and one[1] in filter_due.OPEN]
     held = tuple(one for one in found if all(_holds(term, flow, *one) for term in about))
     return Strands(flow, held, rest, not about)
 

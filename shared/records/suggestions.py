@@ -21,7 +21,11 @@ DAYS = (0, 1, 7, 30)
 
 _TERM = re.compile(r'[^\s"]*$')
 _NAMED = re.compile(r"([^\W\d]+)(?::|>=|<=|[<>=])(.*)$")
-_OF_FLOW = {"order-import": ("type", "tracking", "drift"), "order-export": ("type", "drift"), "stock": ("tracking",)}
+_OF_FLOW = {
+    "order-import": ("type", "tracking", "drift"),
+    "order-export": ("type", "drift", "due"),
+    "stock": ("tracking", "due"),
+}
 """Words that mean nothing in a flow."""
 
 

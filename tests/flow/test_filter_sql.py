@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from shared.alarms.look import due_soon
 from shared.db.connect import Connection, connect
 from shared.errors.catalogue import catalogue
 from shared.errors.entry import VARIABLE
@@ -61,6 +62,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
         "marketplace_id": draw(st.none() | text),
         "remote": draw(st.none() | text),
         "ordered_at": draw(st.none() | MOMENTS),
+        "ships_in": draw(st.sampled_from([None, -2, 30])),  # hours from now; all words tell these apart the same
         **{column: draw(MOMENTS) for column in ("received_at", "changed_at", "updated_at")},
         "code": problems[0][0] if problems else None,
         "reason": [{"code": c, "field": "", "values": {"sku": v, "n": "5"}} for c, v in problems] or None,
@@ -123,6 +125,9 @@ def _holds(atom: Atom, row: dict[str, Any], rows: list[dict[str, Any]], zone: Zo
         seen = article.get("sent") is not None and article["shown_at"] == 2  # since it was sent
         drifted = seen and article["shown"] != article["sent"]
         return row["flow"] == "stock" and atom.value == ("yes" if drifted else "no")
+    if atom.word == "due":
+        waits = row["flow"] == "order-import" and row["state"] in ("pending", "running", "waiting", "failed")
+        return waits and row["ships_in"] == -2
     if atom.word == "tracking":
         state = row["parts"].get("tracking", "never")
         shown = {"done": "exported", "warning": "exported", "failed": "failed"}.get(state, "open")
@@ -207,8 +212,10 @@ def test_sql_and_a_plain_reading_find_the_same(
     for n, row in enumerate(rows):
         if n == indexed:
             index_all(conn)
-        beside = ("key", "event", "article", "parts", "told")
+        beside = ("key", "event", "article", "parts", "told", "ships_in")
         columns = {name: value for name, value in row.items() if name not in beside}
+        if row["ships_in"] is not None:
+            columns["ship_by"] = datetime.now(UTC) + timedelta(hours=row["ships_in"])
         record_id = store_record(conn, row["key"], event=row["event"], **columns)
         known[record_id] = row
         for part, state in row["parts"].items():
@@ -254,3 +261,33 @@ def test_a_day_is_a_day_of_the_installation(conn: Connection) -> None:
     condition, values = to_sql(parse("ordered>=2026-11-01", ZONES[0]))
     query = sql.SQL("SELECT key FROM records r WHERE {}").format(sql.SQL(condition))
     assert [row[0] for row in conn.execute(query, values)] == ["first"]
+
+
+def test_due_is_what_waits_and_ends_in_time_as_the_alarm_counts_it(conn: Connection) -> None:
+    """At the edges, in one transaction, whose clock stands still."""
+    zone = ZONES[0]
+    with conn.transaction(force_rollback=True):
+        row = conn.execute("SELECT now()").fetchone()
+        assert row is not None
+        now: datetime = row[0]
+        midnight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
+        ends = {"overdue": now, "today": midnight, "24h": now + timedelta(hours=24)}
+        for name, end in ends.items():
+            store_record(conn, f"{name} in", state="failed", ship_by=end - timedelta(microseconds=1))
+            store_record(conn, f"{name} out", state="failed", ship_by=end)
+        late = now - timedelta(days=1)
+        for state in CHOICES["state"]:
+            store_record(conn, state, state=state, ship_by=late)
+        store_record(conn, "no date", state="failed")
+        store_record(conn, "test", state="failed", ship_by=late, test=True)
+        store_record(conn, "export", flow="order-export", state="failed", ship_by=late)
+        waits = {"pending", "running", "waiting", "failed"}
+        for name, end in ends.items():
+            condition, values = to_sql(parse(f"due:{name} test:no", zone))
+            query = sql.SQL("SELECT key FROM records r WHERE {}").format(sql.SQL(condition))
+            found = {row[0] for row in conn.execute(query, values)}
+            assert found == waits | {f"{other} in" for other in ends if ends[other] <= end} | {
+                f"{other} out" for other in ends if ends[other] < end
+            }, name
+            if name == "24h":
+                assert sum(due_soon(conn, now).values()) == len(found)

@@ -32,6 +32,8 @@ HOT = [
     ("tracking:failed", None), ("tracking:open", None), ("tracking:exported", None), ("error:sku-unknown", None),
     ("test:yes", None), ("test:no", None), ("muller", None), ("mu", None), ("abc-4711", None),
     ("meyer-str state:failed", None), ("-muller", None), ("type:variant", None),
+    ("due:24h", None), ("due:today", "number"), ("due:overdue interface:otto-de", "state"), ("-due:24h", None),
+    ("due:24h|error:sku-unknown", None),
 ]  # fmt: skip
 
 OF_FLOW = {"tracking": "order-export", "type": "stock"}

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from services.importer.probe_order import ProbeOrders
 from services.journal.probed import see_probes
 from shared.alarms import probed
-from shared.broker.apply import apply
+from shared.broker.apply import depths
+from shared.broker.delivery import Consumer, Delivery
 from shared.broker.open import open_consumer, open_publisher
 from shared.broker.topology import PROBE
 from shared.db.connect import Connection, connect
@@ -39,11 +41,19 @@ def work(database_url: str, conn: Connection, stand: Stand) -> Iterator[Creating
         yield found
 
 
-@pytest.fixture
-def broker(database_url: str) -> str:
-    url = "pgmq" + database_url.removeprefix("postgresql")
-    assert apply(url) == []
-    return url
+class Noted:
+    """A consumer that notes which queues what it takes came from."""
+
+    def __init__(self, consumer: Consumer, queues: list[str]) -> None:
+        self._consumer, self._queues = consumer, queues
+
+    def collect(self, *values: Any) -> list[Delivery]:
+        found = self._consumer.collect(*values)
+        self._queues += [one.queue for one in found]
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
 
 
 def row(conn: Connection) -> tuple[int, bool, str | None, bool]:
@@ -72,18 +82,22 @@ def sums(conn: Connection) -> list[int]:
 
 
 def test_a_probe_comes_through_and_is_in_no_figure(
-    work: Creating, conn: Connection, database_url: str, stand: Stand, broker: str
+    work: Creating, conn: Connection, database_url: str, stand: Stand, broker_url: str
 ) -> None:
+    """On RabbitMQ and on the broker inside PostgreSQL."""
     before, stop, metrics = sums(conn), threading.Event(), Metrics("journal", "0")
-    seen = stand.calls("xentral")
+    seen, taken = stand.calls("xentral"), list[str]()
+
+    def consume() -> Any:
+        return Noted(open_consumer(broker_url, (PROBE,), name="tests"), taken)
 
     def sends(every: float) -> ProbeOrders:
         return ProbeOrders(
             work.remotes, timedelta(seconds=every), connect=partial(connect, database_url, "tests-probe"),
-            read=work.read, consume=partial(open_consumer, broker, (PROBE,), name="tests"), publisher=publisher,
+            read=work.read, consume=consume, publisher=publisher,
         )  # fmt: skip
 
-    publisher = open_publisher(broker, name="tests")
+    publisher = open_publisher(broker_url, name="tests")
     ways = (stop.is_set, lambda _: stop.wait(0.05))
     threads = [
         threading.Thread(target=sends(0.5).run, args=(lambda: None, stop.is_set, lambda _: None)),
@@ -104,6 +118,8 @@ def test_a_probe_comes_through_and_is_in_no_figure(
             thread.join(30)
         publisher.close()
     assert sums(conn) == before
+    assert (len(taken) >= 2, set(taken)) == (True, {PROBE}), "each went through the queue"
+    until(lambda: not any(depths(broker_url).values()), "and through no other; none is left", 30)
     called = {name for name, count in stand.calls("xentral").items() if count > seen.get(name, 0)}
     assert called <= {"find-products", "find-orders"}, "it only looks"
     assert probed.standing(conn, 5, EARLY) == {

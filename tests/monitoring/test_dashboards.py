@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.grafana.builder.__main__ import FOLDER, boards, stale
+from deploy.grafana.builder.__main__ import FOLDER, boards, main, stale
 from tests.monitoring.questions import filled, questions
 from tests.monitoring.rules import CASES, records
 
@@ -19,6 +19,24 @@ def test_no_dashboard_is_stale_missing_or_left_over(tmp_path: Path) -> None:
     noticed = stale(tmp_path)
     assert noticed.keys() == {tmp_path / f"{board.uid}.json" for board in boards()} | {tmp_path / "connect-gone.json"}
     assert noticed[tmp_path / "connect-gone.json"] is None
+
+
+def test_links_lead_where_an_installation_says_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+    theirs = tmp_path / "shop.json"
+    theirs.write_text("{}")
+    assert (
+        main(["--into", str(tmp_path), "--runbooks", "https://wiki.example.org/r/", "--journal", "https://j.example"])
+        == 0
+    )
+    assert theirs.read_text() == "{}"
+    written = sorted(tmp_path.glob("connect-*.json"))
+    assert [path.stem for path in written] == sorted(board.uid for board in boards())
+    for path in written:
+        variables = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
+        assert {one["name"]: one["query"] for one in variables if one["type"] == "textbox"} == {
+            "journal": "https://j.example", "runbooks": "https://wiki.example.org/r",
+        }  # fmt: skip
+    assert stale(FOLDER) == {}
 
 
 def test_panels_are_told_apart_explained_and_do_not_overlap() -> None:

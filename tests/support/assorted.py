@@ -16,6 +16,7 @@ from tests.support.stored import NOW, order_event, store_interface, store_record
 ERRORS = ("sku-unknown", "payment-unmapped", "remote-timeout")
 NAMES = ("Müller", "Muster", "Meyer-Straße")
 COUNT = 60
+LATE, NEVER = NOW.replace(year=2020), NOW.replace(year=2090)
 
 
 def fill(conn: Connection) -> None:
@@ -32,6 +33,7 @@ def fill(conn: Connection) -> None:
         code = dice.choice(ERRORS) if state in ("failed", "waiting", "warning") else None
         row = {
             "interface": dice.choice(("otto-de", "shop")), "state": state, "ordered_at": dice.choice((None, at)),
+            "ship_by": dice.choice((None, LATE, NEVER)),
             "updated_at": at, "test": n % 9 == 0, "code": code,
             "reason": [{"code": code, "field": "", "values": {"sku": f"S-{n}"}}] if code else None,
         }  # fmt: skip
@@ -51,6 +53,7 @@ WORDS = st.sampled_from(
     "tracking:open|failed", "-tracking:exported", "test:yes", "test:no", *(f"error:{code}" for code in ERRORS),
     "-error:sku-unknown", "ordered>=2026-11-10", "ordered<2026-11-20", "run>=2026-11-05", "run<=2026-11-15T10:00",
     "received<2026-12-01", "changed:2026-11-23", "-ordered>=2026-11-10", "47", "4711", "471|472", "muller",
+    "due:24h", "-due:today", "due:overdue|24h", "due:24h|error:sku-unknown",
     "meyer-str", "-muster", "0034043412", "erika", "xe", "kleid", "s-1", "zahlungsart", "nowhere", "flow:stock",
     ]
 )  # fmt: skip

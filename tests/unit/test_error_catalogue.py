@@ -156,6 +156,21 @@ def test_the_place_is_said_in_words_of_the_language() -> None:
     assert "line 3, tax rate" in explain(problem, "en").title
 
 
+@pytest.mark.parametrize(
+    ("code", "german", "english"),
+    [
+        ("stock-drifted", "Bei einem Artikel zeigt", "of one article than"),
+        ("parent-fanned-out", "seine Variante ist", "variant has"),
+    ],
+)
+def test_a_single_one_is_spoken_of_as_one(code: str, german: str, english: str) -> None:
+    one, many = (Problem(code, values={"count": count}) for count in ("1", "2"))
+    assert german in explain(one, "de").title
+    assert english in explain(one, "en").title
+    assert german not in explain(many, "de").title
+    assert "2" in explain(many, "en").title
+
+
 def test_a_key_is_made_of_the_values() -> None:
     assert entry("payment-unmapped").key_for({"payment": "PAYPAL"}) == "payment:PAYPAL"
     assert entry("payment-unmapped").key_for({}) is None

@@ -70,6 +70,8 @@ def test_words_and_states_may_be_written_in_capitals_and_with_equals() -> None:
         ("x\0y", "U+0000", None),
         ("\ud800", "U+D800", None),
         ("type:child", "type:child", None),
+        ("due:todai", "due:todai", "due:today"),
+        ("due>=24h", "due>=24h", "due:24h"),
     ],
 )
 def test_what_is_not_understood_is_named_with_the_nearest(text: str, term: str, suggestion: str | None) -> None:
@@ -81,7 +83,7 @@ def test_what_is_not_understood_is_named_with_the_nearest(text: str, term: str, 
 
 def test_every_word_of_the_contract_is_known() -> None:
     contract = "state stage interface flow type tracking error group assignee ordered received changed run"
-    ours = "drift test"
+    ours = "drift due test"
     assert set(WORDS) == {*contract.split(), *ours.split()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.message import EmailMessage
@@ -100,4 +101,7 @@ def test_an_outage_says_that_it_heals_by_itself_and_the_all_clear_how_long_it_to
     assert "Resolved after 3 h" in plain
     assert "31 records were concerned; none of them stands still any more." in plain
     assert "This was the last mail about this incident." in plain
+    for left, german in ((0, "1 Datensatz war betroffen; er steht nicht mehr."), (1, "er wartet auf etwas anderes.")):
+        alone = replace(OVER, records=1, standing=left)
+        assert german in twins(mail("resolved", "de", alone))[0]
     assert "answer" not in plain

@@ -153,7 +153,7 @@ def test_a_retry_of_grey_rows_says_that_there_is_nothing_to_send(site: Site) -> 
     answer = browser.post("/exports/retry?lang=en", data={"filter": "-state:done"})
     text = browser.get(answer.headers["location"]).text
     assert "1 export is in line again." in text
-    assert "1 were left alone because there is nothing to send for them yet." in text
+    assert "1 was left alone because there is nothing to send for it yet." in text
 
 
 def test_a_check_lists_what_differs_and_repairs_the_selection(site: Site) -> None:
@@ -168,7 +168,7 @@ def test_a_check_lists_what_differs_and_repairs_the_selection(site: Site) -> Non
     site.conn.execute("UPDATE errands SET seen = 2")
     finish_errand(site.conn, taken, {"articles": 2})
     text = browser.get(path).text
-    assert "1 articles differ" in text
+    assert "1 article differs" in text
     assert f'name="id" value="{differs}" checked' in text
     assert "A-2" not in text
     receipt = browser.post("/articles/sync?lang=en", data={"id": differs}).headers["location"]

@@ -8,11 +8,13 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx2
 import pytest
@@ -35,6 +37,7 @@ from tests.support.site import Site, site_over
 
 pytestmark = pytest.mark.servers
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 ROW = re.compile(r'<tr data-id="(\d+)"')
 
 
@@ -56,6 +59,8 @@ class Surfaces:
         called = self.api.get(f"/api/v1/{name}", params={**query, "limit": "100"}).json()
         sheet = self.api.get(f"/api/v1/{name}", params={**query, "format": "csv"})
         assert sheet.status_code == 200, sheet.text
+        book = self.api.get(f"/api/v1/{name}", params={**query, "format": "xlsx"})
+        assert book.status_code == 200, book.text
         dry = {"filter": text, "dry_run": True}
         planned = self.api.post(f"/api/v1/{name}/retry", json=dry).json() if text else None
         conn = self.site.conn
@@ -69,8 +74,11 @@ class Surfaces:
             "command": [one["id"] for one in json.loads(said(name, "list", *asked, "--json"))["items"]],
             "bulk": chosen,
             "alarm": [int(one.cause.key) for one in self._alarmed(resource, text)],
-            "sheet": _keys(sheet.text),
-            "command's sheet": _keys(said(name, "list", *asked, "--csv")),
+            "sheet": _keys(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff")))),
+            "book": _keys(_rows(book.content)),
+            "command's sheet": _keys(
+                csv.DictReader(io.StringIO(said(name, "list", *asked, "--csv").removeprefix("\ufeff")))
+            ),
         }
 
     def _alarmed(self, resource: Resource, text: str) -> list[Happening]:
@@ -87,9 +95,31 @@ def said(*words: str) -> str:
     return out.getvalue()
 
 
-def _keys(sheet: str) -> list[tuple[str, str]]:
-    rows = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")))
+def _keys(rows: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
     return [(row["interface"], row.get("key") or row["sku"]) for row in rows]
+
+
+def _rows(book: bytes) -> Iterator[dict[str, str]]:
+    """The first sheet of a workbook, whose first row has the names."""
+    with zipfile.ZipFile(io.BytesIO(book)) as files:
+        shared = [_text(one) for one in _parts(files, "xl/sharedStrings.xml", "si")]
+        rows = [
+            {
+                cell.attrib["r"].rstrip("0123456789"): shared[int(_text(cell))] if cell.get("t") == "s" else _text(cell)
+                for cell in row
+            }
+            for row in _parts(files, "xl/worksheets/sheet1.xml", "row")
+        ]
+    for row in rows[1:]:  # empty cells are not in it
+        yield {name: row.get(column, "") for column, name in rows[0].items()}
+
+
+def _parts(files: zipfile.ZipFile, name: str, tag: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(files.read(name)).iter(f"{{{SHEET}}}{tag}")) if name in files.namelist() else []
+
+
+def _text(element: ElementTree.Element) -> str:
+    return "".join(element.itertext())
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +159,7 @@ def test_the_same_string_finds_the_same_everywhere(surfaces: Surfaces, text: str
     wanted = found["api"]
     assert found["page"] == found["command"] == wanted  # in the same order, too
     assert sorted(found["bulk"]) == sorted(found["alarm"]) == sorted(wanted)
-    assert found["sheet"] == found["command's sheet"] == [surfaces.keys[id_] for id_ in wanted]
+    assert found["sheet"] == found["book"] == found["command's sheet"] == [surfaces.keys[id_] for id_ in wanted]
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: one.name)

@@ -108,6 +108,13 @@ def test_each_interface_has_its_light_and_the_badge_is_on_every_page(over: Over,
     assert "so secret" not in str(api)
     assert "who-answered" not in str(api), "for operators only"
     assert site.api("viewer").get("/api/v1/incidents/count").json() == {"error": 1, "warning": 0}
+    # So does the one of what has to be shipped soon: of two in the same state only the one that is due, and no test.
+    store_record(site.conn, "5", state="pending", interface="otto-at")
+    soon = "UPDATE records SET ship_by = now() + interval '2 hours' WHERE key IN ('2', '4')"
+    site.conn.execute(soon)
+    play(site.conn)
+    [link] = re.findall(r'href="([^"]+orders\?filter=due[^"]+)"', _part(browser.get("/").text, "otto-de"))
+    assert re.findall(r'<tr data-id="\d+".*?>(\d)</a>', browser.get(link).text, re.DOTALL) == ["2"]
 
 
 def test_the_status_works_whoever_is_away(over: Over, database_url: str) -> None:

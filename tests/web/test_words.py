@@ -49,6 +49,8 @@ def _fields(text: str) -> set[str]:
 def test_german_and_english_have_the_same_texts_with_the_same_values() -> None:
     german, english = texts("de"), texts("en")
     assert german.keys() == english.keys()
+    ones = {name for name in german if name.endswith("_one") and "count" in _fields(german.get(name[:-4], ""))}
+    assert {name for name in ones if _fields(german[name]) - _fields(german[name[:-4]])} == set(), "what is not given"
     assert {name for name in german if _fields(german[name]) != _fields(english[name])} == set()
     assert {name for name in german if not german[name].strip()} == set()
 
@@ -62,7 +64,23 @@ def test_every_text_that_is_said_is_written_and_every_written_one_is_said() -> N
     written = set(texts("en"))
     assert said - written == set()
     named = said | set(re.findall(r"""["']([a-z_]+\.[a-z0-9_-]+)["']""", source))
-    assert {name for name in written if name not in named and not name.startswith(BUILT)} == set()
+    found = {name for name in written if name not in named and not name.startswith(BUILT)}
+    assert {name for name in found if name.removesuffix("_one") not in named or not name.endswith("_one")} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "german", "english"),
+    [
+        ("acts.selected", "1 ausgewählte Zeile", "1 selected row"),
+        ("orders.retry_question", "Diesen einen Auftrag noch einmal versuchen?", "Try this one order again?"),
+        ("errand.differs", "1 Artikel weicht ab", "1 article differs"),
+        ("status.open", "1 offener Vorfall.", "1 open incident."),
+    ],
+)
+def test_a_single_one_is_spoken_of_as_one(name: str, german: str, english: str) -> None:
+    for count in (1, "1"):
+        assert (Speaker("de").say(name, count=count), Speaker("en").say(name, count=count)) == (german, english)
+    assert Speaker("de").say(name, count=21) == texts("de")[name].format(count=21)
 
 
 def test_what_is_said_of_a_record_or_offered_with_a_list_is_written() -> None:

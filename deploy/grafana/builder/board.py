@@ -10,9 +10,19 @@ from typing import Any
 from deploy.grafana.builder.panel import SOURCE, Panel
 
 WIDTH = 24
-JOURNAL = "http://127.0.0.1:8080"
-RUNBOOKS = "https://connect.example.org/docs/runbooks"
 INTERFACES = "label_values(flow_interface_stage_state:connect_records:max, interface)"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where links lead. runbooks: a place that serves `docs/runbooks/*.md` of this repository, which no service of
+    Connect does: its page at whoever hosts it, or a wiki. The usual one only shows what such an address looks like."""
+
+    journal: str = "http://127.0.0.1:8080"
+    runbooks: str = "https://connect.example.org/docs/runbooks"
+
+
+USUAL = Places()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +47,11 @@ class Board:
         """All of them."""
         return [panel for panels in self.rows.values() for panel in panels]
 
-    def text(self) -> str:
+    def text(self, places: Places = USUAL) -> str:
         """The file."""
-        return json.dumps(self._drawn(), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(self._drawn(places), indent=2, ensure_ascii=False) + "\n"
 
-    def _drawn(self) -> dict[str, Any]:
+    def _drawn(self, places: Places) -> dict[str, Any]:
         return {
             "uid": self.uid,
             "title": f"Connect: {self.title}",
@@ -54,7 +64,7 @@ class Board:
             "refresh": "10s",
             "time": {"from": "now-3h", "to": "now"},
             "timezone": "browser",
-            "templating": {"list": self._variables()},
+            "templating": {"list": self._variables(places)},
             "links": [
                 {"type": "dashboards", "title": "Connect", "tags": ["connect"], "asDropdown": True, "keepTime": True,
                  "includeVars": True},
@@ -83,7 +93,7 @@ class Board:
             y += line
         return drawn
 
-    def _variables(self) -> list[dict[str, Any]]:
+    def _variables(self, places: Places) -> list[dict[str, Any]]:
         source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0}
         asked = [
             {
@@ -105,7 +115,9 @@ class Board:
         where = [
             {"name": name, "label": label, "type": "textbox", "query": value, "hide": 2,
              "current": {"text": value, "value": value}}
-            for name, label, value in (("journal", "Journal", JOURNAL), ("runbooks", "Runbooks", RUNBOOKS))
+            for name, label, value in (
+                ("journal", "Journal", places.journal), ("runbooks", "Runbooks", places.runbooks)
+            )
         ]  # fmt: skip
         return [source, *asked, *where]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.connectors.contract import Connector, MappingNeed
+from shared.connectors.order_page import order_page
 from shared.connectors.otto.client import OttoOrders
 from shared.connectors.otto.settings import OttoSettings
 from shared.connectors.otto.status import OttoStatus
@@ -32,6 +33,7 @@ CONNECTOR = Connector(
     stock_sink=OttoStock,
     status_sink=OttoStatus,
     sandbox=_sandbox,
+    order_page=order_page,
     mappings=(
         MappingNeed(
             "settings", "ship_from_city", "city that parcels leave from; OTTO wants it with each shipment", False

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from shared.connectors.http import BaseUrl
+from shared.connectors.order_page import OrderPage
 
 
 class OttoSettings(BaseModel):
@@ -17,6 +18,7 @@ class OttoSettings(BaseModel):
     scope:                what the token may do, separated by blanks; stock needs `availability`, status `shipments` too
     ship_from_…:          where parcels leave, as OTTO demands it with each shipment; country as DE or DEU
     return_carrier:       whose return labels are in the parcels, as chosen in the portal, where the ERP does not say
+    order_page:           where people see an order: an address with {order} in place of its id there
     page_size:            orders a page, at most 256; few enough to stay below the cap of an answer when they are large
     """
 
@@ -32,4 +34,5 @@ class OttoSettings(BaseModel):
     ship_from_zip: str = Field(default="", max_length=10)
     ship_from_country: str = Field(default="DE", pattern=r"^([A-Za-z]{2,3})?$")
     return_carrier: Literal["", "DHL", "GLS", "HERMES"] = ""
+    order_page: OrderPage = ""
     page_size: int = Field(default=64, ge=1, le=256)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.connectors.contract import Connector
+from shared.connectors.order_page import order_page
 from shared.connectors.vendure.client import VendureOrders
 from shared.connectors.vendure.settings import VendureSettings
 from shared.connectors.vendure.status import VendureStatus
@@ -32,6 +33,7 @@ CONNECTOR = Connector(
     stock_sink=VendureStock,
     status_sink=VendureStatus,
     sandbox=_sandbox,
+    order_page=order_page,
     permissions={
         "orders": "ReadOrder",
         "stock": "ReadCatalog, UpdateCatalog, ReadStockLocation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from shared.connectors.http import BaseUrl
+from shared.connectors.order_page import OrderPage
 
 
 class VendureSettings(BaseModel):
@@ -22,6 +23,7 @@ class VendureSettings(BaseModel):
     untracked_carriers:  whose parcels have no number, such as letters
     fulfillment_handler: code of the handler that makes fulfilments, with the arguments `method` and `trackingCode`
     return_argument:     its argument for the number of a return label; where it has one, each parcel must name a number
+    order_page:          where people see an order: an address with {order} in place of its id there
     page_size:           orders read by one call; the shop asks its database for each part of each of them
     """
 
@@ -41,4 +43,5 @@ class VendureSettings(BaseModel):
     untracked_carriers: tuple[str, ...] = ()
     fulfillment_handler: str = Field(default="manual-fulfillment", min_length=1, max_length=200)
     return_argument: str = Field(default="", max_length=100)
+    order_page: OrderPage = ""
     page_size: int = Field(default=20, ge=1, le=200)
