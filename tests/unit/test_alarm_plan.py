@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from shared.alarms import incidents, plan, plans
 from shared.alarms.calendar import Calendar, Window
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Severity
-from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Wish
+from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Told, Wish
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -261,6 +262,29 @@ def _kept(state: Plan) -> Plan:
     return plans.from_json(
         json.loads(json.dumps(plans.to_json(state, ids))), {number: which for which, number in ids.items()}
     )
+
+
+def test_a_plan_is_read_back_as_it_was_kept_and_incidents_that_stand_alike_are_kept_as_one() -> None:
+    alike = [Told(PAYPAL._replace(interface=f"otto-{n}"), at(n), Severity.ERROR, at(5)) for n in range(3)]
+    answered = Told(
+        AWAY,
+        at(0),
+        Severity.WARNING,
+        at(1),
+        at(2),
+        Mailing.REMINDER,
+        at(3),
+        at(4),
+        at(5),
+        known=True,
+        by="jana",
+        over=True,
+    )
+    assert all(getattr(answered, one.name) for one in fields(Told)), "every field says something"
+    state = Plan([*alike[:2], answered, alike[2]], True, "mark")
+    assert _kept(state) == state, "in their order, too"
+    ids = {(one.cause, one.since): number for number, one in enumerate(state.incidents)}
+    assert [one["of"] for one in plans.to_json(state, ids)["incidents"]] == [[0, 1], [2], [3]]
 
 
 def _telling(standing: Incidents, facts: list[Fact]) -> list[Fact]:
