@@ -12,12 +12,10 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from services.cli.local.memory import memory
-
-MB = 1 << 20
 # Written into postgresql.conf when the cluster is made, so that an operator may change them there.
 TUNING = {
     "max_connections": "200",
+    "shared_buffers": "128MB",
     "track_commit_timestamp": "on",  # the moment a commit became visible, for latencies and the books
     "jit": "off",  # short statements only: compiling costs more than it saves
     "fsync": "on",
@@ -33,21 +31,12 @@ TUNING = {
 }
 
 
-def shared_buffers(memory: int) -> str:
-    """PostgreSQL's own cache beside `memory` bytes: an eighth of it, as the services live there, too, 128 MB to 4 GB.
-
-    It is taken from the machine page by page, as it fills. What is not in it is read from the system's cache, which
-    costs a call and a copy a page: with many records most of the time of a search.
-    """
-    return f"{min(4096, max(128, memory // 8 // MB))}MB"
-
-
 def initdb_command(initdb: Path, data: Path, password_file: Path) -> list[str]:
     """The command that makes a cluster at `data`: scram only, checksums, UTF-8, an order that no C library changes."""
     command = [str(initdb), "-D", str(data), "-U", "connect_admin", f"--pwfile={password_file}"]
     command += ["--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--no-instructions"]
     command += [f"--locale={_utf8_locale()}", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    for name, value in (TUNING | {"shared_buffers": shared_buffers(memory())}).items():
+    for name, value in TUNING.items():
         command += ["--set", f"{name}={value}"]
     return command
 
