@@ -41,6 +41,10 @@ def test_api_and_pages_show_the_same_groups_and_link_to_their_records(site: Site
     assert "79,96 €" in page
     assert "2 überfällig" in page
     assert f'href="/orders?lang=de&amp;filter=group%3A{group["id"]}"' in page
+    due = f"{group['filter']} due:today"
+    assert f'href="/orders?lang=de&amp;filter=group%3A{group["id"]}+due%3Atoday">2</a>' in page, page
+    listed = site.api("viewer").get("/api/v1/orders", params={"filter": due}).json()
+    assert listed["total"]["count"] == group["due_today"]
     assert "&lt;script&gt;" in page
     assert "<script>\u202e" not in page
     assert "sku-unknown" not in browser.get("/interfaces/otto-de/groups").text
