@@ -1,7 +1,7 @@
 """Speaks with the mail server: a deadline on everything, the three kinds of answers kept apart.
 
 `smtp://user:password@host:587?from=connect@example.org&starttls=required`; `smtps://` is encrypted from the start.
-starttls: auto (where the server offers it), required, or no.
+starttls: auto (where the server offers it; a password goes no other way), required, or no.
 """
 
 from __future__ import annotations
@@ -107,6 +107,10 @@ def _connected(server: Server, deadline: float) -> smtplib.SMTP:
                     smtp.ehlo()
                 elif server.starttls == "required":
                     raise smtplib.SMTPNotSupportedError("does not offer STARTTLS, which is required")
+                elif server.user:
+                    raise smtplib.SMTPNotSupportedError(
+                        "does not offer STARTTLS, so the password stays here; starttls=no in CONNECT_SMTP_URL sends it"
+                    )
             if server.user:
                 smtp.login(server.user, server.password)
     except BaseException:

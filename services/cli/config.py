@@ -14,6 +14,8 @@ from shared.settings import PREFIX, Settings, unknown
 
 app = typer.Typer(help="The settings in effect.")
 MASK = "••••••••"
+BY_PATH = {"heartbeat_url"}
+"""Addresses whose path is the secret: whoever knows it may say that all is well."""
 
 
 @app.callback()
@@ -28,7 +30,7 @@ def show(
     """Every setting: its name in the environment, its value, what it is for. Secrets are masked."""
     session: Session = ctx.obj
     settings, odd = session.settings, unknown(session.environment)
-    shown = {PREFIX + name.upper(): masked(getattr(settings, name)) for name in Settings.model_fields}
+    shown = {PREFIX + name.upper(): masked(getattr(settings, name), name in BY_PATH) for name in Settings.model_fields}
     printer = Printer()
     if as_json_:
         printer.json({"settings": shown, "unknown": odd, "borrowed_from": _borrowed(session)})
@@ -49,14 +51,17 @@ def _borrowed(session: Session) -> str | None:
     return str(session.running["folder"]) if taken and session.running else None
 
 
-def masked(value: Any) -> Any:
-    """The value without its secret: a secret is dots, a URL loses its password."""
+def masked(value: Any, path: bool = False) -> Any:
+    """The value without its secret: a secret is dots, a URL loses its password, and its path where that is the secret."""
     if value is None or isinstance(value, int | bool):
         return value
     if isinstance(value, SecretStr):
         return MASK
     text = str(value)
     parts = urlsplit(text) if "://" in text else None
+    if parts is not None and path:
+        parts = parts._replace(path=f"/{MASK}", query="", fragment="")
+        text = urlunsplit(parts)
     if parts is None or parts.password is None:
         return text
     place = parts.netloc.rpartition("@")[2]

@@ -44,6 +44,28 @@ def test_a_server_without_starttls_gets_nothing_where_it_is_required() -> None:
         assert "STARTTLS" in found.text
 
 
+def test_a_password_goes_over_tls_or_where_somebody_said_that_it_may_go_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, pem.with_suffix(".key"))
+    message = EmailMessage()
+    message["Message-ID"], message["To"] = "<1@example.org>", "a@example.org"
+    found = {}
+    for name, tls, said in (("tls", context, ""), ("plain", None, ""), ("allowed", None, "?starttls=no")):
+        with mail_server(tls) as server:
+            where = smtp.Server.parse(f"smtp://erika:secret@127.0.0.1:{server.port}{said}")
+            answer = smtp.send(where, message, "a@example.org", 10)
+            found[name] = (answer.fate, server.logins, "starttls=no" in answer.text)
+    assert found == {
+        "tls": (smtp.Fate.SENT, ["erika"], False),
+        "plain": (smtp.Fate.LATER, [], True),
+        "allowed": (smtp.Fate.SENT, ["erika"], False),
+    }
+
+
 def test_a_server_that_dribbles_is_broken_off() -> None:
     """It says something before each deadline of one read is over, and never finishes."""
     done = threading.Event()

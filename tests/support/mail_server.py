@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 
 @dataclass
@@ -29,6 +29,7 @@ class MailServer:
     drop: int = 0
     hang: float = 0.0
     asked: Counter[str] = field(default_factory=Counter)
+    logins: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -46,6 +47,13 @@ class MailServer:
         return Counter(str(mail["Message-ID"]) for mail in self.to(address))
 
     # -- what aiosmtpd calls ------------------------------------------------------------------------------------------
+
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: Any
+    ) -> AuthResult:
+        del server, session, envelope, mechanism
+        self.logins.append(auth_data.login.decode())
+        return AuthResult(success=True)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
@@ -77,7 +85,13 @@ def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[MailServer]:
     found, loop, ready = MailServer(), asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> None:
-        server = await loop.create_server(lambda: SMTP(found, hostname="mail.test", tls_context=tls), "127.0.0.1", 0)
+        server = await loop.create_server(
+            lambda: SMTP(
+                found, hostname="mail.test", tls_context=tls, authenticator=found.authenticate, auth_require_tls=False
+            ),
+            "127.0.0.1",
+            0,
+        )
         found.port = server.sockets[0].getsockname()[1]
         ready.set()
 

@@ -101,10 +101,12 @@ def test_an_unreachable_database_is_a_failure_in_one_line(
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CONNECT_DATABASE_URL", "postgresql://u:geheim@db.example.org/x")
     monkeypatch.setenv("CONNECT_SECRET_KEY", "streng-geheimer-schluessel")
+    monkeypatch.setenv("CONNECT_HEARTBEAT_URL", "https://ping.example.org/streng-geheim?x=geheim")
     monkeypatch.setenv("CONNECT_DATABSE_URL", "x")
     assert main(["config", "show", "--json"]) == 0
     shown = capsys.readouterr().out
     assert "geheim" not in shown
+    assert "https://ping.example.org/" in shown
     assert "db.example.org" in shown
     assert json.loads(shown)["unknown"] == ["CONNECT_DATABSE_URL"]
 

@@ -73,9 +73,18 @@ def test_ports_are_published_on_loopback_only() -> None:
 
 def test_every_default_secret_says_that_it_is_for_development() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    defaults = re.findall(r"\$\{CONNECT_\w*(?:PASSWORD|SECRET|KEY)\w*:-([^}]*)\}", text)
+    defaults = re.findall(r"\$\{CONNECT_\w*(?:PASSWORD|SECRET|KEY|TOKEN)\w*:-([^}]*)\}", text)
     assert defaults
     assert all(value.startswith("dev-only-") for value in defaults)
+
+
+def test_a_variable_has_one_default() -> None:
+    """Both sides of a secret have to agree about it."""
+    found: dict[str, set[str]] = {}
+    for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")):
+        found.setdefault(name, set()).add(default)
+    assert len(found) > 5
+    assert not {name: values for name, values in found.items() if len(values) > 1}
 
 
 def test_files_that_compose_mounts_exist() -> None:
