@@ -52,7 +52,7 @@ def _borrowed(session: Session) -> str | None:
 
 
 def masked(value: Any, path: bool = False) -> Any:
-    """The value without its secret: a secret is dots, a URL loses its password, and its path where that is the secret."""
+    """The value without its secret: that is dots; a URL loses its password, and its path where that is the secret."""
     if value is None or isinstance(value, int | bool):
         return value
     if isinstance(value, SecretStr):

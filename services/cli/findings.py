@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal
 
 import httpx2
+from pydantic import SecretStr
 
 from services.cli.credentials import use_of_keys
 from services.cli.pings import ping
@@ -31,10 +32,11 @@ from shared.records.overview import rejections_open
 from shared.records.overview import services as connected
 from shared.runtime.gaps import gaps
 from shared.seal import UNNAMED, SealError
-from shared.settings import unknown
+from shared.settings import PREFIX, Settings, unknown
 
 CLOCK_SECONDS = 2.0
 OVERDUE_MINUTES = 5
+DEVELOPMENT = "dev-only-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,24 @@ def _settings(session: Session) -> Iterator[Finding]:
         yield Finding(
             "settings", "remark", f"{name} is no setting of Connect.", "Is it misspelt? `connect config show`"
         )
+    for name in development_secrets(settings):
+        yield Finding(
+            "settings", "remark", f"{name} is the one that compose has for development: everybody knows it.",
+            "Set one of your own before real orders pass: docs/operations.md",
+        )  # fmt: skip
     if settings.secret_key is None:
         yield Finding(
             "settings", "wrong", "CONNECT_SECRET_KEY is not set; credentials cannot be opened.",
             "Set it, or CONNECT_SECRET_KEY_FILE, to the text the services use.",
         )  # fmt: skip
+
+
+def development_secrets(settings: Settings) -> Iterator[str]:
+    """The names of settings that have, or hold, a secret that is written down in docker-compose.yml."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if DEVELOPMENT in (value.get_secret_value() if isinstance(value, SecretStr) else str(value)):
+            yield PREFIX + name.upper()
 
 
 def _database(session: Session) -> Iterator[Finding]:

@@ -111,6 +111,19 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert json.loads(shown)["unknown"] == ["CONNECT_DATABSE_URL"]
 
 
+def test_doctor_names_secrets_that_everybody_knows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONNECT_DATABASE_URL", "postgresql://connect:dev-only-postgres@127.0.0.1:9/x")
+    monkeypatch.setenv("CONNECT_AMQP_URL", "amqp://connect:a-password-of-ours@127.0.0.1:9/connect")
+    monkeypatch.setenv("CONNECT_SECRET_KEY", "dev-only-secret-key-of-32-letters")
+    assert main(["doctor", "--json"]) == 1
+    shown = capsys.readouterr().out
+    found = [one["said"].split()[0] for one in json.loads(shown)["findings"] if "everybody knows" in one["said"]]
+    assert found == ["CONNECT_DATABASE_URL", "CONNECT_SECRET_KEY"]
+    assert "dev-only-" not in shown
+
+
 def test_validate_names_every_problem_of_every_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "events.jsonl"
     bad = order_event("2", currency="Euro", total=5)
