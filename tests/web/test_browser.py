@@ -126,7 +126,7 @@ def test_a_person_follows_a_shipment_and_repairs_a_quantity(page: Page, site: Si
     taken = take_errand(site.conn, 60)
     assert taken is not None
     finish_errand(site.conn, taken, {"articles": 2})
-    expect(page.get_by_text("1 Artikel weichen ab")).to_be_visible(timeout=20_000)  # the page moves by itself
+    expect(page.get_by_text("1 Artikel weicht ab")).to_be_visible(timeout=20_000)  # the page moves by itself
     page.get_by_role("button", name="Ausgewählte berichtigen").click()
     expect(page.get_by_role("listitem").filter(has_text="A-1")).to_contain_text("Angefragt")
     wanted = site.conn.execute("SELECT number FROM receipt_numbers ORDER BY receipt, no").fetchall()
