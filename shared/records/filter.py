@@ -43,13 +43,15 @@ PLAIN = re.compile(r"[^\s|]+")
 
 
 class FilterError(ValueError):
-    """The filter cannot be understood. term: what part of it; suggestion: what was probably meant, or None."""
+    """The filter cannot be understood. term: what part of it; suggestion: what was probably meant, or None; choices:
+    the values that there are, where they are few."""
 
-    def __init__(self, term: str, message: str, suggestion: str | None = None) -> None:
+    def __init__(self, term: str, message: str, suggestion: str | None = None, choices: Collection[str] = ()) -> None:
         super().__init__(f"{term}: {message}" + (f" Did you mean {suggestion}?" if suggestion else ""))
         self.term = term
         self.message = message
         self.suggestion = suggestion
+        self.choices = choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +186,16 @@ def _checked(atom: Atom, zone: ZoneInfo, known: Collection[str] | None) -> Atom:
     return Atom(word, ":", _CHECKS.get(word, _free)(word, value, known))
 
 
-def _choice(word: str, value: str, choices: Collection[str], what: str) -> str:
+def _choice(word: str, value: str, choices: Collection[str], what: str, *, few: bool = False) -> str:
     if value.lower() in choices:
         return value.lower()
     near = suggest(value, choices)
-    raise FilterError(f"{word}:{value}", what, f"{word}:{near}" if near else None)
+    raise FilterError(f"{word}:{value}", what, f"{word}:{near}" if near else None, choices if few else ())
 
 
 def _listed(word: str, value: str, _known: Collection[str] | None) -> str:
-    return _choice(word, value, CHOICES[word], f"There is no {word} “{value}”, only {', '.join(CHOICES[word])}.")
+    message = f"There is no {word} “{value}”, only {', '.join(CHOICES[word])}."
+    return _choice(word, value, CHOICES[word], message, few=True)
 
 
 def _interface(word: str, value: str, known: Collection[str] | None) -> str:

@@ -77,6 +77,8 @@ def test_a_search_that_is_not_understood_names_the_term_and_offers_another(site:
     assert answer.status_code == 400
     assert "sttate:failed" in answer.text
     assert "filter=4711+state%3Afailed" in answer.text
+    answer = site.browser("viewer").get("/orders?filter=due:soon&lang=de")
+    assert "Möglich sind 24h, today, overdue." in answer.text
 
 
 def test_the_order_page_explains_every_problem_and_shows_hops(site: Site) -> None:

@@ -1,6 +1,6 @@
 """`python -m deploy.grafana.builder` writes the dashboards; `--check` names the stale ones and exits with 1.
 
-`--journal` and `--runbooks` say where their links lead, `--into` names another folder: for an installation of one's own.
+`--journal` and `--runbooks` say where their links lead, `--into` names another folder: for one's own installation.
 """
 
 from __future__ import annotations

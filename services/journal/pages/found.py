@@ -90,6 +90,7 @@ def not_understood(error: FilterError | ListingError) -> dict[str, Any]:
         "term": said and said.term,
         "detail": said and said.message,
         "suggestion": said and said.suggestion,
+        "values": said.choices if said else (),
         "items": [],
         "next": None,
         "previous": None,
