@@ -7,7 +7,6 @@ The system is started once; each story brings its own numbers, so one may be run
 from __future__ import annotations
 
 import re
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from services.cli.local.ports import any_free
 from services.cli.local.rabbitmq_control import Control
 from shared.db.connect import connect
 from shared.people.users import add_user
@@ -97,8 +97,7 @@ def system(
 @pytest.fixture(scope="module")
 def journal(system: System) -> str:
     """The address of its pages."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = any_free()
     system.start("journal", "journal", port=str(port))
     address = f"http://127.0.0.1:{port}"
 
