@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.cli.local.ports import any_free
 from shared.db.connect import Connection, connect
 from shared.failpoint import NAMES
 from shared.records.bulk import How, start
@@ -26,8 +26,7 @@ MANY = 40
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return any_free()
 
 
 def _journal(url: str, fault: str, log: Path) -> subprocess.Popen[bytes]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from services.cli.local.ports import any_free
 from shared.broker.apply import apply
 from shared.db.connect import connect
 from shared.people.users import add_user
@@ -67,8 +67,7 @@ class Story:
 def story(tmp_path: Path, database_url: str) -> Iterator[Story]:
     broker = "pgmq" + database_url.removeprefix("postgresql")
     assert apply(broker) == []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = any_free()
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as stack:
         stand = stack.enter_context(sandbox(tmp_path))

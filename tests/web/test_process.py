@@ -12,6 +12,7 @@ import httpx2
 import psycopg
 import pytest
 
+from services.cli.local.ports import any_free
 from shared.people.tokens import create_token
 from tests.support.waiting import until
 
@@ -19,10 +20,8 @@ pytestmark = pytest.mark.servers
 
 
 def _free_port() -> int:
-    import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return any_free()
 
 
 def _start(url: str, log: Path, port: int, metrics: int) -> subprocess.Popen[bytes]:
