@@ -28,6 +28,7 @@ from services.cli import (
     groups,
     interfaces,
     orders,
+    privacy,
     rejections,
     runs,
     services,
@@ -97,6 +98,7 @@ def build() -> typer.Typer:
         ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
+        ("privacy", privacy.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):

@@ -14,6 +14,7 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.keeping import Keeping
 from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
 from services.journal.rolling import Rolling
@@ -27,6 +28,7 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.privacy.retention import Keep
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -123,6 +125,9 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
+    kept = Keep(given.keep_orders_days, given.keep_rejections_days, given.keep_audit_days)
+    keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, journal.broker, journal.failpoint)
+    frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:
