@@ -16,13 +16,12 @@ from services.cli.privacy_words import print_deed
 from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from services.cli.watching import Mark, bar
-from shared.broker.watched import WatchedBroker
 from shared.db.connect import Connection
 from shared.failpoint import Failpoints
 from shared.privacy.deed import Deed, Kind, ask, list_deeds, read_deed
 from shared.privacy.handout import as_document
 from shared.privacy.holds import hold, list_holds, release
-from shared.privacy.queued import queued
+from shared.privacy.queued import look
 from shared.privacy.retention import walks
 from shared.privacy.steps import share, standing, step
 from shared.privacy.subject import Subject, SubjectError, subject
@@ -283,10 +282,10 @@ def _carried_out(conn: Connection, session: Session, kind: Kind, who: Subject, r
 def _carry_out(conn: Connection, session: Session, deed: UUID, patience: float) -> Deed:
     """Step by step, with a bar on a terminal. A slice that somebody else is at is waited for."""
     given = session.settings
-    broker = WatchedBroker(str(given.amqp_url) if given.amqp_url else None, fresh=LOOK_SECONDS, patience=5.0)
+    waiting = look(str(given.amqp_url) if given.amqp_url else None)
     failpoint, until = Failpoints(given.fault), time.monotonic() + patience
     with bar("looking") as show:
-        while (moved := step(conn, deed, lambda: queued(broker.seen()), failpoint)) is not None:
+        while (moved := step(conn, deed, waiting, failpoint)) is not None:
             show(Mark(share(conn, deed), 100, finished=False))
             if moved:
                 until = time.monotonic() + patience

@@ -10,14 +10,12 @@ from collections.abc import Callable
 
 import structlog
 
-from shared.broker.watched import WatchedBroker
 from shared.db.connect import GONE, Connection
 from shared.errors.fingerprint import fingerprint
 from shared.failpoint import Planted
 from shared.privacy.deed import forget_findings, next_deed
-from shared.privacy.queued import queued
 from shared.privacy.retention import Keep, retain
-from shared.privacy.steps import step
+from shared.privacy.steps import Waiting, step
 
 LOOK_SECONDS = 1.0
 RETAIN_SECONDS = 60.0
@@ -31,10 +29,10 @@ class Keeping:
         self,
         connect: Callable[[], Connection],
         keep: Keep,
-        broker: WatchedBroker,
+        waiting: Waiting,
         failpoint: Callable[[str], None],
     ) -> None:
-        self._connect, self._keep, self._broker, self._failpoint = connect, keep, broker, failpoint
+        self._connect, self._keep, self._waiting, self._failpoint = connect, keep, waiting, failpoint
         self._log = structlog.get_logger()
         self._next = 0.0
 
@@ -60,8 +58,8 @@ class Keeping:
     def once(self, conn: Connection) -> bool:
         """One slice; whether there is more to do at once."""
         deed = next_deed(conn)
-        if deed is not None:
-            return step(conn, deed, lambda: queued(self._broker.seen()), self._failpoint) is not False
+        if deed is not None and step(conn, deed, self._waiting, self._failpoint) is not False:
+            return True
         if time.monotonic() < self._next:
             return False
         if retain(conn, self._keep, self._failpoint) or forget_findings(conn):

@@ -149,6 +149,16 @@ def forget_findings(conn: Connection) -> int:
     return len(rows)
 
 
+def forget_deeds_about(conn: Connection, who: Subject, erased: UUID) -> None:
+    """An erasure is over: look-ups of the same person forget whom they were about, too. In the caller's transaction."""
+    texts = set(who.texts)
+    rows = conn.execute("SELECT id, subject FROM privacy_deeds WHERE state = 'done' AND subject IS NOT NULL").fetchall()
+    others = [(id_, read_subject(kept)) for id_, kept in rows]
+    alike = [id_ for id_, one in others if texts & set(one.texts) or (who.number and one.number == who.number)]
+    conn.execute("UPDATE privacy_deeds SET subject = NULL WHERE id = ANY(%s)", (alike,))
+    conn.execute("DELETE FROM privacy_found WHERE deed = ANY(%s)", ([*alike, erased],))
+
+
 def _reason(reason: str) -> str:
     said = storable(reason.strip())[:LONGEST_REASON]
     if len(said) < LEAST_REASON:

@@ -21,7 +21,7 @@ from shared.records.exchanges import pack, unpack
 from shared.records.hashes import event_hash
 
 UNDER_WAY = ("pending", "running", "waiting", "failed")
-"""States of an order or a part in which it is not over: its data is still needed."""
+"""States of an order or its export in which it is not over: its data is still needed."""
 
 _PAGE = """
 SELECT p.record_id, p.no, convert_from(p.body, 'UTF8')::json #> '{data,order}' AS content
@@ -36,10 +36,7 @@ SELECT r.id, r.interface, r.key FROM records r JOIN records o ON o.interface = r
 WHERE o.id = ANY(%s) AND o.flow <> 'stock' AND r.flow IN ('order-import', 'order-export') ORDER BY r.id
 """
 _STANDING = """
-SELECT id, interface, flow, key, state, payload_no,
-       (SELECT coalesce(array_agg(part || ' ' || state), '{}') FROM parts
-        WHERE record_id = records.id AND state = ANY(%(busy)s)) AS open_parts
-FROM records WHERE id = ANY(%(ids)s) ORDER BY id
+SELECT id, interface, flow, key, state FROM records WHERE id = ANY(%s) ORDER BY id
 """
 _REASONS = (
     ("records", "id", "reason"),
@@ -99,10 +96,10 @@ def judge_orders(conn: Connection, ids: Sequence[int]) -> tuple[list[int], list[
     An order is over when neither it nor its export (both are given) is under way, and nobody holds it for the law.
     why: under-way or held.
     """
-    rows = conn.execute(_STANDING, {"ids": list(ids), "busy": list(UNDER_WAY)}).fetchall()
+    rows = conn.execute(_STANDING, (list(ids),)).fetchall()
     stays: dict[tuple[str, str], dict[str, str]] = {}
-    for _, interface, flow, key, state, _, open_parts in rows:
-        if state in UNDER_WAY or open_parts:
+    for _, interface, flow, key, state in rows:
+        if state in UNDER_WAY:
             what = {"interface": interface, "number": key, "why": "under-way", "flow": flow, "state": state}
             stays.setdefault((interface, key), what)
     keys = {(row[1], row[3]) for row in rows}

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.privacy.calls import erase_calls, find_calls
-from shared.privacy.deed import ERASING
+from shared.privacy.deed import ERASING, forget_deeds_about
 from shared.privacy.orders import (
     erase_event_ids,
     erase_orders,
@@ -34,8 +34,8 @@ from shared.privacy.texts import OF_TABLE, TEXTS, erase_texts, names, rows, said
 SLICE = 1_000
 ORDERS_AT_ONCE = 50
 REST_AT_ONCE = 200
-Waiting = Callable[[], int | None]
-"""How many messages wait in the broker's queues of events; None where that cannot be known."""
+Waiting = Callable[[], Sequence[str] | None]
+"""The broker's queues of events in which messages wait, see `queued`; None where that cannot be known."""
 
 
 @dataclass(slots=True)
@@ -95,7 +95,8 @@ def step(conn: Connection, deed: UUID, waiting: Waiting, failpoint: Callable[[st
         if row[7] != "running":
             return None
         turn = _Turn(conn, deed, row[0], read_subject(row[1]), row[2], row[3], row[4], row[5], row[6])
-        if turn.phase == "queues" and waiting() != 0:
+        if turn.phase == "queues" and not _seen_empty(turn, waiting()):
+            _store(turn)
             return False
         _PHASES[turn.phase.partition(" ")[0]](turn)
         failpoint("privacy.sliced")
@@ -115,6 +116,15 @@ def share(conn: Connection, deed: UUID) -> int:
     if row[0] == "orders" and isinstance(row[1], int) and row[2]:
         return min(70, int(70 * row[1] / row[2]))
     return _SHARES.get(str(row[0]).partition(" ")[0], 75)
+
+
+def _seen_empty(turn: _Turn, full: Sequence[str] | None) -> bool:
+    """Whether each queue was seen empty since the deed was asked for: what lay there then is in the database now. They
+    need not be empty all at once, for where much comes in they hardly ever are."""
+    if full is None:
+        return False
+    turn.position = [name for name in full if not turn.position or name in turn.position]
+    return not turn.position
 
 
 def _queues(turn: _Turn) -> None:
@@ -256,7 +266,7 @@ def _store(turn: _Turn) -> None:
         },
     )
     if forgotten:
-        turn.conn.execute("DELETE FROM privacy_found WHERE deed = %s", (turn.deed,))
+        forget_deeds_about(turn.conn, turn.who, turn.deed)
         target = {"deed": str(turn.deed), "count": turn.counts.get("records", 0), "left_alone": len(turn.left_alone)}
         audit(turn.conn, turn.actor, "privacy.erased", target)
 
