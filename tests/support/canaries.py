@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +13,20 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.cli.local.postgres import find_programs
 from shared.db.connect import connect
 from shared.events.field_types import Text
 from shared.events.orders import Order, OrderChanged, Part
 from shared.records.exchanges import unpack
-from tests.support.servers import programs
 
 CANARY = "kanari7vogel"
 EMAIL = f"{CANARY}@example.org"
 NAME = f"Erika {CANARY}"
 _KEPT = {"marketplace_ids", "carrier", "return_carrier", "method"}
 """Texts of the contract that stay: words of the marketplace that mappings and later events go by."""
+
+
+_PARTITION = re.compile(r"_[0-9]{4}_[0-9]{2}(_[0-9]{2})?$")
 
 
 def order_with_canaries(number: str) -> dict[str, Any]:
@@ -99,13 +103,16 @@ def forms(word: str = CANARY) -> list[str]:
 def in_dump(database_url: str) -> dict[str, int]:
     """How often the canary is in each table of a whole dump of the database, packed calls among them."""
     dumped = subprocess.run(
-        [programs() / "pg_dump", "--no-owner", "--dbname", database_url], capture_output=True, check=True, timeout=120
+        [find_programs() / "pg_dump", "--no-owner", "--dbname", database_url],
+        capture_output=True,
+        check=True,
+        timeout=120,
     ).stdout.decode("utf-8", "replace")
     found: dict[str, int] = {}
     table, wanted = "", forms()
     for line in dumped.splitlines():
         if line.startswith("COPY "):
-            table = line.split()[1].removeprefix("public.")
+            table = _PARTITION.sub("", line.split()[1].removeprefix("public."))
         many = sum(line.lower().count(form) for form in wanted)
         if many:
             found[table] = found.get(table, 0) + many
