@@ -34,10 +34,10 @@ _COLUMNS = "id, kind, subject, reason, created_by, created_at, state, phase, cou
 class ReasonMissing(SubjectError):
     """Nobody is looked up without a reason."""
 
-    code = "reason-missing"
-
     def __init__(self) -> None:
-        super().__init__("Say in a few words why: what was asked for, by which letter or ticket. Name nobody in it.")
+        super().__init__(
+            "reason", "Say in a few words why: what was asked for, by which letter or ticket. Name nobody in it."
+        )
 
 
 class DeedOver(ValueError):

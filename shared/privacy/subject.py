@@ -19,9 +19,11 @@ LONGEST = 300
 
 
 class SubjectError(ValueError):
-    """It does not say who; the message says what to do. code: for programs."""
+    """It does not say who, or why; the message says what to do. wrong: which part, for pages in other languages."""
 
-    code = "subject-invalid"
+    def __init__(self, wrong: str, message: str) -> None:
+        super().__init__(message)
+        self.wrong = wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +106,22 @@ def subject(
     given = [kind for kind in ("email", "phone", "name", "number") if getattr(found, kind)]
     if len(given) != 1:
         raise SubjectError(
+            "who",
             "Say who it is about by one thing: an e-mail address, a phone number, a name with a postcode, or an order"
-            " number."
+            " number.",
         )
     if found.email and ("@" not in found.email or " " in found.email):
-        raise SubjectError("The e-mail address is not one like name@example.org.")
+        raise SubjectError("email", "The e-mail address is not one like name@example.org.")
     if found.phone and len(_digits(found.phone)) < LEAST_DIGITS:
-        raise SubjectError(f"The phone number needs {LEAST_DIGITS} digits at least.")
+        raise SubjectError("phone", f"The phone number needs {LEAST_DIGITS} digits at least.")
     if bool(found.name) != bool(found.zip_code):
-        raise SubjectError("A name goes with a postcode: many people have the same name.")
+        raise SubjectError("zip", "A name goes with a postcode: many people have the same name.")
     if found.name and len(fold(found.name).split()) < 2:
-        raise SubjectError("The name has to be first and last name.")
+        raise SubjectError("name", "The name has to be first and last name.")
     if any(len(plain(one)) < LEAST_LETTERS for one in found.also):
-        raise SubjectError(f"A further text needs {LEAST_LETTERS} characters at least, or it names others, too.")
+        raise SubjectError(
+            "also", f"A further text needs {LEAST_LETTERS} characters at least, or it names others, too."
+        )
     return found
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -231,3 +235,33 @@ def test_whom_a_search_was_about_is_forgotten_after_a_week(conn: Connection) -> 
     assert forget_findings(conn) == len(by)
     assert all(one.subject is None for one in list_deeds(conn))
     assert conn.execute("SELECT count(*) FROM privacy_found").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("at", ["sliced", "counted", "committed"])
+def test_an_erasure_that_is_killed_is_carried_on_and_counts_each_row_once(
+    conn: Connection, database_url: str, at: str
+) -> None:
+    numbers = [f"k-{n}" for n in range(60)]  # more than one slice of orders
+    take_in(conn, *(event(number, **ERIKA) for number in numbers), event("bad", lines=[], **ERIKA))
+    rest(conn)
+    deed = ask(conn, "erase", EMAIL, "anna", "ticket 812")
+    while step(conn, deed, list, nothing):
+        (phase,) = conn.execute("SELECT phase FROM privacy_deeds WHERE id = %s", (deed,)).fetchone() or ("",)
+        if phase == "erase-orders":
+            break
+    else:
+        pytest.fail("it is over before it was killed")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECT_")}
+    environment |= {"CONNECT_DATABASE_URL": database_url, "CONNECT_FAULT": f"privacy.{at}:kill@2"}
+    command = [sys.executable, "-m", "services.cli", "privacy", "resume", str(deed)]
+    killed = subprocess.run(command, env=environment, capture_output=True, timeout=90, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    half = read_deed(conn, deed)
+    assert half is not None
+    (gone,) = conn.execute("SELECT count(*) FROM privacy_erased").fetchone() or (0,)
+    assert (half.over, half.counts["records"]) == (False, gone), "the receipt tells what was done, no more and no less"
+    assert 0 < gone < 2 * len(numbers) or at == "committed"
+    told = carry_out(conn, deed)
+    assert (told.counts["records"], told.counts["rejections"], told.left_alone) == (2 * len(numbers), 1, [])
+    assert "anary" not in everything(conn)
+    assert_sound(conn)
