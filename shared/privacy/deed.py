@@ -87,7 +87,7 @@ def ask(conn: Connection, kind: Kind, who: Subject, actor: str, reason: str) -> 
 
     Raises ReasonMissing.
     """
-    said = _reason(reason)
+    said = because(reason)
     with conn.transaction():
         row = conn.execute(
             "INSERT INTO privacy_deeds(kind, subject, reason, created_by) VALUES (%s, %s, %s, %s) RETURNING id",
@@ -104,7 +104,7 @@ def go_on_to_erase(conn: Connection, deed: UUID, actor: str, reason: str) -> Non
 
     Raises ReasonMissing; DeedOver where it is still looking, or has forgotten who it was about.
     """
-    said = _reason(reason)
+    said = because(reason)
     with conn.transaction():
         row = conn.execute(
             "SELECT state, subject, kind FROM privacy_deeds WHERE id = %s FOR UPDATE", (deed,)
@@ -159,7 +159,8 @@ def forget_deeds_about(conn: Connection, who: Subject, erased: UUID) -> None:
     conn.execute("DELETE FROM privacy_found WHERE deed = ANY(%s)", ([*alike, erased],))
 
 
-def _reason(reason: str) -> str:
+def because(reason: str) -> str:
+    """The reason as it is kept. Raises ReasonMissing."""
     said = storable(reason.strip())[:LONGEST_REASON]
     if len(said) < LEAST_REASON:
         raise ReasonMissing

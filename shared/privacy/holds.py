@@ -9,19 +9,17 @@ from psycopg.rows import dict_row
 from shared.db.connect import Connection
 from shared.errors.problem import storable
 from shared.people.audit import audit
-from shared.privacy.deed import LEAST_REASON, LONGEST_REASON, ReasonMissing
+from shared.privacy.deed import because
 
 
 def hold(conn: Connection, interface: str, number: str, actor: str, reason: str) -> bool:
     """Hold an order with its export; False where there is none of this number. Raises ReasonMissing."""
-    said = storable(reason.strip())[:LONGEST_REASON]
-    if len(said) < LEAST_REASON:
-        raise ReasonMissing
+    said, order = because(reason), (storable(interface), storable(number))
     with conn.transaction():
         known = conn.execute(
             "SELECT FROM records WHERE interface = %s AND key = %s"
             " AND flow = ANY('{order-import,order-export}') ORDER BY id FOR UPDATE",
-            (interface, storable(number)),
+            order,
         ).fetchall()
         if not known:
             return False
@@ -29,7 +27,7 @@ def hold(conn: Connection, interface: str, number: str, actor: str, reason: str)
             "INSERT INTO privacy_holds(interface, key, reason, held_by) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (interface, key) DO UPDATE SET reason = excluded.reason, held_by = excluded.held_by,"
             " held_at = now()",
-            (interface, number, said, actor),
+            (*order, said, actor),
         )
         audit(conn, actor, "privacy.hold", {"interface": interface, "number": number}, said)
     return True
@@ -37,12 +35,10 @@ def hold(conn: Connection, interface: str, number: str, actor: str, reason: str)
 
 def release(conn: Connection, interface: str, number: str, actor: str, reason: str) -> bool:
     """End it; False where there is none. The order is looked at again soon. Raises ReasonMissing."""
-    said = storable(reason.strip())[:LONGEST_REASON]
-    if len(said) < LEAST_REASON:
-        raise ReasonMissing
+    said = because(reason)
     with conn.transaction():
         gone = conn.execute(
-            "DELETE FROM privacy_holds WHERE interface = %s AND key = %s", (interface, storable(number))
+            "DELETE FROM privacy_holds WHERE interface = %s AND key = %s", (storable(interface), storable(number))
         ).rowcount
         if gone:
             audit(conn, actor, "privacy.release", {"interface": interface, "number": number}, said)

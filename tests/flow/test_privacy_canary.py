@@ -32,7 +32,7 @@ from tests.support.sandbox import Stand
 from tests.support.system import System, order_event, running
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 
 PLACES = {
     "payloads", "events", "search_texts", "rejections", "exchanges", "views", "causes", "audit", "bulk_runs", "ignored",
@@ -131,9 +131,9 @@ def put_everywhere(system: System, api: httpx2.Client) -> None:
         Message(json.dumps(dead).encode(), "order-imported.dead", exchange=""),
         Message(f"no event, but about {EMAIL}".encode(), "nobody-listens.v1.otto-de"),
     )
-    until(lambda: states(system, "order-import") == {"pr-1": "done", "pr-2": "done"}, "both are in the ERP", 60)
+    until(lambda: states(system, "order-import") == {"pr-1": "done", "pr-2": "done"}, "both are in the ERP", 120)
     system.publish([change_with_canaries("pr-1")], "order-changed")
-    until(lambda: states(system, "order-export").get("pr-1") == "failed", "the shop does not know the order", 60)
+    until(lambda: states(system, "order-export").get("pr-1") == "failed", "the shop does not know the order", 120)
     until(lambda: count(system, "rejections") == 3, "all is taken in", 30)
     group = api.get("/groups").raise_for_status().json()["items"][0]["id"]
     api.patch(f"/groups/{group}", json={"note": f"{NAME} rang twice"}).raise_for_status()
