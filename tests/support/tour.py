@@ -40,6 +40,7 @@ SAMPLES = {
     "/alarms/leave/{token}": "/alarms/leave/{link}",
     "/alarms/confirm/{token}": "/alarms/confirm/{link}",
     "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link}/{incident}/later",
+    "/privacy/{id}": "/privacy/{deed}",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
 }
