@@ -90,7 +90,7 @@ class _Turn:
 
 
 def step(conn: Connection, deed: UUID, waiting: Waiting, failpoint: Callable[[str], None]) -> bool | None:
-    """Take one. False: it cannot go on just now (messages wait in the broker, or somebody else is at it, or at an order):
+    """Take one. False: it cannot go on just now (messages wait in the broker, somebody else is at it, or at an order):
     come back in a moment. None: it is over."""
     with conn.transaction():
         row = conn.execute(

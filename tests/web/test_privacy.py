@@ -55,7 +55,9 @@ def test_an_admin_looks_up_hands_out_and_erases_on_the_page(site: Site) -> None:
     over = admin.get(f"/privacy/{deed}").text
     assert "ist noch unterwegs (otto-de)" in over
     assert "Endgültig löschen" not in over, "there is nothing to go on from"
-    bodies = dict(site.conn.execute("SELECT record_id, convert_from(body, 'UTF8') FROM payloads").fetchall())
+    bodies: dict[int, str] = dict(
+        site.conn.execute("SELECT record_id, convert_from(body, 'UTF8') FROM payloads").fetchall()
+    )
     assert [MAIL in body for _, body in sorted(bodies.items())] == [False, True]
     assert MAIL not in admin.get("/privacy").text
     viewer = site.browser("viewer").get("/orders?filter=4711").text
