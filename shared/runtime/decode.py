@@ -22,6 +22,7 @@ MOST_DEPTH = 64
 MOST_PROBLEMS = 50
 AHEAD = timedelta(minutes=5)
 _ESCAPES = (rb"\u0000", rb"\ud", rb"\uD")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _characters(value: Any, path: str = "") -> list[Problem]:
     if isinstance(value, str):
         if "\0" in value:
             return [Problem("nul-character", path)]
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not value.isascii() and _HALF.search(value):
             return [Problem("lone-surrogate", path)]
         return []
     if isinstance(value, dict):
