@@ -82,7 +82,10 @@ def _progress(whole: int) -> Callable[[int, int], None]:
         part = done[0] / whole
         bar = ("#" * round(part * 30)).ljust(30, ".")
         left = gone / part - gone
-        say(f"\r[{bar}] {done[0]:,}/{whole:,}, {done[0] / gone:,.0f}/s, {left / 60:.1f} min to go, {findings} findings ", "")
+        say(
+            f"\r[{bar}] {done[0]:,}/{whole:,}, {done[0] / gone:,.0f}/s, {left / 60:.1f} min to go, {findings} findings ",
+            "",
+        )
 
     return tick
 

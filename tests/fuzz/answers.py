@@ -22,6 +22,7 @@ from shared.connectors.exchange import listening
 from shared.connectors.http import Http
 from shared.connectors.registry import discover
 from shared.connectors.tokens import OwnTokens
+from shared.connectors.unexpected import careful
 from shared.runtime.decode import Refused, decode
 from shared.runtime.erp_events import order_changed, stock_changed
 from tests.fuzz import corpus
@@ -100,7 +101,7 @@ def check(given: bytes) -> str:
         settings = connector.settings.model_validate(corpus.settings(key))
         build: Any = connector.status_source if kind == "change" else connector.stock_source
         try:
-            events = _read(build(settings, http), kind, _asked(reader))
+            events = _read(careful(build(settings, http), http), kind, _asked(reader))
         except RemoteError as error:
             require(len(error.detail) <= 500, "a detail of any length")
             storable([error.detail, error.clues], "the error")

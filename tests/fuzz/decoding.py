@@ -82,7 +82,9 @@ def _prepared(body: bytes, queue: str | None) -> None:
     if ready.refusal is not None:
         require(ready.refusal.raw == body, "a rejection has other bytes than came")
         explained(ready.refusal.problems, "rejection")
-        storable([ready.refusal.interface, ready.refusal.event, ready.refusal.source, ready.refusal.event_id], "rejection")
+        storable(
+            [ready.refusal.interface, ready.refusal.event, ready.refusal.source, ready.refusal.event_id], "rejection"
+        )
     elif ready.incoming is not None:
         row = ready.incoming
         storable([row.source, row.event_id, row.interface, row.key, row.marketplace_id, row.traceparent], "row")

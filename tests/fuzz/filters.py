@@ -55,7 +55,9 @@ def _of(word: str, chance: Random) -> str:
         return chance.choice(CHOICES[word])
     if word in DATES:
         return _quoted(chance.choice(DAYS), chance)
-    return {"interface": "otto-de", "error": "payment-unmapped", "group": chance.choice(GROUPS)}.get(word) or _value(chance)
+    return {"interface": "otto-de", "error": "payment-unmapped", "group": chance.choice(GROUPS)}.get(word) or _value(
+        chance
+    )
 
 
 def _value(chance: Random) -> str:

@@ -52,7 +52,9 @@ def _documents(system: str) -> tuple[tuple[Any, list[Path]], ...]:
         found: tuple[Any, ...] = (corpus.ORDER, *(each["order"] for each in corpus.samples("xentral", "order-*.json")))
     elif system == "webhook":
         (listed,) = corpus.samples("xentral", "webhook-events.json")
-        found = tuple(each["event"] if "event" in each else each for each in (listed if isinstance(listed, list) else [listed]))
+        found = tuple(
+            each["event"] if "event" in each else each for each in (listed if isinstance(listed, list) else [listed])
+        )
     else:
         found = corpus.orders(system)
     return tuple((each, places(each)) for each in found)
@@ -104,7 +106,7 @@ def _webhook(body: bytes) -> str:
         return "no webhook"
     for hint in found:
         storable(hint.id, "hint")
-        require(0 < len(hint.id), "a hint of nothing")
+        require(len(hint.id) > 0, "a hint of nothing")
     return f"{len(found)} hints"
 
 

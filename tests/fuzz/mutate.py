@@ -42,7 +42,9 @@ def odd(chance: Random) -> Any:
         return chance.choice((None, True, False, [], {}, [None], [[]], [{}], {"": None}, [1, "1", 1.0]))
     if kind < 0.92:
         return f"@{chance.choice('[{')}{chance.choice(DEPTHS)}"  # becomes so many brackets when it is written
-    return "".join(chr(chance.randrange(chance.choice((128, 0x3000, 0x110000)))) for _ in range(chance.randrange(1, 12)))
+    return "".join(
+        chr(chance.randrange(chance.choice((128, 0x3000, 0x110000)))) for _ in range(chance.randrange(1, 12))
+    )
 
 
 def places(node: Any, path: Path = ()) -> list[Path]:

@@ -80,6 +80,8 @@ def _place(error: Exception) -> str:
     if isinstance(error, Wrong):
         return str(error).partition(":")[0][:80]
     frames = traceback.extract_tb(error.__traceback__)
-    ours = next((each for each in reversed(frames) if "/shared/" in each.filename or "/services/" in each.filename), None)
+    ours = next(
+        (each for each in reversed(frames) if "/shared/" in each.filename or "/services/" in each.filename), None
+    )
     last = ours or frames[-1]
     return f"{Path(last.filename).parent.name}/{Path(last.filename).name}:{last.lineno}"

@@ -15,7 +15,6 @@ from typing import Any
 from shared.errors.catalogue import catalogue
 from shared.errors.problem import Problem
 
-
 HALF = re.compile("[\ud800-\udfff]")
 
 
