@@ -18,7 +18,9 @@ from shared.errors.problem import Problem
 from shared.events.envelope import CONTRACTS, Event
 
 MOST_BYTES = 1024 * 1024
-MOST_DEPTH = 64
+MOST_DEPTH = 201
+"""The parser of the quick way goes no deeper, so that what is taken one way is not refused the other."""
+
 MOST_PROBLEMS = 50
 AHEAD = timedelta(minutes=5)
 _ESCAPES = (rb"\u0000", rb"\ud", rb"\uD")
