@@ -11,8 +11,6 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -21,9 +19,10 @@ import httpx2
 import orjson
 from pydantic import AfterValidator
 
-from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
+from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of, target_of
 from shared.connectors.contract import CallContext, Reason, RemoteError, Tokens
 from shared.connectors.deadline import CallClock, transport
+from shared.connectors.depth import too_deep
 from shared.connectors.exchange import Exchange, credentials, note
 from shared.connectors.redacted import forms
 from shared.errors.problem import Problem
@@ -85,13 +84,10 @@ def retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
+        ahead = clock_difference(value)
+        if ahead is None:
             return None
-        # An HTTP date without a zone is UTC by definition.
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
+        seconds = ahead
     if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
@@ -166,6 +162,11 @@ class Http:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
+
+    @property
+    def answers(self) -> int:
+        """How many answers this thread has read."""
+        return self._clock.answers
 
     @property
     def tokens(self) -> Tokens:
@@ -249,6 +250,7 @@ class Http:
                     said.status = response.status_code
                     try:
                         body = said.response = _read(operation, response)
+                        self._clock.answers += 1
                     finally:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
@@ -306,10 +308,7 @@ def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict
     if (ahead := clock_difference(headers.get("Date"))) is not None:
         clues["clock"] = f"{ahead:.0f}"
     if 300 <= response.status_code < 400:
-        # Of the target only what stands before the query: it may carry a token.
-        target = urlsplit(headers.get("Location", ""))
-        origin = f"{target.scheme}://{target.hostname}" if target.hostname else ""
-        clues["location"] = f"{origin}{target.path}"[:200]
+        clues["location"] = target_of(headers.get("Location", ""))
         return Cause.REDIRECT, clues
     if not readable and "html" in headers.get("Content-Type", "").lower():
         return Cause.HTML, clues
@@ -321,7 +320,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        return orjson.loads(body), True
+        return (None, False) if too_deep(body) else (orjson.loads(body), True)
     except orjson.JSONDecodeError:
         return None, False
 
