@@ -11,6 +11,7 @@ import pytest
 
 from services.cli.local.rabbitmq_control import Control
 from shared.broker.apply import apply
+from shared.db.roles import Kind
 from tests.support import servers
 from tests.support.emptied import emptied
 
@@ -34,6 +35,13 @@ def database_url(postgres_server: str) -> Iterator[str]:
     """A fresh database, migrated and without rows."""
     with servers.database(postgres_server, f"t{uuid.uuid4().hex}") as url:
         yield url
+
+
+@pytest.fixture
+def role_urls(database_url: str) -> Iterator[dict[Kind, str]]:
+    """The roles of `database_url` that are not its owner, as URLs."""
+    with servers.restricted(database_url) as urls:
+        yield urls
 
 
 @pytest.fixture

@@ -1,0 +1,181 @@
+"""What each role of the database may do, and that everything else is refused by the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.broker.apply import apply, check
+from shared.broker.delivery import Fate, Message
+from shared.broker.open import open_publisher
+from shared.db import roles
+from shared.db.connect import connect
+from shared.db.migrate import MigrationError, migrate, pending
+from shared.people.audit import audit, read_audit
+from shared.records.exchanges import keep_weeks
+from services.cli.local import cluster
+from services.cli.local.postgres import Postgres
+from tests.support.brokers import consuming, gather
+
+pytestmark = pytest.mark.servers
+
+REFUSED_TO_SERVICES = (
+    "CREATE TABLE public.planted (i int)",
+    "CREATE TEMPORARY TABLE planted (i int)",
+    "CREATE SCHEMA planted",
+    "CREATE FUNCTION public.planted() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "ALTER TABLE records ADD planted int",
+    "ALTER TABLE audit DISABLE TRIGGER ALL",
+    "DROP TABLE audit",
+    "TRUNCATE audit",
+    "CREATE INDEX planted ON records (key)",
+    "DROP INDEX audit_at",
+    "CREATE TRIGGER planted AFTER DELETE ON records FOR EACH ROW EXECUTE FUNCTION note_changed_record()",
+    "CREATE ROLE planted",
+    "ALTER SYSTEM SET log_statement = 'all'",
+    "COPY audit TO PROGRAM 'cat'",
+    "SET ROLE pg_database_owner",
+    # Written once.
+    "UPDATE audit SET actor = 'somebody else'",
+    "DELETE FROM audit",
+    "SELECT FROM audit FOR UPDATE",
+    "INSERT INTO audit(actor, verb) VALUES ('a', 'b') RETURNING (SELECT setval('audit_id_seq', 1))",
+    "UPDATE transitions SET code = 'planted'",
+    "DELETE FROM transitions",
+    # Past the table there is no way either.
+    "DO $$ BEGIN EXECUTE format('DELETE FROM %I', (SELECT min(inhrelid::regclass::text) FROM pg_inherits"
+    " WHERE inhparent = 'transitions'::regclass)); END $$",
+    "DO $$ BEGIN EXECUTE format('DROP TABLE %I', (SELECT min(inhrelid::regclass::text) FROM pg_inherits"
+    " WHERE inhparent = 'exchanges'::regclass)); END $$",
+    "DELETE FROM schema_migrations",
+    "SELECT pgmq.create('planted')",
+    "SELECT pgmq.drop_queue('order_imported')",
+    "SELECT pgmq.purge_queue('order_imported')",
+    "DELETE FROM pgmq.topic_bindings",
+)
+
+REFUSED_TO_REPORTS = (
+    "INSERT INTO audit(actor, verb) VALUES ('a', 'b')",
+    "SET default_transaction_read_only = off; DELETE FROM records",
+    "CREATE TABLE public.planted (i int)",
+    # Sealed, hashed, and what people may log in with.
+    *(f"SELECT * FROM {table}" for table in ("credentials", "remote_tokens", "sides", "users", "sessions", "tokens")),
+    # What buyers said.
+    *(f"SELECT * FROM {table}" for table in ("payloads", "exchanges", "search_texts", "mails", "recipients")),
+    "SELECT raw FROM rejections",
+    "SELECT reason FROM records",
+    "SELECT document FROM shipments",
+    "SELECT detail FROM attempts",
+    "SELECT make_transition_months(5)",
+    "SELECT drop_exchange_weeks(1)",
+)
+
+
+@pytest.fixture
+def owner(database_url: str) -> Iterator[Any]:
+    with connect(database_url, "tests") as conn:
+        yield conn
+
+
+def test_each_role_does_its_work_and_nothing_else(
+    database_url: str, role_urls: dict[roles.Kind, str], owner: Any
+) -> None:
+    pgmq = {
+        name: "pgmq" + url.removeprefix("postgresql") for name, url in (("owner", database_url), *role_urls.items())
+    }
+    assert apply(pgmq["owner"]) == []
+    with connect(role_urls["services"], "tests") as services:
+        for statement in REFUSED_TO_SERVICES:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                services.execute(statement.encode())
+                pytest.fail(f"allowed: {statement}")
+        audit(services, "Mara", "tokens.create", {"name": "x"})
+        assert [line["actor"] for line in read_audit(services)] == ["Mara"]
+        # What has to be made and dropped while services run, is made and dropped.
+        owner.execute(
+            "DO $$ BEGIN EXECUTE format('DROP TABLE %I', (SELECT max(inhrelid::regclass::text) FROM pg_inherits"
+            " WHERE inhparent = 'transitions'::regclass)); END $$"
+        )
+        assert services.execute("SELECT make_transition_months(3)").fetchone() == (1,)
+        owner.execute(
+            "CREATE TABLE exchanges_2020_01_06 PARTITION OF exchanges FOR VALUES FROM ('2020-01-06') TO ('2020-01-13')"
+        )
+        assert keep_weeks(services) == (0, 1)
+        # Nobody gets at what is still in use by asking for it.
+        before = services.execute("SELECT count(*) FROM pg_inherits").fetchone()
+        assert services.execute("SELECT drop_exchange_weeks(-10000)").fetchone() == (0,)
+        assert services.execute("SELECT count(*) FROM pg_inherits").fetchone() == before
+        services.execute("SELECT make_exchange_weeks(100000), make_transition_months(100000)")
+        made = services.execute("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'").fetchone()
+        assert made is not None
+        assert made[0] < 200
+        for table in roles.TENDED:
+            services.execute(f"ANALYZE {table}".encode())
+        assert services.execute("SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
+    with psycopg.connect(role_urls["reading"], autocommit=True) as reading:
+        for statement in REFUSED_TO_REPORTS:
+            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+                reading.execute(statement.encode())
+                pytest.fail(f"allowed: {statement}")
+        for table in roles.REPORTED:
+            reading.execute(f"SELECT count(*) FROM {table}".encode())
+        assert reading.execute("SELECT pg_database_size(current_database()) > 0").fetchone() == (True,)
+
+
+def test_a_queue_in_the_database_works_for_services(database_url: str, role_urls: dict[roles.Kind, str]) -> None:
+    mine = "pgmq" + database_url.removeprefix("postgresql")
+    theirs = "pgmq" + role_urls["services"].removeprefix("postgresql")
+    assert apply(mine) == []
+    assert check(theirs) == []
+    publisher = open_publisher(theirs, name="tests")
+    key = "order-imported.v1.otto-de"
+    assert publisher.publish([Message(b"1", key), Message(b"2", "nobody.v1.x")]) == [Fate.CONFIRMED] * 2
+    publisher.close()
+    with consuming(theirs, "order-imported") as consumer:
+        consumer.ack(gather(consumer, 1))
+
+
+def test_a_table_that_a_migration_brings_is_granted_with_it(
+    database_url: str, role_urls: dict[roles.Kind, str], owner: Any
+) -> None:
+    owner.execute("CREATE TABLE brought (i bigserial)")
+    owner.execute("GRANT ALL ON audit TO PUBLIC")  # somebody was too kind, by hand
+    migrate(database_url)
+    with connect(role_urls["services"], "tests") as services:
+        services.execute("INSERT INTO brought DEFAULT VALUES")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            services.execute("DELETE FROM audit")
+    with psycopg.connect(role_urls["reading"], autocommit=True) as reading, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reading.execute("SELECT i FROM brought")
+
+
+def test_who_may_not_is_told_what_to_do(database_url: str, role_urls: dict[roles.Kind, str], owner: Any) -> None:
+    assert pending(role_urls["services"]) == []
+    with pytest.raises(MigrationError, match="as the database's owner"):
+        migrate(role_urls["services"])
+    with pytest.raises(roles.MayNotMakeRoles, match=r"connect db roles --sql"), owner.transaction():
+        roles.make(owner, "other", {"services": "x"})
+
+
+def test_a_data_folder_of_an_earlier_release_gets_its_roles_at_the_next_start(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "pg")
+    server.start()
+    try:
+        migrate(server.url)
+        with psycopg.connect(cluster.url(server.folder, "connect_admin", server.port), autocommit=True) as admin:
+            for kind in roles.KINDS:  # as it was before there were any
+                admin.execute(f"DROP OWNED BY connect_{kind}".encode())
+                admin.execute(f"DROP ROLE connect_{kind}".encode())
+                (server.folder / f"{kind}-password").unlink()
+        server.stop()
+        server.start()
+        assert migrate(server.url) == []
+        with connect(server.services_url, "tests") as services:
+            assert services.execute("SELECT count(*) FROM records").fetchone() == (0,)
+            assert services.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+    finally:
+        server.stop()
