@@ -1,8 +1,8 @@
 """Applies `migrations/NNNN_name.sql` in order, each in one transaction, under an advisory lock.
 
 Forward only, and followed by what each role may do (`roles.grant`). A file that was applied and then changed is an
-error: write a new one. `connect migrate` and `connect up` call `migrate`; services call `pending` and refuse to start on
-an old schema.
+error: write a new one. `connect migrate` and `connect up` call `migrate`; services call `pending` and refuse to start
+on an old schema.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 | `<database>_services` | read and write rows, never the schema; of what is written once: add and read only        |
 | `<database>_reading`  | read what reports and the metrics' exporter need: nothing sealed, nothing of buyers      |
 
-Roles are the server's, hence the database's name in theirs. Who makes roles (`make`) has to be allowed to; what they may
-do is granted (`grant`) by each `migrate` as the owner, so that a new table never waits for a hand. Without the roles
+Roles are the server's, hence the database's name in theirs. Who makes roles (`make`) has to be allowed to; what they
+may do is granted (`grant`) by each `migrate` as the owner, so that a new table never waits for a hand. Without the roles
 nothing changes: one role may do it all.
 """
 
@@ -102,8 +102,8 @@ def make(conn: Plain, database: str, passwords: Mapping[Kind, str]) -> list[str]
                 conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(verifier)))
             except psycopg.errors.InsufficientPrivilege as error:
                 raise MayNotMakeRoles(
-                    f"The role {conn.info.user} may not make roles. Let somebody who may run what `connect db roles --sql`"
-                    f" prints, or give it that right: ALTER ROLE {conn.info.user} CREATEROLE"
+                    f"The role {conn.info.user} may not make roles. Let somebody who may run what"
+                    f" `connect db roles --sql` prints, or allow it: ALTER ROLE {conn.info.user} CREATEROLE"
                 ) from error
             if known is None:
                 made.append(name)

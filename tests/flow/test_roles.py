@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
 
+from services.cli.__main__ import main
+from services.cli.local import cluster
+from services.cli.local.postgres import Postgres
 from shared.broker.apply import apply, check
 from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
 from shared.db import roles
 from shared.db.connect import connect
-from shared.db.migrate import MigrationError, migrate, pending
+from shared.db.migrate import migrate, pending
 from shared.people.audit import audit, read_audit
 from shared.records.exchanges import keep_weeks
-from services.cli.local import cluster
-from services.cli.local.postgres import Postgres
+from tests.support import servers
 from tests.support.brokers import consuming, gather
 
 pytestmark = pytest.mark.servers
@@ -81,6 +85,15 @@ def owner(database_url: str) -> Iterator[Any]:
         yield conn
 
 
+def refused(conn: psycopg.Connection[Any], statement: str) -> bool:
+    """Whether the server says that this role may not."""
+    try:
+        conn.execute(statement.encode())
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+        return True
+    return False
+
+
 def test_each_role_does_its_work_and_nothing_else(
     database_url: str, role_urls: dict[roles.Kind, str], owner: Any
 ) -> None:
@@ -90,9 +103,7 @@ def test_each_role_does_its_work_and_nothing_else(
     assert apply(pgmq["owner"]) == []
     with connect(role_urls["services"], "tests") as services:
         for statement in REFUSED_TO_SERVICES:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                services.execute(statement.encode())
-                pytest.fail(f"allowed: {statement}")
+            assert refused(services, statement), statement
         audit(services, "Mara", "tokens.create", {"name": "x"})
         assert [line["actor"] for line in read_audit(services)] == ["Mara"]
         # What has to be made and dropped while services run, is made and dropped.
@@ -118,9 +129,7 @@ def test_each_role_does_its_work_and_nothing_else(
         assert services.execute("SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
     with psycopg.connect(role_urls["reading"], autocommit=True) as reading:
         for statement in REFUSED_TO_REPORTS:
-            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
-                reading.execute(statement.encode())
-                pytest.fail(f"allowed: {statement}")
+            assert refused(reading, statement), statement
         for table in roles.REPORTED:
             reading.execute(f"SELECT count(*) FROM {table}".encode())
         assert reading.execute("SELECT pg_database_size(current_database()) > 0").fetchone() == (True,)
@@ -149,16 +158,11 @@ def test_a_table_that_a_migration_brings_is_granted_with_it(
         services.execute("INSERT INTO brought DEFAULT VALUES")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             services.execute("DELETE FROM audit")
-    with psycopg.connect(role_urls["reading"], autocommit=True) as reading, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with (
+        psycopg.connect(role_urls["reading"], autocommit=True) as reading,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
         reading.execute("SELECT i FROM brought")
-
-
-def test_who_may_not_is_told_what_to_do(database_url: str, role_urls: dict[roles.Kind, str], owner: Any) -> None:
-    assert pending(role_urls["services"]) == []
-    with pytest.raises(MigrationError, match="as the database's owner"):
-        migrate(role_urls["services"])
-    with pytest.raises(roles.MayNotMakeRoles, match=r"connect db roles --sql"), owner.transaction():
-        roles.make(owner, "other", {"services": "x"})
 
 
 def test_a_data_folder_of_an_earlier_release_gets_its_roles_at_the_next_start(tmp_path: Path) -> None:
@@ -179,3 +183,33 @@ def test_a_data_folder_of_an_earlier_release_gets_its_roles_at_the_next_start(tm
             assert services.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
     finally:
         server.stop()
+
+
+def test_the_command_makes_the_roles_of_an_installation_with_one_role(
+    database_url: str, owner: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECT_DATABASE_URL", database_url)
+    files = {kind: tmp_path / kind for kind in roles.KINDS}
+    for kind, file in files.items():
+        file.write_text(f"the {kind}' word\n")
+    asked = [f"{kind}=@{file}" for kind, file in files.items()]
+    assert main(["db", "roles", *asked]) == 1
+    assert "may not make roles" in capsys.readouterr().err
+    assert main(["db", "roles", "--json"]) == 0
+    assert [role["there"] for role in json.loads(capsys.readouterr().out)["roles"]] == [False, False]
+    with servers.may_make_roles(owner.info.dbname, owner.info.user):
+        assert main(["db", "roles", *asked, "--dry-run"]) == 0
+        assert capsys.readouterr().out.count("would be made") == 2
+        for made in (2, 0):  # a second time it only changes passwords
+            assert main(["db", "roles", *asked, "--json"]) == 0
+            assert len(json.loads(capsys.readouterr().out)["made"]) == made
+        url = urlsplit(database_url)
+        login = f"{roles.role(owner.info.dbname, 'services')}:{quote(files['services'].read_text().strip())}"
+        as_services = url._replace(netloc=f"{login}@{url.hostname}:{url.port}").geturl()
+        with connect(as_services, "tests") as services:
+            audit(services, "Mara", "tokens.create", {})
+            assert refused(services, "DELETE FROM audit")
+        monkeypatch.setenv("CONNECT_DATABASE_URL", as_services)
+        assert pending(as_services) == []
+        assert main(["migrate"]) == 1
+        assert "as the database's owner" in capsys.readouterr().err

@@ -94,12 +94,10 @@ def database(server: str, name: str, template: str = TEMPLATE) -> Iterator[str]:
 @contextmanager
 def restricted(url: str) -> Iterator[dict[roles.Kind, str]]:
     """The roles of a database that lies on the server of this run, with what they may do: kind → URL."""
-    facts = _running(_home() / "postgres.json")
-    assert facts is not None, "restricted() is for a database of postgres()"
     parts = urlsplit(url)
     name = parts.path[1:]
     passwords: dict[roles.Kind, str] = {kind: f"{kind}'s \\word" for kind in roles.KINDS}
-    with psycopg.connect(facts["admin"], autocommit=True) as admin:
+    with _administrator(name) as admin:
         roles.make(admin, name, passwords)
     migrate(url)
     found = {
@@ -111,12 +109,33 @@ def restricted(url: str) -> Iterator[dict[roles.Kind, str]]:
     try:
         yield found
     finally:
-        inside = urlsplit(facts["admin"])._replace(path=f"/{name}").geturl()
-        with psycopg.connect(inside, autocommit=True) as admin:
-            for kind in roles.KINDS:
-                who = sql.Identifier(roles.role(name, kind))
-                admin.execute(sql.SQL("DROP OWNED BY {}").format(who))
-                admin.execute(sql.SQL("DROP ROLE {}").format(who))
+        forget_roles(name)
+
+
+@contextmanager
+def may_make_roles(database: str, user: str) -> Iterator[None]:
+    """For a while `user` may; then the roles of `database` are gone."""
+    with _administrator(database) as admin:
+        admin.execute(sql.SQL("ALTER ROLE {} CREATEROLE").format(sql.Identifier(user)))
+        try:
+            yield
+        finally:
+            admin.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(user)))
+            forget_roles(database)
+
+
+def forget_roles(database: str) -> None:
+    """Drop the roles of a database, with what they were granted there."""
+    with _administrator(database) as admin:
+        for name in roles.existing(admin).values():
+            admin.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def _administrator(database: str) -> psycopg.Connection[tuple[object, ...]]:
+    facts = _running(_home() / "postgres.json")
+    assert facts is not None, "postgres() has to be there"
+    return psycopg.connect(urlsplit(facts["admin"])._replace(path=f"/{database}").geturl(), autocommit=True)
 
 
 def _drop(conn: psycopg.Connection[tuple[object, ...]], name: str) -> None:
