@@ -19,6 +19,7 @@ from tests.support.fixtures import (  # noqa: F401
     postgres_server,
     rabbitmq_server,
     role_urls,
+    user_urls,
 )
 
 # Without deadlines: on a busy machine an example is slow without anything being wrong.

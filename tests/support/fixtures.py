@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from services.cli.local.rabbitmq_control import Control
+from shared.broker import users
+from shared.broker.address import parse
 from shared.broker.apply import apply
 from shared.db.roles import Kind
 from tests.support import servers
@@ -75,6 +77,17 @@ def fresh_vhost(rabbitmq_server: Control | None) -> Iterator[str]:
         yield url
     finally:
         rabbitmq_server.drop([name])
+
+
+@pytest.fixture
+def user_urls(amqp_url: str, rabbitmq_server: Control | None) -> Iterator[dict[users.Kind, str]]:
+    """The users of the vhost of `amqp_url`, each as a URL."""
+    if rabbitmq_server is None:
+        pytest.skip("users are made on a broker of our own only")
+    vhost = parse(amqp_url).path
+    yield rabbitmq_server.let_in(vhost, {kind: f"{kind}'s @/word" for kind in users.KINDS})
+    names = ", ".join(f'<<"{users.name(vhost, kind)}">>' for kind in users.KINDS)
+    rabbitmq_server.evaluate(f'[rabbit_auth_backend_internal:delete_user(N, <<"tests">>) || N <- [{names}]].')
 
 
 @pytest.fixture(params=["rabbitmq", "pgmq"])

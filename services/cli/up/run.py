@@ -194,12 +194,14 @@ class _Running:
             self.supervisor.await_ready(list(services.values()))
 
     def _servers_of_services(self) -> dict[str, str]:
-        """Where database and broker are for services: in a database of ours as a role that changes rows only."""
+        """Where database and broker are for services: where they are ours, with the fewest rights."""
         database_url, amqp_url = str(self.state["database_url"]), str(self.state["amqp_url"])
         if self._postgres is not None:
             database_url = self._postgres.services_url
             if self.settings.amqp_url is None and self._rabbitmq is None:
                 amqp_url = _as_pgmq(database_url)
+        if self._rabbitmq is not None:
+            amqp_url = self._rabbitmq.services_url
         return {"CONNECT_DATABASE_URL": database_url, "CONNECT_AMQP_URL": amqp_url}
 
     def _register_webhook(self, database_url: str) -> None:
