@@ -7,7 +7,7 @@
 | `<database>_reading`  | read what reports and the metrics' exporter need: nothing sealed, nothing of buyers      |
 
 Roles are the server's, hence the database's name in theirs. Who makes roles (`make`) has to be allowed to; what they
-may do is granted (`grant`) by each `migrate` as the owner, so that a new table never waits for a hand. Without the roles
+may do is granted (`grant`) by each `migrate` as the owner, so that no new table waits for a hand. Without the roles
 nothing changes: one role may do it all.
 """
 

@@ -116,7 +116,8 @@ def test_each_user_does_its_work_and_nothing_else(
     assert "monitoring" in said.replace(name(vhost, "monitoring"), "")
 
     channel = connection.channel()
+    for number in range(LIMITS["max-queues"] - len(connect_topology().queues)):
+        channel.queue_declare(f"planted-{number}", exclusive=True)
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="limit"):
-        for number in range(LIMITS["max-queues"]):
-            channel.queue_declare(f"planted-{number}", exclusive=True)
+        channel.queue_declare("one-too-many", exclusive=True)
     connection.close()
