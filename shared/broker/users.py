@@ -101,4 +101,4 @@ def password_hash(password: str) -> str:
 
 
 def _any_of(names: Iterable[str]) -> str:
-    return f"^({'|'.join(one.replace('.', chr(92) + '.') for one in names)})$"
+    return f"^({'|'.join(one.replace('.', chr(92) + '.') for one in dict.fromkeys(names))})$"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pika
@@ -10,6 +16,7 @@ import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from services.cli.__main__ import main
 from services.cli.local.rabbitmq_control import Control
 from shared.broker.address import parse
 from shared.broker.apply import apply, check, depths
@@ -121,3 +128,59 @@ def test_each_user_does_its_work_and_nothing_else(
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="limit"):
         channel.queue_declare("one-too-many", exclusive=True)
     connection.close()
+
+
+def test_the_command_makes_them_over_http_or_prints_what_is_imported(
+    amqp_url: str,
+    rabbitmq_server: Control | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The management plugin is stood in for; what it is handed, the real node imports."""
+    assert rabbitmq_server is not None
+    monkeypatch.setenv("CONNECT_AMQP_URL", amqp_url)
+    vhost = parse(amqp_url).path
+    (tmp_path / "word").write_text("a new word\n")
+    asked = ["topology", "users", f"services=@{tmp_path / 'word'}"]
+    posted: list[tuple[str, str | None, dict[str, Any]]] = []
+
+    class Management(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            posted.append((self.path, self.headers["Authorization"], body))
+            self.send_response(204 if len(posted) == 1 else 401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Management)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    there = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert main([*asked, "--management", there, "--dry-run"]) == 0
+        assert posted == []
+        assert "would get this password" in capsys.readouterr().out
+        assert main([*asked, "--management", there, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"made": [name(vhost, "services")]}
+        [(path, login, body)] = posted
+        assert path == "/api/definitions"
+        who = parse(amqp_url)
+        assert login == "Basic " + base64.b64encode(f"{who.user}:{who.password}".encode()).decode()
+        assert main([*asked, "--management", there]) == 1
+        assert "is no administrator" in capsys.readouterr().err
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert main([*asked, "--management", there]) == 1
+    assert "cannot be reached" in capsys.readouterr().err
+    assert main(asked) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert "a new word" not in json.dumps([body, printed])
+    for found in (body, printed):
+        text = base64.b64encode(json.dumps(found).encode()).decode()
+        rabbitmq_server.evaluate(f'rabbit_definitions:import_raw(base64:decode(<<"{text}">>)).')
+        with consuming(rabbitmq_server.url(vhost, name(vhost, "services"), "a new word"), QUEUE):
+            pass
+    rabbitmq_server.evaluate(f'rabbit_auth_backend_internal:delete_user(<<"{name(vhost, "services")}">>, <<"tests">>).')
