@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from services.cli.__main__ import main
 from services.cli.local import cluster
-from services.cli.local.postgres import Postgres
+from services.cli.local.postgres import Postgres, find_programs
 from shared.broker.apply import apply, check
 from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
@@ -26,6 +27,7 @@ from tests.support import servers
 from tests.support.brokers import consuming, gather
 
 pytestmark = pytest.mark.servers
+ROOT = Path(__file__).parents[2]
 
 REFUSED_TO_SERVICES = (
     "CREATE TABLE public.planted (i int)",
@@ -165,24 +167,74 @@ def test_a_table_that_a_migration_brings_is_granted_with_it(
         reading.execute("SELECT i FROM brought")
 
 
-def test_a_data_folder_of_an_earlier_release_gets_its_roles_at_the_next_start(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "pg")
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("roles") / "pg")
     server.start()
+    yield server
+    server.stop()
+
+
+def as_administrator(server: Postgres, database: str = "postgres") -> psycopg.Connection[Any]:
+    return psycopg.connect(cluster.url(server.folder, "connect_admin", server.port, database), autocommit=True)
+
+
+def forget_everything(server: Postgres) -> None:
+    """As in a server that Connect has never seen."""
+    with as_administrator(server) as admin:
+        admin.execute("DROP DATABASE connect WITH (FORCE)")
+        for name in ("connect_services", "connect_reading", "connect"):
+            admin.execute(f"DROP OWNED BY {name}".encode())
+            admin.execute(f"DROP ROLE {name}".encode())
+
+
+def test_a_data_folder_of_an_earlier_release_gets_its_roles_at_the_next_start(own_server: Postgres) -> None:
+    migrate(own_server.url)
+    with as_administrator(own_server, "connect") as admin:
+        for kind in roles.KINDS:  # as it was before there were any
+            admin.execute(f"DROP OWNED BY connect_{kind}".encode())
+            admin.execute(f"DROP ROLE connect_{kind}".encode())
+            (own_server.folder / f"{kind}-password").unlink()
+    own_server.stop()
+    own_server.start()
+    assert migrate(own_server.url) == []
+    with connect(own_server.services_url, "tests") as services:
+        assert services.execute("SELECT count(*) FROM records").fetchone() == (0,)
+        assert refused(services, "DELETE FROM audit")
+
+
+def test_composes_script_and_job_make_a_new_database_ready(
+    own_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_everything(own_server)
+    for name in ("owner", *roles.KINDS):
+        (tmp_path / name).write_text(f"word-of-{name}")
     try:
-        migrate(server.url)
-        with psycopg.connect(cluster.url(server.folder, "connect_admin", server.port), autocommit=True) as admin:
-            for kind in roles.KINDS:  # as it was before there were any
-                admin.execute(f"DROP OWNED BY connect_{kind}".encode())
-                admin.execute(f"DROP ROLE connect_{kind}".encode())
-                (server.folder / f"{kind}-password").unlink()
-        server.stop()
-        server.start()
-        assert migrate(server.url) == []
-        with connect(server.services_url, "tests") as services:
-            assert services.execute("SELECT count(*) FROM records").fetchone() == (0,)
-            assert services.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+        subprocess.run(
+            [ROOT / "deploy/postgres/10-connect.sh"], check=True, timeout=60,
+            env={
+                "PATH": f"{find_programs()}:/usr/bin:/bin", "POSTGRES_USER": "connect_admin", "PGHOST": "127.0.0.1",
+                "PGPORT": str(own_server.port), "PGPASSWORD": (own_server.folder / "admin-password").read_text(),
+                "CONNECT_OWNER_PASSWORD_FILE": str(tmp_path / "owner"),
+            },
+        )  # fmt: skip
+        at = f"@127.0.0.1:{own_server.port}/connect"
+        monkeypatch.setenv("CONNECT_DATABASE_URL", f"postgresql://connect:word-of-owner{at}")
+        assert main(["db", "roles", *(f"{kind}=@{tmp_path / kind}" for kind in roles.KINDS)]) == 0
+        assert main(["migrate"]) == 0
+        with connect(f"postgresql://connect_services:word-of-services{at}", "tests") as services:
+            audit(services, "Mara", "tokens.create", {})
+            assert refused(services, "DELETE FROM audit")
+            assert services.execute("SELECT pg_has_role('pg_monitor', 'USAGE')").fetchone() == (True,)
+        with psycopg.connect(f"postgresql://connect_reading:word-of-reading{at}", autocommit=True) as reading:
+            assert reading.execute("SELECT actor FROM audit").fetchone() == ("Mara",)
+            assert reading.execute("SELECT pg_has_role('pg_monitor', 'USAGE')").fetchone() == (True,)
+        with psycopg.connect(f"postgresql://connect:word-of-owner{at}", autocommit=True) as owner:
+            assert owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'connect'").fetchone() == (False,)
     finally:
-        server.stop()
+        forget_everything(own_server)
+        own_server.stop()
+        own_server.start()
 
 
 def test_the_command_makes_the_roles_of_an_installation_with_one_role(
