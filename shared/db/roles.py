@@ -23,8 +23,10 @@ Kind = Literal["services", "reading"]
 Plain = psycopg.Connection[tuple[Any, ...]]
 KINDS: tuple[Kind, ...] = ("services", "reading")
 
-WRITTEN_ONCE = ("audit", "transitions")
-"""Services add to these and read them. What is too old goes through a function of the owner."""
+WRITTEN_ONCE: Mapping[str, tuple[str, ...]] = {"audit": (), "transitions": ("reason",)}
+"""Services add to these and read them; what is too old goes through a function of the owner. Of a column here they may
+overwrite what stands in it: a reason quotes what was wrong with an order, and a person in it has to be erasable. What
+happened, when and by whom stays."""
 
 READ_ONLY = ("schema_migrations",)
 
@@ -216,7 +218,7 @@ def _to_services(conn: Plain, who: sql.Identifier, tables: Sequence[str]) -> Non
         if table in READ_ONLY:
             rights = "SELECT"
         elif table in WRITTEN_ONCE:
-            rights = "SELECT, INSERT"
+            rights = "SELECT, INSERT" + "".join(f", UPDATE ({column})" for column in WRITTEN_ONCE[table])
         if table in TENDED and conn.info.server_version >= MAINTAIN_SINCE:
             rights += ", MAINTAIN"
         conn.execute(sql.SQL("GRANT {} ON public.{} TO {}").format(sql.SQL(rights), sql.Identifier(table), who))
