@@ -15,6 +15,7 @@ import pytest
 from services.cli.__main__ import main
 from services.cli.local import cluster
 from services.cli.local.postgres import Postgres, find_programs
+from services.cli.rights import roles_of_services
 from shared.broker.apply import apply, check
 from shared.broker.delivery import Fate, Message
 from shared.broker.open import open_publisher
@@ -127,6 +128,10 @@ def test_each_role_does_its_work_and_nothing_else(
         made = services.execute("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'").fetchone()
         assert made is not None
         assert made[0] < 200
+        services.execute("SET application_name = 'connect-importer-work/1.0'")
+        assert roles_of_services(owner) == [(services.info.user, False)]
+        owner.execute("SET application_name = 'connect-journal/1.0'")
+        assert (owner.info.user, True) in roles_of_services(owner)
         for table in roles.TENDED:
             services.execute(f"ANALYZE {table}".encode())
         assert services.execute("SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
