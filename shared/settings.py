@@ -116,6 +116,15 @@ class Settings(BaseSettings):
     probe_minutes: float = Field(
         5.0, ge=0, le=1440, description="how often a probe order is sent through each live interface; 0: never"
     )
+    keep_orders_days: int = Field(
+        730, ge=0, le=36500, description="days until buyers' data of finished orders is overwritten; 0: never"
+    )
+    keep_rejections_days: int = Field(
+        90, ge=0, le=36500, description="days until the bytes of a resolved rejection are overwritten; 0: never"
+    )
+    keep_audit_days: int = Field(
+        1096, ge=0, le=36500, description="days until a line of the audit is deleted; 0: never"
+    )
     base_url: Annotated[Url, _url("http", "https")] = Field(
         Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"
     )

@@ -29,6 +29,7 @@ from services.cli import (
     groups,
     interfaces,
     orders,
+    privacy,
     rejections,
     runs,
     services,
@@ -99,6 +100,7 @@ def build() -> typer.Typer:
         ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
+        ("privacy", privacy.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):
