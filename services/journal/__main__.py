@@ -18,6 +18,7 @@ from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
 from services.journal.rolling import Rolling
 from services.journal.runner import Runner
+from services.journal.sealing import keep_sealed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
@@ -123,6 +124,7 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
+    frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:

@@ -201,6 +201,8 @@ def soil(conn: Connection) -> list[str]:
     Left alone: what code compares with (`WORDS`), and what a constraint of the database refuses.
     """
     reached = []
+    # Nobody changes the audit; who seals it comes afterwards.
+    conn.execute("ALTER TABLE audit DISABLE TRIGGER USER")
     columns = conn.execute(
         "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c JOIN"
         " information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = current_schema()"
