@@ -16,6 +16,7 @@ from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
 from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
+from services.journal.rates import Rates
 from services.journal.rolling import Rolling
 from services.journal.runner import Runner
 from services.journal.sealing import keep_sealed
@@ -28,6 +29,7 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.networks import Networks
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -49,6 +51,7 @@ def main() -> int:
     """Run until a signal. Returns the exit code: 0 stopped, 1 could not start."""
     try:
         given = settings.load()
+        given.only_at_home()
         log.set_up("journal", given.log_format)
         seal, identity = Seal(given.secret()), given.identity()
         if missing := pending(given.database()):
@@ -69,6 +72,8 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        trusted=Networks.parse(given.trusted_proxies),
+        rates=Rates(given.requests_per_minute),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
         broker=WatchedBroker(str(given.amqp_url) if given.amqp_url else None),

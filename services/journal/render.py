@@ -134,7 +134,7 @@ class Pages:
         self, request: Request, reader: Speaker, status: int, headers: Mapping[str, str] | None = None
     ) -> Response:
         """A page that says what went wrong, and the way back."""
-        known = status if status in (400, 403, 404, 405, 409, 413, 422, 503) else 500
+        known = status if status in (400, 403, 404, 405, 409, 413, 422, 429, 503) else 500
         return self.show(request, reader, "error.html", {"status": known}, status, headers)
 
 

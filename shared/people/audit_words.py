@@ -81,6 +81,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "users.lock": ("Benutzer gesperrt", "Locked a user"),
     "users.unlock": ("Benutzer entsperrt", "Unlocked a user"),
     "users.log-out": ("Sitzungen eines Benutzers beendet", "Ended the sessions of a user"),
+    "login.done": ("Angemeldet", "Logged in"),
+    "login.refused": ("Anmeldung abgewiesen", "Login refused"),
     "tokens.create": ("Token erzeugt", "Created a token"),
     "tokens.revoke": ("Token widerrufen", "Revoked a token"),
 }
@@ -125,6 +127,9 @@ LABELS: dict[str, tuple[str, str]] = {
     "user": ("Benutzer", "user"),
     "role": ("Rolle", "role"),
     "token": ("Token", "token"),
+    "days": ("Tage", "days"),
+    "network": ("aus dem Netz", "from the network"),
+    "by": ("über", "by"),
 }
 YES_NO = {True: ("ja", "yes"), False: ("nein", "no")}
 
