@@ -82,7 +82,7 @@ def build() -> typer.Typer:
     status.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
-    audit.add_to(app)
+    app.add_typer(audit.app, name="audit")
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
