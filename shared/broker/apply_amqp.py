@@ -125,7 +125,7 @@ def connected(address: Address) -> Iterator[pika.BlockingConnection]:
     """A connection for looking and declaring. Raises BrokerGone, also for what goes wrong within."""
     connection = None
     try:
-        connection = pika.BlockingConnection(parameters(address, "connect-topology"))
+        connection = pika.BlockingConnection([parameters(node, "connect-topology") for node in address.each()])
         yield connection
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerGone(f"The broker at {address} cannot be used: {type(error).__name__} {error}".strip()) from error

@@ -39,30 +39,39 @@ class AmqpConsumer:
     """One connection, one channel, one consumer per queue. Implements `Consumer`."""
 
     def __init__(self, address: Address, queues: Sequence[str], *, name: str, prefetch: int) -> None:
-        """Connect and start to consume. Raises BrokerGone, also when a queue is missing."""
+        """Connect to any node and start to consume. Raises BrokerGone, also when a queue is missing."""
         self._got: list[Delivery] = []
         self._unacked: dict[int, None] = {}  # delivery tags, in the order they came
-        self._connection = _connection(address, name)
+        self._connection: Any = None
         self._amqp: Any = None
         self._reads: BufferedReads | None = None
         self._last_beat = time.monotonic()
         self._broken = False
-        try:
-            self._connection.connect()
-            self._amqp = self._connection.connection
-            self._reads = BufferedReads(self._amqp.transport, PATIENCE_SECONDS)
-            self._channel = self._connection.channel()
-            # Bodies are bytes, whatever content-encoding says.
-            self._channel.auto_decode = False
-            # kombu's channel, but not its Consumer: that wraps each delivery in a Message, a fifth of the time it takes
-            # to come in, only to offer decodings that nobody here may use.
-            self._channel.basic_qos(0, prefetch, False)  # to each consumer that follows
-            for queue in queues:
-                self._channel.basic_consume(queue, callback=self._take_from(queue))
-        except BROKEN as error:
-            self._broken = True
-            self.close()
-            raise _gone(error, address) from error
+        nodes = address.each()
+        for node in nodes:
+            try:
+                self._connect(node, queues, name, prefetch)
+                return
+            except BROKEN as error:
+                self._broken = True
+                self.close()
+                if node is nodes[-1]:
+                    raise _gone(error, address) from error
+
+    def _connect(self, node: Address, queues: Sequence[str], name: str, prefetch: int) -> None:
+        self._broken = False
+        self._connection = _connection(node, name)
+        self._connection.connect()
+        self._amqp = self._connection.connection
+        self._reads = BufferedReads(self._amqp.transport, PATIENCE_SECONDS)
+        self._channel = self._connection.channel()
+        # Bodies are bytes, whatever content-encoding says.
+        self._channel.auto_decode = False
+        # kombu's channel, but not its Consumer: that wraps each delivery in a Message, a fifth of the time it takes
+        # to come in, only to offer decodings that nobody here may use.
+        self._channel.basic_qos(0, prefetch, False)  # to each consumer that follows
+        for queue in queues:
+            self._channel.basic_consume(queue, callback=self._take_from(queue))
 
     def collect(self, wait: float, limit: int = 250) -> list[Delivery]:
         """See `Consumer`."""

@@ -14,7 +14,7 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from shared.broker.address import Address
-from shared.broker.amqp_session import AmqpSession, SessionBroken
+from shared.broker.amqp_session import CONNECT_SECONDS, AmqpSession, SessionBroken
 from shared.broker.delivery import Fate, Message
 from shared.broker.topology import MAX_MESSAGE_BYTES, wake_queue
 
@@ -22,13 +22,16 @@ WINDOW = 1000  # messages without a confirm at a time
 WAKE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 IDLE_CLOSE_SECONDS = 0.3
+# Of a cluster: after so long without a confirm the node is asked whether it is there, and has as long to answer. A
+# queue that elects a new leader takes longer; a node that stands still would take until the deadline.
+QUIET_SECONDS = 2.0
 
 
 class AmqpPublisher:
     """Opens its connection when it is first needed, and again after a failure. Implements `Publisher`."""
 
     def __init__(self, address: Address, *, name: str) -> None:
-        self._address = address
+        self._nodes = address.each()  # the first is used; one that failed goes to the end
         self._name = name
         self._session: AmqpSession | None = None
         self._round: _Round | None = None
@@ -79,12 +82,21 @@ class AmqpPublisher:
                 return [Fate.REFUSED] * len(messages) if session.closed is None else task.fates
             for index, message in enumerate(messages):
                 self._send(session, index, message, task)
-            if not session.run(lambda: not task.open, until):
+            if not self._answered(session, task, until):
                 task.give_up(session.closed)
                 self._drop()
         finally:
             self._round = None
         return task.fates
+
+    def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
+        """Wait for the confirms; of a cluster, no longer for a node that says nothing at all."""
+        while len(self._nodes) > 1:
+            if session.run(lambda: not task.open, min(until, time.monotonic() + QUIET_SECONDS)):
+                return True
+            if session.closed is not None or not session.answers(min(until, time.monotonic() + QUIET_SECONDS)):
+                return False
+        return session.run(lambda: not task.open, until)
 
     def _send(self, session: AmqpSession, index: int, message: Message, task: _Round) -> None:
         if len(message.body) > MAX_MESSAGE_BYTES or session.confirmed is None:
@@ -109,7 +121,7 @@ class AmqpPublisher:
             self._session.close(min(until, time.monotonic() + IDLE_CLOSE_SECONDS))
             self._session = None
         if self._session is None:
-            self._session = AmqpSession(self._address, self._name, until)
+            self._session = self._connect(until)
             self._sent = 0
             channel = self._session.confirmed
             assert channel is not None
@@ -117,10 +129,27 @@ class AmqpPublisher:
             channel.add_on_return_callback(self._on_return)
         return self._session
 
+    def _connect(self, until: float) -> AmqpSession:
+        """Over the first node that lets us in. Raises SessionBroken."""
+        for left in reversed(range(len(self._nodes))):
+            try:
+                patience = until if not left else min(until, time.monotonic() + CONNECT_SECONDS)
+                return AmqpSession(self._nodes[0], self._name, patience)
+            except SessionBroken:
+                self._leave()
+                if not left:
+                    raise
+        raise AssertionError("there is a node")
+
+    def _leave(self) -> None:
+        """The next one, please."""
+        self._nodes.append(self._nodes.pop(0))
+
     def _drop(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.abort()
+            self._leave()
 
     def _on_confirm(self, frame: Method) -> None:
         method = frame.method

@@ -8,22 +8,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.faults.case import EVENTS, Case
+from tests.faults.case import CLUSTER_FAULTS, EVENTS, Case
 from tests.faults.check import Expected, check
 from tests.faults.ground import Ground
 from tests.faults.nemesis.broker import broker
+from tests.faults.nemesis.cluster import cluster
 from tests.faults.nemesis.crash import crash
 from tests.faults.nemesis.database import database
 from tests.faults.nemesis.erp import erp
+from tests.faults.nemesis.failover import failover
 from tests.faults.scene import QUIET_SECONDS, Scene
 
 NEMESES: Mapping[str, Callable[[Scene], None]] = {
-    "crash": crash, "broker": broker, "database": database, "erp": erp,
+    "crash": crash, "broker": broker, "database": database, "erp": erp, "cluster": cluster,
+    "failover": failover,
 }  # fmt: skip
 
 
 LIMITS: Mapping[str, float] = {
     "database/restart": 5.0, "database/kill": 5.0, "broker/restart": 30.0, "broker/kill": 30.0, "broker/cut": 30.0,
+    "failover/kill": 10.0, "failover/switch": 10.0,
+    **{f"cluster/{fault}, published": 10.0 for fault in CLUSTER_FAULTS},
+    **{f"cluster/{fault}": 30.0 for fault in CLUSTER_FAULTS},
     "broker/freeze, noticed": 30.0, "broker/freeze, after the thaw": 30.0,
 }  # fmt: skip
 """Seconds within which events flow again; the importer runs through all of these."""
@@ -76,5 +82,5 @@ def run(
             "notes": scene.notes,
         }  # fmt: skip
     if result["verdict"] != "passed":
-        ground.abandon(case.broker)
+        ground.abandon(case.place)
     return {**result, "seconds": round(time.monotonic() - begun, 1)}

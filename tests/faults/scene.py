@@ -27,6 +27,9 @@ LEASE, CALL, LAG = 2.0, 2.0, 5.0
 HOLD = LEASE + CALL + LAG
 """After so many seconds another worker takes over what a dead one held."""
 
+EVENTS_A_ROUND = 1200
+"""A larger case strikes more often: once more for every so many events."""
+
 QUIET_SECONDS = 75.0
 KILLED = -signal.SIGKILL
 STALLED = 70
@@ -51,8 +54,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.chance = self.case.chance()
+        self.rounds = max(1, self.size // EVENTS_A_ROUND)
         self.tag = self.case.tag
-        self.system: System = self.ground.system(self.case.broker)
+        self.system: System = self.ground.system(self.case.place, self.size)
         self.since = mark(self.system)
         self.events = draw(self.tag, self.chance, self.size)
         self._taken = 0
