@@ -85,6 +85,9 @@ class AmqpPublisher:
             if not self._answered(session, task, until):
                 task.give_up(session.closed)
                 self._drop()
+            elif task.nacked:
+                # RabbitMQ 3.10: a channel that met a queue between two leaders asks the dead one for good.
+                self._drop()
         finally:
             self._round = None
         return task.fates
@@ -171,8 +174,10 @@ class _Round:
         self.fates = [Fate.UNKNOWN] * len(messages)
         self.open: dict[int, int] = {}  # delivery tag -> index, in the order they were sent
         self.returned: set[tuple[str, str]] = set()
+        self.nacked = False
 
     def settle(self, tag: int, multiple: bool, fate: Fate) -> None:
+        self.nacked |= fate is Fate.REFUSED
         tags = [tag]
         if multiple:
             tags = []
