@@ -80,8 +80,6 @@ class AmqpSession:
 
     def answers(self, until: float) -> bool:
         """Whether the node says anything at all: for a new channel it needs neither a queue nor another node."""
-        if self.blocked:
-            return True  # it reads nothing while it is in alarm, and said so
         opened: list[Channel] = []
 
         def open_(channel: Channel) -> None:

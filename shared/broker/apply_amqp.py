@@ -21,6 +21,8 @@ from shared.broker.topology import Exchange, Queue, Topology
 
 Step = Callable[[BlockingChannel], object]
 NOT_FOUND, REFUSED, OTHER_ARGUMENTS = 404, 403, 406
+NODE_AWAY = "is down or inaccessible"
+"""What RabbitMQ says of a classic queue whose node of the cluster is away."""
 
 
 def apply(address: Address, topology: Topology) -> list[str]:
@@ -49,7 +51,9 @@ def check(address: Address, topology: Topology) -> list[str]:
                 connection, f"exchange {exchange.name}", _see_exchange(exchange), _declare_exchange(exchange)
             )
         for queue in topology.queues:
-            problems += _look(connection, f"queue {queue.name}", _see_queue(queue.name), _declare_queue(queue))
+            found = _look(connection, f"queue {queue.name}", _see_queue(queue.name), _declare_queue(queue))
+            # Wake-ups may be lost, so their queues live on one node of a cluster, and it may be away.
+            problems += [problem for problem in found if not (queue.fleeting and NODE_AWAY in problem)]
     return problems
 
 
@@ -84,6 +88,8 @@ def _try(connection: pika.BlockingConnection, what: str, step: Step, ignore: int
     except pika.exceptions.ChannelClosedByBroker as error:
         if error.reply_code == ignore:
             return None
+        if error.reply_code == NOT_FOUND and NODE_AWAY in error.reply_text:
+            return f"The {what} cannot be used: its node {NODE_AWAY}."
         if error.reply_code == NOT_FOUND:
             return f"The {what} is missing: `connect topology apply` makes it."
         if error.reply_code == OTHER_ARGUMENTS:

@@ -14,7 +14,7 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from shared.broker.address import Address
-from shared.broker.amqp_session import CONNECT_SECONDS, AmqpSession, SessionBroken
+from shared.broker.amqp_session import AmqpSession, SessionBroken
 from shared.broker.delivery import Fate, Message
 from shared.broker.topology import MAX_MESSAGE_BYTES, wake_queue
 
@@ -22,9 +22,11 @@ WINDOW = 1000  # messages without a confirm at a time
 WAKE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 IDLE_CLOSE_SECONDS = 0.3
-# Of a cluster: after so long without a confirm the node is asked whether it is there, and has as long to answer. A
-# queue that elects a new leader takes longer; a node that stands still would take until the deadline.
+# Of a cluster: after so long without a confirm the node is asked whether it is there, and has so long to answer. One
+# that is waits for its queue's new leader better than a new channel would; one that stands still is left.
 QUIET_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
+NODE_SECONDS = 1.5
 
 
 class AmqpPublisher:
@@ -93,11 +95,15 @@ class AmqpPublisher:
         return task.fates
 
     def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
-        """Wait for the confirms; of a cluster, no longer for a node that says nothing at all."""
-        while len(self._nodes) > 1:
+        """Wait for the confirms; of a cluster, not until the deadline for a node that says nothing at all."""
+        while len(self._nodes) > 1 and time.monotonic() < until:
+            left = len(task.open)
             if session.run(lambda: not task.open, min(until, time.monotonic() + QUIET_SECONDS)):
                 return True
-            if session.closed is not None or not session.answers(min(until, time.monotonic() + QUIET_SECONDS)):
+            silent = session.closed is None and len(task.open) == left and not session.blocked
+            if session.closed is not None or (
+                silent and not session.answers(min(until, time.monotonic() + ANSWER_SECONDS))
+            ):
                 return False
         return session.run(lambda: not task.open, until)
 
@@ -136,7 +142,7 @@ class AmqpPublisher:
         """Over the first node that lets us in. Raises SessionBroken."""
         for left in reversed(range(len(self._nodes))):
             try:
-                patience = until if not left else min(until, time.monotonic() + CONNECT_SECONDS)
+                patience = until if not left else min(until, time.monotonic() + NODE_SECONDS)
                 return AmqpSession(self._nodes[0], self._name, patience)
             except SessionBroken:
                 self._leave()

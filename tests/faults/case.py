@@ -25,7 +25,8 @@ BROKER_FAULTS = {
 DATABASE_FAULTS = ("restart", "kill", "freeze")
 CLUSTER_FAULTS = ("leader-kill", "leader-freeze", "follower-kill", "partition", "rolling")
 FAILOVER_FAULTS = ("kill", "switch")
-ALONE = ("database", "cluster", "failover")
+INTAKE_FAULTS = ("away",)
+ALONE = ("database", "cluster", "failover", "intake")
 ERP_FAULTS = (
     "timeout_after_success", "500_after_success", "reset", "429", "429_retry_after", "500", "503", "hang", "truncated",
     "html",
@@ -94,6 +95,8 @@ def matrix(seeds: int, first: int = 1) -> Iterator[Case]:
                 yield Case("erp", fault, broker, seed)
         for fault in CLUSTER_FAULTS:
             yield Case("cluster", fault, "rabbitmq", seed)
+        for fault in INTAKE_FAULTS:
+            yield Case("intake", fault, "rabbitmq", seed)
 
 
 def quick() -> Iterator[Case]:
@@ -102,5 +105,6 @@ def quick() -> Iterator[Case]:
         "crash/intake.committed/kill/pgmq/1", "crash/work.called/kill/rabbitmq/1", "crash/work.called/stop/rabbitmq/1",
         "crash/poll.published/kill/pgmq/1", "broker/kill/rabbitmq/1", "database/kill/rabbitmq/1",
         "erp/timeout_after_success/pgmq/1", "cluster/leader-kill/rabbitmq/1", "failover/kill/rabbitmq/1",
+        "intake/away/rabbitmq/1",
     )  # fmt: skip
     return map(parse, chosen)

@@ -28,8 +28,9 @@ from tests.faults.port_mapper import PortMapper, Registry
 from tests.support.waiting import until
 
 NAMES = ("one", "two", "three")
-TICK_SECONDS = 12
-"""After so long (a quarter less or more) without a word nodes take each other for gone; RabbitMQ's default is 60."""
+TICK_SECONDS = 6
+"""After so long (a quarter less or more) without a word nodes take each other for gone; RabbitMQ's default is 60, and
+until then no new channel learns who leads in place of a node that is frozen. See docs/operations.md."""
 
 WHOLE_SECONDS = 90.0
 CONFIGURATION = "cluster_partition_handling = pause_minority\n"

@@ -68,6 +68,10 @@ class Driver:
         finally:
             publisher.close()
 
+    def said(self, event: Drawn, accepted: bool) -> None:
+        """Note what was answered to an event that went by another way than the broker."""
+        self._note([event], [Fate.CONFIRMED if accepted else Fate.UNKNOWN], time.monotonic())
+
     @property
     def published(self) -> int:
         """Events so far; one that is sent twice counts twice, one that had to be tried again once."""

@@ -17,11 +17,12 @@ from tests.faults.nemesis.crash import crash
 from tests.faults.nemesis.database import database
 from tests.faults.nemesis.erp import erp
 from tests.faults.nemesis.failover import failover
+from tests.faults.nemesis.intake import intake
 from tests.faults.scene import QUIET_SECONDS, Scene
 
 NEMESES: Mapping[str, Callable[[Scene], None]] = {
     "crash": crash, "broker": broker, "database": database, "erp": erp, "cluster": cluster,
-    "failover": failover,
+    "failover": failover, "intake": intake,
 }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ LIMITS: Mapping[str, float] = {
     "failover/kill": 10.0, "failover/switch": 10.0,
     **{f"cluster/{fault}, published": 10.0 for fault in CLUSTER_FAULTS},
     **{f"cluster/{fault}": 30.0 for fault in CLUSTER_FAULTS},
+    "intake/away": 30.0, "intake/away, p95": 0.3,
     "broker/freeze, noticed": 30.0, "broker/freeze, after the thaw": 30.0,
 }  # fmt: skip
 """Seconds within which events flow again; the importer runs through all of these."""
@@ -61,12 +63,13 @@ def run(
     try:
         scene = Scene(ground, case, module=module, size=size, patience=patience)
         NEMESES[case.kind](scene)
-        scene.quiesce(scene.retry_waiting if case.kind == "erp" else lambda: None)
+        scene.quiesce(scene.retry_waiting if case.kind in ("erp", "intake") else lambda: None)
         evidence = scene.close()
         expected = Expected(tuple(scene.driver.ledger.values()), tuple(scene.placed), scene.window)
         verdict = check(expected, evidence)
         if timed:
-            verdict.violations += [("recovery", sentence) for sentence in late(scene.recoveries)]
+            late_by = "I11" if case.kind == "intake" else "recovery"
+            verdict.violations += [(late_by, sentence) for sentence in late(scene.recoveries)]
         result |= {
             "verdict": "passed" if verdict.passed else "failed",
             "violations": [f"{name}: {sentence}" for name, sentence in verdict.violations[:50]],

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import psycopg
 
 from shared.db.connect import connect
 from shared.records.hashes import body_hash, event_hash
 from tests.faults.case import EVENTS, Case
-from tests.faults.draw import Drawn, draw
+from tests.faults.draw import Drawn, canary, draw
 from tests.faults.driver import Driver
 from tests.faults.evidence import Ended, Evidence, gather, mark
 from tests.faults.ground import Ground
@@ -136,12 +137,12 @@ class Scene:
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
-    def start(self, fault: str = "", wanted: tuple[int, ...] = (0,), **settings: str) -> str:
-        """Start an importer; returns its name. wanted: the exit codes that are no surprise."""
+    def start(self, fault: str = "", wanted: tuple[int, ...] = (0,), service: str = "importer", **settings: str) -> str:
+        """Start an importer, or another service; returns its name. wanted: the exit codes that are no surprise."""
         name = f"{self.tag}-p{next(self._numbers)}"
         self._wanted[name] = wanted
         settings = {"lease_seconds": f"{LEASE:g}", "call_seconds": f"{CALL:g}", "fault": fault, **settings}
-        self.system.start(name, module=self.module, **settings)
+        self.system.start(name, service, module=self.module, **settings)
         return name
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
@@ -176,18 +177,30 @@ class Scene:
 
     def end(self, name: str) -> None:
         """Stop it as an operator would, and wait."""
-        files = _files(self.process(name).pid)
+        files, metrics = _files(self.process(name).pid), self._metrics(name)
         self.process(name).send_signal(signal.SIGTERM)
         try:
             self.process(name).wait(60)
         except subprocess.TimeoutExpired:
             self.process(name).kill()
             self.process(name).wait(10)
-        self._bury(name, files)
+        self._bury(name, files, metrics)
 
-    def _bury(self, name: str, files: int = 0) -> None:
+    def _bury(self, name: str, files: int = 0, metrics: str = "") -> None:
         process = self.system.processes.pop(name)
-        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files))
+        said = [*self.system.log_text(name).splitlines(), *metrics.splitlines()]
+        leaks = sum(canary(self.tag) in line for line in said)
+        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files, leaks))
+
+    def _metrics(self, name: str) -> str:
+        """What it shows to Prometheus, "" where it does not answer."""
+        ports = [line["port"] for line in self.system.log(name) if line.get("event") == "service.started"]
+        if not ports:
+            return ""
+        try:
+            return httpx2.get(f"http://127.0.0.1:{ports[-1]}/metrics", timeout=5, trust_env=False).text
+        except httpx2.HTTPError:
+            return ""
 
     def _complaints(self, name: str) -> Iterable[str]:
         """Errors in the log that no fault explains, and whatever is no line of the log at all."""
@@ -212,6 +225,10 @@ class Scene:
             "UPDATE records SET due_at = now() WHERE id IN"
             " (SELECT id FROM records WHERE state = 'waiting' ORDER BY id FOR UPDATE SKIP LOCKED)"
         )
+
+    def idle(self) -> bool:
+        """Whether no order is due or held."""
+        return self.system.query("SELECT count(*) FROM records WHERE due_at IS NOT NULL") == [(0,)]
 
     def quiesce(self, each: Callable[[], None] = lambda: None) -> None:
         """Wait until every confirmed event has a fate and nothing is on its way; what never ends is for the checker."""

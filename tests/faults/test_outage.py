@@ -18,6 +18,7 @@ from shared.connectors.registry import discover
 from shared.db.connect import connect
 from shared.records.filter import parse
 from shared.records.listing import list_records
+from tests.faults.tally import Tally
 from tests.support.sandbox import sandbox
 from tests.support.system import INTERFACE, System, order_event, running
 from tests.support.waiting import until
@@ -89,8 +90,12 @@ def assert_within_the_limit(arrivals: list[float], span: float) -> None:
         pytest.param(5000, LOOKS_AN_HOUR, 10.0, id="an-hour", marks=pytest.mark.faults_full),
     ],
 )
-def test_after_an_outage_everything_arrives_once(outage: Outage, count: int, looks: int, span: float) -> None:
+def test_after_an_outage_everything_arrives_once(
+    outage: Outage, count: int, looks: int, span: float, tally: Tally
+) -> None:
     system = outage.system
+    tally.counted.append(system)
+    tally.faults += 1
     system.prepare(calls_per_second=RATE, calls_at_once=16)
     numbers = [f"{INTERFACE}-{n:05}" for n in range(count)]
     before = count // 4

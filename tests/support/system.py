@@ -71,7 +71,10 @@ def order_event(number: str, **order: Any) -> dict[str, Any]:
 
 @dataclass
 class System:
-    """Processes come and go; database, broker and stand-ins stay."""
+    """Processes come and go; database, broker and stand-ins stay.
+
+    published: events so far; planted: processes that were started with a fault.
+    """
 
     folder: Path
     database_url: str
@@ -79,6 +82,8 @@ class System:
     stand: Stand
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    published: int = 0
+    planted: int = 0
 
     def prepare(
         self,
@@ -132,6 +137,7 @@ class System:
             **self.environment,
             **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
         }
+        self.planted += bool(settings.get("fault"))
         with (self.folder / f"{name}.log").open("ab") as log:
             command = [sys.executable, "-m", *(module or (f"services.{service}",))]
             process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
@@ -157,6 +163,7 @@ class System:
         left = [
             event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode() for event in events
         ]
+        self.published += len(left)
         publisher = open_publisher(self.broker_url, name="tests")
         try:
             for _ in range(30):
