@@ -29,6 +29,9 @@ HEARTBEAT_SECONDS = 20
 # The broker writes at least every half heartbeat. This is sooner than two heartbeats, which is what it allows us:
 # a consumer that waits for Postgres keeps its connection, a frozen broker is noticed.
 SILENCE_SECONDS = 17.0
+# Of a cluster: a node that was silent for so long is asked whether it is there, because another one could be used.
+ASK_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 BATCH_BYTES = 32 * 1024 * 1024
 
 # A connection that breaks inside py-amqp also shows as an attribute of None, or as a frame that cannot be unpacked.
@@ -48,6 +51,7 @@ class AmqpConsumer:
         self._last_beat = time.monotonic()
         self._broken = False
         nodes = address.each()
+        self._several = len(nodes) > 1
         for node in nodes:
             try:
                 self._connect(node, queues, name, prefetch)
@@ -131,8 +135,18 @@ class AmqpConsumer:
             left = until - time.monotonic()
             if self._got or left <= 0:
                 return
-            if not reads.ready(min(left, 1.0)) and time.monotonic() - reads.last > SILENCE_SECONDS:
-                raise ConnectionAbortedError("the broker has been silent for too long")
+            if not reads.ready(min(left, 1.0)):
+                silent = time.monotonic() - reads.last
+                if silent > SILENCE_SECONDS:
+                    raise ConnectionAbortedError("the broker has been silent for too long")
+                if self._several and silent > ASK_SECONDS:
+                    self._ask(reads)
+
+    def _ask(self, reads: BufferedReads) -> None:
+        """A new channel needs nothing but the node itself. Raises OSError when it does not answer."""
+        reads.give_up_at = time.monotonic() + ANSWER_SECONDS
+        self._amqp.channel().close()
+        reads.give_up_at = None
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat > HEARTBEAT_SECONDS / 4:

@@ -28,11 +28,12 @@ from tests.faults.port_mapper import PortMapper, Registry
 from tests.support.waiting import until
 
 NAMES = ("one", "two", "three")
-TICK_SECONDS = 6
+TICK_SECONDS = 5
 """After so long (a quarter less or more) without a word nodes take each other for gone; RabbitMQ's default is 60, and
 until then no new channel learns who leads in place of a node that is frozen. See docs/operations.md."""
 
-WHOLE_SECONDS = 90.0
+WHOLE_SECONDS = 180.0
+ASK_SECONDS = 30.0
 CONFIGURATION = "cluster_partition_handling = pause_minority\n"
 
 
@@ -138,7 +139,7 @@ class Cluster:
         for node in self.nodes:
             if node.alive() and not self._cut(node):
                 try:
-                    return node.control.evaluate(expression, 5)
+                    return node.control.evaluate(expression, ASK_SECONDS)
                 except Exception as problem:
                     error = problem
         raise error
@@ -190,9 +191,13 @@ class Cluster:
         wanted = "{ok, [" + ",".join(sorted(node.name for node in self.nodes)) + "]}"
         try:
             return all(
-                node.control.evaluate(seen, 5).replace("'", "").replace(", ", ",").replace("{ok,[", "{ok, [").strip()
+                node.control.evaluate(seen, ASK_SECONDS)
+                .replace("'", "")
+                .replace(", ", ",")
+                .replace("{ok,[", "{ok, [")
+                .strip()
                 == wanted
-                and node.control.evaluate("rabbit:is_running().", 5).strip() == "{ok, true}"
+                and node.control.evaluate("rabbit:is_running().", ASK_SECONDS).strip() == "{ok, true}"
                 for node in self.nodes
             )
         except Exception:
