@@ -187,21 +187,12 @@ class Cluster:
         return node is self._away
 
     def _whole(self) -> bool:
-        seen = "lists:sort(rabbit_nodes:all_running())."
-        wanted = "{ok, [" + ",".join(sorted(node.name for node in self.nodes)) + "]}"
+        seen, wanted = "{rabbit:is_running(), rabbit_nodes:all_running()}.", {node.name for node in self.nodes}
         try:
-            return all(
-                node.control.evaluate(seen, ASK_SECONDS)
-                .replace("'", "")
-                .replace(", ", ",")
-                .replace("{ok,[", "{ok, [")
-                .strip()
-                == wanted
-                and node.control.evaluate("rabbit:is_running().", ASK_SECONDS).strip() == "{ok, true}"
-                for node in self.nodes
-            )
+            said = [node.control.evaluate(seen, ASK_SECONDS) for node in self.nodes]
         except Exception:
             return False
+        return all("{true" in one and set(re.findall(r"\w+@localhost", one)) == wanted for one in said)
 
     def _named(self, answer: str) -> Node:
         found = re.search("|".join(f"{name}@localhost" for name in NAMES), answer)
