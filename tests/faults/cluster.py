@@ -33,6 +33,7 @@ TICK_SECONDS = 5
 until then no new channel learns who leads in place of a node that is frozen. See docs/operations.md."""
 
 WHOLE_SECONDS = 180.0
+PATIENCE_SECONDS = 40.0
 ASK_SECONDS = 30.0
 CONFIGURATION = "cluster_partition_handling = pause_minority\n"
 
@@ -167,6 +168,20 @@ class Cluster:
     def until_whole(self) -> None:
         """Wait until every node runs, sees the others, and takes clients."""
         until(self._whole, "the cluster is whole", WHOLE_SECONDS)
+
+    def heal(self, node: Node) -> bool:
+        """After a partition: whether the node came back by itself; if not, it is started again, as by its supervisor.
+
+        RabbitMQ 3.10 tries once to go on after a pause; where it meets its neighbours half way it stays down.
+        """
+        try:
+            until(self._whole, "the cluster is whole by itself", PATIENCE_SECONDS)
+        except AssertionError:
+            node.kill()
+            node.start()
+            self.until_whole()
+            return False
+        return True
 
     @contextmanager
     def cut_off(self, node: Node) -> Iterator[None]:

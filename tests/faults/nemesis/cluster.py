@@ -88,7 +88,8 @@ def _strike(
         scene.recovered(f"{name}, published", scene.driver.again(struck) - struck)
         scene.flows(name, struck, after, seconds=SECONDS)
     flow.join()
-    ground.until_whole()
+    if not ground.heal(node):
+        scene.notes.append(f"{node.name} had to be started again")
 
 
 @contextmanager
