@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.faults.case import EVENTS, Case, matrix, parse, quick
+from tests.faults.case import EVENTS, FEW_EVENTS, Case, matrix, parse, quick
 from tests.faults.crew import Line, work_off
 from tests.faults.flows import run_flows
+from tests.faults.limits import worst
 from tests.faults.results import Results, goal, table, totals
 from tests.faults.write_results import write
 
@@ -50,7 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--matrix", action="store_true", help="only the cases, not the tests that stand beside them")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds per fault (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
-    parser.add_argument("--events", type=int, default=EVENTS, help=f"events per case (default {EVENTS})")
+    parser.add_argument(
+        "--events", type=int, metavar="N",
+        help=f"events per case (default {EVENTS}, with --quick {FEW_EVENTS}); a larger case strikes more often",
+    )  # fmt: skip
     parser.add_argument(
         "--workers", type=int, default=2, help="cases at a time (default 2; cases whose seconds count run alone)"
     )
@@ -76,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.resume:
         passed = results.passed()
         cases = [case for case in cases if case.id not in passed]
-    failed = run_all(cases, results, given.workers, given.events)
+    failed = run_all(cases, results, given.workers, given.events or (FEW_EVENTS if given.quick else EVENTS))
     if not (given.matrix or given.case or given.only or given.quick):
         failed = run_flows(given.ledger, given.shard, given.resume, given.workers) or failed
         sys.stdout.write(goal(results.lines().values()) + "\n")
@@ -132,7 +136,7 @@ def report(results: Results, document: Path | None) -> int:
     if not lines:
         say(f"{results.path} is empty or missing: run `python -m tests.faults` first")
         return 2
-    text = f"{table(lines)}\n\n{goal(lines)}"
+    text = f"{table(lines)}\n\n{worst(lines)}\n\n{goal(lines)}"
     sys.stdout.write(text + "\n")
     if document is not None:
         write(document, text)

@@ -31,7 +31,11 @@ ERP_FAULTS = (
     "timeout_after_success", "500_after_success", "reset", "429", "429_retry_after", "500", "503", "hang", "truncated",
     "html",
 )  # fmt: skip
-EVENTS = 720
+EVENTS = 3_600
+"""Of a case, unless somebody asks for another number: two seeds of every case make more than a million."""
+
+FEW_EVENTS = 300
+"""Of a case of the short share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.faults.case import CLUSTER_FAULTS, EVENTS, Case
+from tests.faults.case import EVENTS, Case
 from tests.faults.check import Expected, check
 from tests.faults.ground import Ground
+from tests.faults.limits import late
 from tests.faults.nemesis.broker import broker
 from tests.faults.nemesis.cluster import cluster
 from tests.faults.nemesis.crash import crash
@@ -24,24 +25,6 @@ NEMESES: Mapping[str, Callable[[Scene], None]] = {
     "crash": crash, "broker": broker, "database": database, "erp": erp, "cluster": cluster,
     "failover": failover, "intake": intake,
 }  # fmt: skip
-
-
-LIMITS: Mapping[str, float] = {
-    "database/restart": 5.0, "database/kill": 5.0, "broker/restart": 30.0, "broker/kill": 30.0, "broker/cut": 30.0,
-    "failover/kill": 10.0, "failover/switch": 10.0,
-    **{f"cluster/{fault}, published": 10.0 for fault in CLUSTER_FAULTS},
-    **{f"cluster/{fault}": 30.0 for fault in CLUSTER_FAULTS},
-    "intake/away": 30.0, "intake/away, p95": 0.3,
-    "broker/freeze, noticed": 30.0, "broker/freeze, after the thaw": 30.0,
-}  # fmt: skip
-"""Seconds within which events flow again; the importer runs through all of these."""
-
-
-def late(recoveries: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    """What took longer than it may."""
-    for name, limit in LIMITS.items():
-        if (worst := max(recoveries.get(name, (0.0,)))) > limit:
-            yield f"{name}: {worst} s, at most {limit} s are allowed"
 
 
 def run(

@@ -31,6 +31,7 @@ HOLD = LEASE + CALL + LAG
 EVENTS_A_ROUND = 1200
 """A larger case strikes more often: once more for every so many events."""
 
+EVENTS_A_SECOND = 60
 QUIET_SECONDS = 75.0
 KILLED = -signal.SIGKILL
 STALLED = 70
@@ -247,7 +248,7 @@ class Scene:
             return rows[0][:2] == (0, 0) and rows[0][2] == len(self.placed)
 
         begun = time.monotonic()
-        self.see(quiet, "all is quiet", self.patience)
+        self.see(quiet, "all is quiet", self.patience + self.size / EVENTS_A_SECOND)
         self.see(lambda: not any(self.ground.depths(self.system).values()), "the queues are empty", 5)
         self.recovered("quiet", time.monotonic() - begun)
 
