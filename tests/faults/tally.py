@@ -48,7 +48,7 @@ def case_of(item: pytest.Item) -> str:
     """kind/fault/action/broker/seed, from the module, the test's name and its parameters."""
     kind = Path(str(item.fspath)).stem.removeprefix("test_").removesuffix("_crash_points")
     given = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    broker = str(given.pop("broker_url", given.pop("broker", "rabbitmq" if kind == "outage" else "pgmq")))
+    broker = str(given.pop("broker_url", given.pop("broker", "rabbitmq" if kind == "outage" else "none")))
     name = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", "-")
     what = ":".join([name, *(str(value) for value in given.values())]).replace("/", "-")
     return f"{kind.replace('_', '-')}/{what}/{ACTIONS.get(kind, 'kill')}/{broker}/1"
