@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, ValidationError
-from pydantic_core import Url
+from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.networks import Networks
@@ -99,10 +99,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: Annotated[Url, _url("postgresql", "postgres")] | None = Field(
+    database_url: Annotated[MultiHostUrl, _url("postgresql", "postgres")] | None = Field(
         None, description="PostgreSQL; unset: the embedded one of `connect up`"
     )
-    amqp_url: Annotated[Url, _url("amqp", "amqps", "pgmq")] | None = Field(
+    amqp_url: Annotated[MultiHostUrl, _url("amqp", "amqps", "pgmq")] | None = Field(
         None, description="RabbitMQ (amqp://…) or the broker inside PostgreSQL (pgmq://…); unset: embedded"
     )
     smtp_url: Annotated[Url, _url("smtp", "smtps")] | None = Field(None, description="mail server for alarms")
