@@ -17,8 +17,10 @@ from services.journal.indexing import keep_indexed
 from services.journal.keeping import Keeping
 from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
+from services.journal.rates import Rates
 from services.journal.rolling import Rolling
 from services.journal.runner import Runner
+from services.journal.sealing import keep_sealed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
@@ -28,8 +30,12 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+<<<<<<< HEAD
 from shared.privacy.queued import look
 from shared.privacy.retention import Keep
+=======
+from shared.networks import Networks
+>>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -51,6 +57,7 @@ def main() -> int:
     """Run until a signal. Returns the exit code: 0 stopped, 1 could not start."""
     try:
         given = settings.load()
+        given.only_at_home()
         log.set_up("journal", given.log_format)
         seal, identity = Seal(given.secret()), given.identity()
         if missing := pending(given.database()):
@@ -72,6 +79,8 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        trusted=Networks.parse(given.trusted_proxies),
+        rates=Rates(given.requests_per_minute),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
         broker=WatchedBroker(amqp_url),
@@ -127,9 +136,13 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
+<<<<<<< HEAD
     kept = Keep(given.keep_orders_days, given.keep_rejections_days, given.keep_audit_days)
     keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, look(amqp_url), journal.failpoint)
     frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
+=======
+    frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
+>>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
     try:
         return frame.run()
     finally:

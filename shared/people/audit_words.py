@@ -88,6 +88,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "users.lock": ("Benutzer gesperrt", "Locked a user"),
     "users.unlock": ("Benutzer entsperrt", "Unlocked a user"),
     "users.log-out": ("Sitzungen eines Benutzers beendet", "Ended the sessions of a user"),
+    "login.done": ("Angemeldet", "Logged in"),
+    "login.refused": ("Anmeldung abgewiesen", "Login refused"),
     "tokens.create": ("Token erzeugt", "Created a token"),
     "tokens.revoke": ("Token widerrufen", "Revoked a token"),
 }
@@ -132,11 +134,17 @@ LABELS: dict[str, tuple[str, str]] = {
     "user": ("Benutzer", "user"),
     "role": ("Rolle", "role"),
     "token": ("Token", "token"),
+<<<<<<< HEAD
     "deed": ("Vorgang", "request"),
     "by": ("gesucht nach", "looked up by"),
     "number": ("Nummer", "number"),
     "left_alone": ("bleiben", "left alone"),
     "records": ("Datensätze", "records"),
+=======
+    "days": ("Tage", "days"),
+    "network": ("aus dem Netz", "from the network"),
+    "by": ("über", "by"),
+>>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
 }
 YES_NO = {True: ("ja", "yes"), False: ("nein", "no")}
 
