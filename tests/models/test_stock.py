@@ -141,5 +141,3 @@ def test_a_planted_bug_is_found(conn: Connection, monkeypatch: pytest.MonkeyPatc
     plant(monkeypatch)
     with pytest.raises((AssertionError, ExceptionGroup)):
         run(lambda: Stock(conn), 60, 12)
-
-
