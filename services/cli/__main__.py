@@ -22,12 +22,14 @@ from services.cli import (
     audit,
     config,
     credentials,
+    db,
     doctor,
     events,
     exports,
     groups,
     interfaces,
     orders,
+    privacy,
     rejections,
     runs,
     services,
@@ -80,7 +82,7 @@ def build() -> typer.Typer:
     status.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
-    audit.add_to(app)
+    app.add_typer(audit.app, name="audit")
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
@@ -94,9 +96,11 @@ def build() -> typer.Typer:
         ("events", events.app),
         ("interfaces", interfaces.app),
         ("topology", topology.app),
+        ("db", db.app),
         ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
+        ("privacy", privacy.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):
