@@ -13,6 +13,7 @@ from shared.connectors.contract import Reason, RemoteError
 from shared.connectors.depth import MOST_DEPTH, too_deep
 from shared.connectors.http import _parse, retry_after
 from shared.connectors.unexpected import careful
+from shared.connectors.vendure.amounts import shipping_rate
 from shared.db.connect import connect
 from shared.records import filter as filter_module
 from shared.records.filter_sql import to_sql
@@ -103,6 +104,12 @@ def test_an_answer_that_nests_too_deep_is_no_json() -> None:
     assert _parse(deep) == (None, False)
     assert _parse(fine)[1]
     assert http_module._parse(b'{"a": 1}') == ({"a": 1}, True)
+
+
+@pytest.mark.parametrize("price", ["1e-320", 1e-7, "0.0001"])
+def test_a_delivery_that_costs_next_to_nothing_has_no_rate(price: Any) -> None:
+    assert shipping_rate(price, 499, []) is shipping_rate(price, 499, [19]) is None
+    assert shipping_rate(419, 499, [7, 19]) == "19.0"
 
 
 class Trusting:

@@ -112,9 +112,7 @@ class Soak:
             alarm = Alarm(name="Soak", interfaces=(INTERFACE,), recipients=(SOMEBODY,))
             subscriptions.add(conn, alarm, "soak", "UTC", verified=True)
 
-    def _strike(
-        self, begun: float, nemesis: Nemesis, traffic: Traffic, members: Members, system: System
-    ) -> None:
+    def _strike(self, begun: float, nemesis: Nemesis, traffic: Traffic, members: Members, system: System) -> None:
         """Faults until the time is over, with a quiet stretch now and then."""
         whole = self.minutes * 60
         between = max(60.0, min(150.0, whole / 8))
@@ -144,7 +142,9 @@ class Soak:
             {name: files(pid) for name, pid in pids.items()},
         )
         self.drift.looks.append(look)
-        told = ", ".join(f"{name} {held / 2**20:.1f} MiB {look.files[name]} files" for name, held in look.memory.items())
+        told = ", ".join(
+            f"{name} {held / 2**20:.1f} MiB {look.files[name]} files" for name, held in look.memory.items()
+        )
         self._say(f"[{look.minute:5.1f} min] quiet: {told}")
 
     def _heal(self, system: System, traffic: Traffic) -> None:
@@ -202,7 +202,9 @@ def _call_out(system: System, port: int) -> None:
         interface = read(conn, Seal(SECRET), INTERFACE)
         assert interface is not None
         url = f"http://127.0.0.1:{port}/api/v1/webhooks/{INTERFACE}"
-        register(Remotes(discover(), pool, Metrics("soak", "0"), 5.0, networks=Networks.parse(LOOPBACK)), interface, url)
+        register(
+            Remotes(discover(), pool, Metrics("soak", "0"), 5.0, networks=Networks.parse(LOOPBACK)), interface, url
+        )
 
 
 def _quantities(system: System, traffic: Traffic, nemesis: Nemesis) -> list[str]:
