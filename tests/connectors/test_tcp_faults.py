@@ -1,4 +1,4 @@
-"""Every connector through a proxy that misbehaves: a call ends in time, takes no memory, and is judged for what it is."""
+"""Every connector through a proxy that misbehaves: a call ends in time, takes no memory, and is judged rightly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short share of the fuzzing with every change; it finds bugs that are planted; and what it has found stays mended."""
+"""A short share of the fuzzing with every change; it finds bugs that are planted; and what it found stays mended."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_inputs_reach_both_sides_of_every_reader() -> None:
 
 
 def test_a_decoder_that_lets_a_nul_pass_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.runtime.decode._suspicious", lambda body: False)
+    monkeypatch.setattr("shared.runtime.decode._suspicious", lambda _: False)
     assert findings("decode", 1500, folder=tmp_path).counts
     file = next(tmp_path.glob("decode-*.bin"))
     with pytest.raises(AssertionError):
@@ -152,7 +152,7 @@ def test_an_unexpected_form_is_a_broken_answer_and_a_mistake_of_ours_stays_one()
             next(pages)
 
 
-# -- real Postgres ------------------------------------------------------------------------------------------------------
+# -- real Postgres ---------------------------------------------------------------------------------------------------
 
 
 def test_the_sql_of_any_filter_is_valid(database_url: str) -> None:

@@ -103,7 +103,8 @@ class Discounts:
 def shipping_rate(price: Any, with_tax: Any, known: Iterable[Any]) -> str | None:
     """The tax rate of a delivery: Vendure names its price with and without tax only. Of the order's rates the nearest.
 
-    None where the delivery costs nothing, or too little to tell. With the net price rounded to whole minor units, several rates may fit.
+    None where the delivery costs nothing, or too little to tell. With the net price rounded to whole minor units,
+    several rates may fit.
     """
     net, gross = decimal(price), decimal(with_tax)
     if not net or gross is None:
