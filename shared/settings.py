@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, ValidationError
-from pydantic_core import Url
+from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.networks import Networks
@@ -99,10 +99,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: Annotated[Url, _url("postgresql", "postgres")] | None = Field(
+    database_url: Annotated[MultiHostUrl, _url("postgresql", "postgres")] | None = Field(
         None, description="PostgreSQL; unset: the embedded one of `connect up`"
     )
-    amqp_url: Annotated[Url, _url("amqp", "amqps", "pgmq")] | None = Field(
+    amqp_url: Annotated[MultiHostUrl, _url("amqp", "amqps", "pgmq")] | None = Field(
         None, description="RabbitMQ (amqp://…) or the broker inside PostgreSQL (pgmq://…); unset: embedded"
     )
     smtp_url: Annotated[Url, _url("smtp", "smtps")] | None = Field(None, description="mail server for alarms")
@@ -124,6 +124,15 @@ class Settings(BaseSettings):
     )
     probe_minutes: float = Field(
         5.0, ge=0, le=1440, description="how often a probe order is sent through each live interface; 0: never"
+    )
+    keep_orders_days: int = Field(
+        730, ge=0, le=36500, description="days until buyers' data of finished orders is overwritten; 0: never"
+    )
+    keep_rejections_days: int = Field(
+        90, ge=0, le=36500, description="days until the bytes of a resolved rejection are overwritten; 0: never"
+    )
+    keep_audit_days: int = Field(
+        1096, ge=0, le=36500, description="days until a line of the audit is deleted; 0: never"
     )
     base_url: Annotated[Url, _url("http", "https")] = Field(
         Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"

@@ -18,6 +18,8 @@ from tests.support.fixtures import (  # noqa: F401
     empty_database_url,
     postgres_server,
     rabbitmq_server,
+    role_urls,
+    user_urls,
 )
 
 # Without deadlines: on a busy machine an example is slow without anything being wrong.

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import httpx2
 
+from services.cli import rights, transport
 from services.cli.credentials import use_of_keys
 from services.cli.pings import ping
 from services.cli.session import Session
 from services.cli.trouble import say
 from services.cli.up.launches import runnable
+from shared.broker.address import parse
 from shared.broker.apply import check as check_topology
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
@@ -58,9 +60,11 @@ def examine(session: Session) -> Iterator[Finding]:
         return
     database = yield from _tried("database", lambda: _database(session))
     yield from _tried("broker", lambda: _broker(session))
+    yield from _tried("transport", lambda: _transport(session))
     if database:
         for name, look in (
             ("services", _services),
+            ("rights", _rights),
             ("secrets", _secrets),
             ("tokens", _tokens),
             ("interfaces", _interfaces),
@@ -127,11 +131,37 @@ def _database(session: Session) -> Iterator[Finding]:
 
 
 def _broker(session: Session) -> Iterator[Finding]:
-    problems = check_topology(session.settings.broker())
+    url = session.settings.broker()
+    problems = check_topology(url)
+    if parse(url).user == "guest":
+        yield Finding(
+            "broker", "remark", "CONNECT_AMQP_URL logs in as guest, whom everybody knows.",
+            "connect topology users, then name <vhost>-services",
+        )  # fmt: skip
     for problem in problems:
         yield Finding("broker", "wrong", problem, "connect topology apply")
     if not problems:
         yield Finding("broker", "ok", "answers and has every queue")
+
+
+def _transport(session: Session) -> Iterator[Finding]:
+    given = session.settings, session.environment
+    remarks = [*transport.unprotected(*given), *transport.certificates(*given, transport.today())]
+    for remark in remarks:
+        yield Finding("transport", "wrong" if remark.wrong else "remark", remark.said, remark.fix)
+    if not remarks:
+        yield Finding("transport", "ok", "nothing leaves this machine unprotected")
+
+
+def _rights(_session: Session, conn: Connection) -> Iterator[Finding]:
+    for name, too_much in rights.roles_of_services(conn):
+        if too_much:
+            yield Finding(
+                "rights", "remark", f"services work as {name}, who may change the schema and the audit.",
+                "connect db roles, then name <database>_services in their CONNECT_DATABASE_URL: docs/operations.md",
+            )  # fmt: skip
+        else:
+            yield Finding("rights", "ok", f"services work as {name}, who may not change the schema")
 
 
 def _with_database(session: Session, look: Callable[[Session, Connection], Iterator[Finding]]) -> Iterator[Finding]:

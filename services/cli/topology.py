@@ -1,4 +1,4 @@
-"""`connect topology`: makes the exchanges and queues of Connect in the broker, or says what differs."""
+"""`connect topology`: makes the exchanges and queues of Connect in the broker, or says what differs; its users, too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from services.cli import topology_users
 from services.cli.printing import Printer
 from services.cli.session import Session
 from shared.broker.apply import apply as apply_topology
 from shared.broker.apply import check as check_topology
 
-app = typer.Typer(help="The broker's exchanges and queues.")
+app = typer.Typer(help="The broker's exchanges, queues and users.")
+
+topology_users.add_to(app)
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
 

@@ -45,6 +45,11 @@ def say(error: BaseException) -> tuple[str, int]:
             return f"The broker cannot be used: {_first_line(error)}. `connect doctor` says what is wrong.", FAILED
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
             return "The database has no schema of this release yet: run `connect migrate`.", FAILED
+        case psycopg.errors.InsufficientPrivilege():
+            return (
+                f"The database's role may not do this: {_first_line(error)}. Name the owner in CONNECT_DATABASE_URL"
+                " for it; `connect db roles` says which roles there are."
+            ), FAILED
         case psycopg.errors.QueryCanceled():
             return "The database took too long: narrow the filter and try again.", FAILED
         case psycopg.OperationalError():

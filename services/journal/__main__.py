@@ -14,6 +14,7 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.keeping import Keeping
 from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
 from services.journal.rates import Rates
@@ -30,7 +31,12 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+<<<<<<< HEAD
+from shared.privacy.queued import look
+from shared.privacy.retention import Keep
+=======
 from shared.networks import Networks
+>>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -61,6 +67,7 @@ def main() -> int:
         print(f"The Journal cannot start. {error}", file=sys.stderr)  # noqa: T201
         return 1
     metrics, connectors = Metrics("journal", release()), discover()
+    amqp_url = str(given.amqp_url) if given.amqp_url else None
     frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
     pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15, plan_each=True)
     journal = Journal(
@@ -78,7 +85,7 @@ def main() -> int:
         rates=Rates(given.requests_per_minute),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
-        broker=WatchedBroker(str(given.amqp_url) if given.amqp_url else None),
+        broker=WatchedBroker(amqp_url),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 
@@ -131,7 +138,13 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
+<<<<<<< HEAD
+    kept = Keep(given.keep_orders_days, given.keep_rejections_days, given.keep_audit_days)
+    keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, look(amqp_url), journal.failpoint)
+    frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
+=======
     frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
+>>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
     try:
         return frame.run()
     finally:

@@ -21,6 +21,8 @@ from shared.broker.topology import Exchange, Queue, Topology
 
 Step = Callable[[BlockingChannel], object]
 NOT_FOUND, REFUSED, OTHER_ARGUMENTS = 404, 403, 406
+NODE_AWAY = "is down or inaccessible"
+"""What RabbitMQ says of a classic queue whose node of the cluster is away."""
 
 
 def apply(address: Address, topology: Topology) -> list[str]:
@@ -42,14 +44,25 @@ def apply(address: Address, topology: Topology) -> list[str]:
 
 def check(address: Address, topology: Topology) -> list[str]:
     """See `apply.check`."""
+    looks: list[tuple[str, Step, Step]] = [
+        *((f"exchange {one.name}", _see_exchange(one), _declare_exchange(one)) for one in topology.exchanges),
+        *((f"queue {one.name}", _see_queue(one.name), _declare_queue(one)) for one in topology.queues),
+    ]
+    fleeting = {f"queue {one.name}" for one in topology.queues if one.fleeting}
     problems = []
+    compare = True
     with connected(address) as connection:
-        for exchange in topology.exchanges:
-            problems += _look(
-                connection, f"exchange {exchange.name}", _see_exchange(exchange), _declare_exchange(exchange)
-            )
-        for queue in topology.queues:
-            problems += _look(connection, f"queue {queue.name}", _see_queue(queue.name), _declare_queue(queue))
+        for what, see, declare in looks:
+            problem = _try(connection, what, see)
+            if problem is None and compare:
+                # It is there, so declaring it again makes nothing; it only compares. Who may not declare cannot
+                # compare, and is refused once instead of each time: the broker logs it as an error.
+                problem = _try(connection, what, declare)
+                if problem == _may_not(what):
+                    problem, compare = None, False
+            # Wake-ups may be lost, so their queues live on one node of a cluster, and it may be away.
+            if problem and not (what in fleeting and NODE_AWAY in problem):
+                problems.append(problem)
     return problems
 
 
@@ -67,23 +80,19 @@ def depths(address: Address, topology: Topology) -> dict[str, int]:
     return found
 
 
-def _look(connection: pika.BlockingConnection, what: str, see: Step, declare: Step) -> list[str]:
-    problem = _try(connection, what, see)
-    if problem is None:
-        # It is there, so declaring it again makes nothing; it only compares. Who may not declare cannot compare.
-        problem = _try(connection, what, declare, ignore=REFUSED)
-    return [problem] if problem else []
+def _may_not(what: str) -> str:
+    return f"The user may not declare the {what}: run `connect topology apply` as one who has configure rights."
 
 
-def _try(connection: pika.BlockingConnection, what: str, step: Step, ignore: int | None = None) -> str | None:
+def _try(connection: pika.BlockingConnection, what: str, step: Step) -> str | None:
     """Run one step on a channel of its own, since an error closes the channel. Returns the problem, or None."""
     try:
         channel = connection.channel()
         step(channel)
         channel.close()
     except pika.exceptions.ChannelClosedByBroker as error:
-        if error.reply_code == ignore:
-            return None
+        if error.reply_code == NOT_FOUND and NODE_AWAY in error.reply_text:
+            return f"The {what} cannot be used: its node {NODE_AWAY}."
         if error.reply_code == NOT_FOUND:
             return f"The {what} is missing: `connect topology apply` makes it."
         if error.reply_code == OTHER_ARGUMENTS:
@@ -93,7 +102,7 @@ def _try(connection: pika.BlockingConnection, what: str, step: Step, ignore: int
                 f"Move its messages away, delete the {kind}, then run `connect topology apply`."
             )
         if error.reply_code == REFUSED:
-            return f"The user may not declare the {what}: run `connect topology apply` as one who has configure rights."
+            return _may_not(what)
         return f"The {what} could not be declared: {error.reply_text}."
     return None
 
@@ -125,7 +134,7 @@ def connected(address: Address) -> Iterator[pika.BlockingConnection]:
     """A connection for looking and declaring. Raises BrokerGone, also for what goes wrong within."""
     connection = None
     try:
-        connection = pika.BlockingConnection(parameters(address, "connect-topology"))
+        connection = pika.BlockingConnection([parameters(node, "connect-topology") for node in address.each()])
         yield connection
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerGone(f"The broker at {address} cannot be used: {type(error).__name__} {error}".strip()) from error

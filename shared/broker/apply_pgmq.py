@@ -17,6 +17,7 @@ from shared.broker.address import Address
 from shared.broker.delivery import BrokerGone
 from shared.broker.pgmq_link import Link, drop_link, entity, open_link, table
 from shared.broker.topology import EVENTS_EXCHANGE, UNROUTED, Topology
+from shared.db.roles import grant_queues
 
 # How kombu's transport writes an exchange into one word of a pgmq routing key: "." becomes "-d-".
 PREFIX = f"kombu.topic.{EVENTS_EXCHANGE.replace('.', '-d-')}"
@@ -65,6 +66,7 @@ def apply(address: Address, topology: Topology) -> list[str]:
             link.execute(
                 sql.SQL(ALTERNATE).format(prefix=sql.Literal(f"{PREFIX}."), unrouted=sql.Literal(entity(UNROUTED)))
             )
+        grant_queues(link)
     return []
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from shared.connectors.cause import clock_difference
 
 LONGEST_RETRY_AFTER = 3600.0
 UNFIT = "not sent: a credential holds a character that no header may hold, such as a line break"
@@ -27,13 +27,10 @@ def retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
+        ahead = clock_difference(value)
+        if ahead is None:
             return None
-        # An HTTP date without a zone is UTC by definition.
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
+        seconds = ahead
     if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

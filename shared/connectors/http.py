@@ -18,9 +18,10 @@ import httpx2
 import orjson
 from pydantic import AfterValidator
 
-from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
+from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of, target_of
 from shared.connectors.contract import CallContext, Reason, RemoteError, Tokens
 from shared.connectors.deadline import CallClock, transport
+from shared.connectors.depth import too_deep
 from shared.connectors.exchange import Exchange, credentials, note
 from shared.connectors.header_values import LONGEST_RETRY_AFTER as LONGEST_RETRY_AFTER
 from shared.connectors.header_values import UNFIT, fit
@@ -151,6 +152,11 @@ class Http:
         self.close()
 
     @property
+    def answers(self) -> int:
+        """How many answers this thread has read."""
+        return self._clock.answers
+
+    @property
     def tokens(self) -> Tokens:
         """Access tokens of this side, shared with all workers."""
         return self._context.tokens
@@ -234,6 +240,7 @@ class Http:
                     said.status = response.status_code
                     try:
                         body = said.response = _read(operation, response)
+                        self._clock.answers += 1
                     finally:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
@@ -291,10 +298,7 @@ def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict
     if (ahead := clock_difference(headers.get("Date"))) is not None:
         clues["clock"] = f"{ahead:.0f}"
     if 300 <= response.status_code < 400:
-        # Of the target only what stands before the query: it may carry a token.
-        target = urlsplit(headers.get("Location", ""))
-        origin = f"{target.scheme}://{target.hostname}" if target.hostname else ""
-        clues["location"] = f"{origin}{target.path}"[:200]
+        clues["location"] = target_of(headers.get("Location", ""))
         return Cause.REDIRECT, clues
     if not readable and "html" in headers.get("Content-Type", "").lower():
         return Cause.HTML, clues
@@ -306,7 +310,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        return orjson.loads(body), True
+        return (None, False) if too_deep(body) else (orjson.loads(body), True)
     except orjson.JSONDecodeError:
         return None, False
 

@@ -1,7 +1,8 @@
 """Applies `migrations/NNNN_name.sql` in order, each in one transaction, under an advisory lock.
 
-Forward only. A file that was applied and then changed is an error: write a new one. `connect migrate` and `connect up`
-call `migrate`; services call `pending` and refuse to start on an old schema.
+Forward only, and followed by what each role may do (`roles.grant`). A file that was applied and then changed is an
+error: write a new one. `connect migrate` and `connect up` call `migrate`; services call `pending` and refuse to start
+on an old schema.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib import resources
 import psycopg
 
 from shared.db.connect import connect
+from shared.db.roles import grant
 
 LOCK = 0x436F6E6E656374  # "Connect", as the advisory lock's number
 
@@ -74,7 +76,20 @@ def missing(conn: psycopg.Connection[tuple[object, ...]]) -> list[str]:
 
 
 def migrate(url: str) -> list[str]:
-    """Apply what is missing; returns the names. Two at once: the second waits and finds nothing to do."""
+    """Apply what is missing; returns the names. Two at once: the second waits and finds nothing to do.
+
+    Raises MigrationError, also where the role we are may not change the schema.
+    """
+    try:
+        return _migrate(url)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the role of CONNECT_DATABASE_URL may not change the schema ({error.diag.message_primary}): "
+            "run `connect migrate` as the database's owner"
+        ) from error
+
+
+def _migrate(url: str) -> list[str]:
     with connect(url, "connect-migrate", statement_timeout=0) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         conn.execute(
@@ -91,5 +106,6 @@ def migrate(url: str) -> list[str]:
                     (migration.number, migration.name, migration.checksum),
                 )
             done.append(f"{migration.number:04d}_{migration.name}")
+        grant(conn)
         conn.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
         return done

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.support.installation import Installation, installation, write_events
@@ -33,7 +34,7 @@ def test_an_order_with_two_mistakes_is_explained_mended_and_done(tmp_path: Path,
         order_event("paypal", payment={"method": "PAYPAL"}),
         order_event("good-2"),
     ]
-    with installation(tmp_path, broker) as connect:
+    with installation(tmp_path, broker, probe_minutes="0.1") as connect:
         up = connect.start("--demo")
         publishing = connect.begin("events", "publish", str(write_events(tmp_path / "events.jsonl", events)))
         assert publishing.wait(60) == 0, publishing.communicate()
@@ -65,4 +66,27 @@ def test_an_order_with_two_mistakes_is_explained_mended_and_done(tmp_path: Path,
         numbers = [o["externalOrderNumber"] for o in connect.control("xentral", "state")["salesOrders"]]
         assert all(numbers.count(number) == 1 for number in ("good-1", "good-2", "two-mistakes", "paypal"))
         assert connect.connect("accounting")["balanced"]
+        all_flows_went_with_the_fewest_rights(connect, up["database_url"])
         assert connect.stop() == 0
+
+
+def all_flows_went_with_the_fewest_rights(connect: Installation, database_url: str) -> None:
+    """Every service works as the role, and as the broker's user, that may not declare or change the schema."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+
+        def count(statement: str) -> int:
+            return len(conn.execute(statement.encode()).fetchall())
+
+        for flow in ("order-import", "order-export", "stock"):
+            done = f"SELECT FROM records WHERE flow = '{flow}' AND state = 'done' LIMIT 1"
+            until(lambda: count(done), f"something of {flow} is done", 60)  # noqa: B023
+        until(lambda: count("SELECT FROM probes WHERE succeeded_at IS NOT NULL"), "a probe order came through", 60)
+        roles = conn.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name ~ '^connect-(importer|exporter|stock|alerts|journal)'"
+        ).fetchall()
+        assert roles == [("connect_services",)]
+    assert "permission denied" not in (connect.folder / "data" / "postgres" / "log").read_text()
+    for log in (connect.folder / "data" / "rabbitmq").glob("rabbitmq.log"):
+        refused = [line for line in log.read_text().splitlines() if "access_refused" in line]
+        assert all(".declare caused" in line and "connect-services" in line for line in refused), refused

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 import pytest
 
 from services.cli.local.rabbitmq_control import Control
+from shared.broker import users
+from shared.broker.address import parse
 from shared.broker.apply import apply
+from shared.db.roles import Kind
 from tests.support import servers
 from tests.support.emptied import emptied
 
@@ -34,6 +37,13 @@ def database_url(postgres_server: str) -> Iterator[str]:
     """A fresh database, migrated and without rows."""
     with servers.database(postgres_server, f"t{uuid.uuid4().hex}") as url:
         yield url
+
+
+@pytest.fixture
+def role_urls(database_url: str) -> Iterator[dict[Kind, str]]:
+    """The roles of `database_url` that are not its owner, as URLs."""
+    with servers.restricted(database_url) as urls:
+        yield urls
 
 
 @pytest.fixture
@@ -67,6 +77,17 @@ def fresh_vhost(rabbitmq_server: Control | None) -> Iterator[str]:
         yield url
     finally:
         rabbitmq_server.drop([name])
+
+
+@pytest.fixture
+def user_urls(amqp_url: str, rabbitmq_server: Control | None) -> Iterator[dict[users.Kind, str]]:
+    """The users of the vhost of `amqp_url`, each as a URL."""
+    if rabbitmq_server is None:
+        pytest.skip("users are made on a broker of our own only")
+    vhost = parse(amqp_url).path
+    yield rabbitmq_server.let_in(vhost, {kind: f"{kind}'s @/word" for kind in users.KINDS})
+    names = ", ".join(f'<<"{users.name(vhost, kind)}">>' for kind in users.KINDS)
+    rabbitmq_server.evaluate(f'[rabbit_auth_backend_internal:delete_user(N, <<"tests">>) || N <- [{names}]].')
 
 
 @pytest.fixture(params=["rabbitmq", "pgmq"])

@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
+from psycopg import sql
 
+from services.cli.local import cluster
 from services.cli.local.postgres import Postgres
 from services.cli.local.rabbitmq import RabbitMQ
 from services.cli.local.rabbitmq_control import Control
+from shared.db import roles
 from shared.db.migrate import migrate
 
 TEMPLATE = "connect_tests_migrated"
@@ -49,11 +52,12 @@ def postgres() -> Iterator[str]:
     def start(folder: Path) -> Started:
         if given:
             _make_template(given)
-            return {"url": given}, lambda: None
+            return {"url": given, "admin": given}, lambda: None
         server = Postgres(folder, options=NOT_DURABLE)
         server.start()
         _make_template(server.url)
-        return {"url": server.url}, server.stop
+        admin = cluster.url(folder, "connect_admin", server.port, "postgres")
+        return {"url": server.url, "admin": admin}, server.stop
 
     with _once("postgres", start) as facts:
         yield facts["url"]
@@ -85,6 +89,53 @@ def database(server: str, name: str, template: str = TEMPLATE) -> Iterator[str]:
     finally:
         with psycopg.connect(server, autocommit=True) as conn:
             _drop(conn, name)
+
+
+@contextmanager
+def restricted(url: str) -> Iterator[dict[roles.Kind, str]]:
+    """The roles of a database that lies on the server of this run, with what they may do: kind → URL."""
+    parts = urlsplit(url)
+    name = parts.path[1:]
+    passwords: dict[roles.Kind, str] = {kind: f"{kind}'s \\word" for kind in roles.KINDS}
+    with _administrator(name) as admin:
+        roles.make(admin, name, passwords)
+    migrate(url)
+    found = {
+        kind: parts._replace(
+            netloc=f"{roles.role(name, kind)}:{quote(passwords[kind], safe='')}@{parts.netloc.rpartition('@')[2]}"
+        ).geturl()
+        for kind in roles.KINDS
+    }
+    try:
+        yield found
+    finally:
+        forget_roles(name)
+
+
+@contextmanager
+def may_make_roles(database: str, user: str) -> Iterator[None]:
+    """For a while `user` may; then the roles of `database` are gone."""
+    with _administrator(database) as admin:
+        admin.execute(sql.SQL("ALTER ROLE {} CREATEROLE").format(sql.Identifier(user)))
+        try:
+            yield
+        finally:
+            admin.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(user)))
+            forget_roles(database)
+
+
+def forget_roles(database: str) -> None:
+    """Drop the roles of a database, with what they were granted there."""
+    with _administrator(database) as admin:
+        for name in roles.existing(admin).values():
+            admin.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def _administrator(database: str) -> psycopg.Connection[tuple[object, ...]]:
+    facts = _running(_home() / "postgres.json")
+    assert facts is not None, "postgres() has to be there"
+    return psycopg.connect(urlsplit(facts["admin"])._replace(path=f"/{database}").geturl(), autocommit=True)
 
 
 def _drop(conn: psycopg.Connection[tuple[object, ...]], name: str) -> None:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from services.cli import metrics_page
+from shared.broker import users
+from shared.db import roles
 from shared.settings import PORTS, unknown
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ CHECKS = {
     "yamllint": ["yamllint", "--strict", "docker-compose.yml", "deploy", ".pre-commit-config.yaml", ".yamllint.yml"],
     "pre-commit": ["pre-commit", "validate-config"],
     "shell syntax": ["/bin/bash", "-n", ".ci/run"],
+    "shell syntax of what makes the database": ["/bin/sh", "-n", "deploy/postgres/10-connect.sh"],
 }
 
 
@@ -133,3 +136,41 @@ def test_the_image_runs_without_root() -> None:
     users = [line.split()[1] for line in lines if line.startswith("USER")]
     assert users
     assert users[-1].split(":")[0] not in {"root", "0"}
+
+
+def test_only_the_job_that_migrates_may_change_schema_and_topology() -> None:
+    """Services, and what reads figures, log in as those who may not; and nobody gets a secret that is not theirs."""
+    read = compose()
+    contents = {name: entry["content"] for name, entry in read["configs"].items()}
+    given = {
+        name: {entry["source"] for entry in service.get("configs", [])} for name, service in read["services"].items()
+    }
+    assert set().union(*given.values()) == contents.keys()
+    logins = {name: re.match(r"\w+://([\w-]+):", text) for name, text in contents.items()}
+    may = {name: match[1] for name, match in logins.items() if match}
+    assert may == {
+        "database-url": "connect_services",
+        "owner-database-url": "connect",
+        "amqp-url": "connect-services",
+        "admin-amqp-url": "connect",
+        "declarer-amqp-url": "connect-declarer",
+    }
+    for name, service in OURS.items():
+        named = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
+        assert named <= {entry["target"] for entry in service["configs"]}, name
+        if name in PORTS:
+            assert given[name] <= {"database-url", "amqp-url", "secret-key", "alertmanager-token"}, name
+    exporter = read["services"]["postgres-exporter"]["environment"]
+    assert exporter["DATA_SOURCE_USER"] == roles.role("connect", "reading")
+    assert contents["postgres-services"] in contents["database-url"]  # both sides of a password agree
+    assert contents["rabbitmq-services"] in contents["amqp-url"]
+    assert contents["rabbitmq-declarer"] in contents["declarer-amqp-url"]
+    assert contents["postgres-owner"] in contents["owner-database-url"]
+    asked = read["services"]["migrate"]["command"][0]
+    assert all(f"{kind}=@/run/connect/rabbitmq-{kind}" in asked for kind in users.KINDS)
+    assert all(f"{kind}=@/run/connect/postgres-{kind}" in asked for kind in roles.KINDS)
+
+
+def test_no_secret_is_handed_to_our_services_in_the_environment() -> None:
+    for name, service in OURS.items():
+        assert not [value for value in service["environment"].values() if "dev-only-" in str(value)], name

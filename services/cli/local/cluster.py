@@ -1,16 +1,27 @@
 """What is inside a private PostgreSQL cluster: how it is made, its roles, its database, its URL.
 
-Called by `postgres.py` only. Two roles: `connect` owns the database and may make others (the tests do);
-`connect_admin` is the superuser, used here alone.
+Called by `postgres.py` only. `connect` owns the database and may make others (the tests do); what services and reports
+log in as is made by `shared/db/roles.py`, as everywhere; `connect_admin` is the superuser, used here alone.
 """
 
 import locale
 import os
+import secrets
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from shared.db.roles import KINDS, Kind, make, role
+
+DATABASE = "connect"
+PASSWORDS: dict[str, str] = {
+    "connect": "password",
+    "connect_admin": "admin-password",
+    **{role(DATABASE, kind): f"{kind}-password" for kind in KINDS},
+}
+"""Role → the file of its password."""
 
 # Written into postgresql.conf when the cluster is made, so that an operator may change them there.
 TUNING = {
@@ -41,18 +52,23 @@ def initdb_command(initdb: Path, data: Path, password_file: Path) -> list[str]:
     return command
 
 
-def url(folder: Path, role: str, port: int, database: str = "connect") -> str:
-    """A connection URL for one of the two roles."""
-    file = "admin-password" if role == "connect_admin" else "password"
-    password = quote((folder / file).read_text().strip(), safe="")
-    return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
+def url(folder: Path, role: str, port: int, database: str = DATABASE) -> str:
+    """A connection URL for one of the roles."""
+    return f"postgresql://{role}:{quote(_password(folder, role), safe='')}@127.0.0.1:{port}/{database}"
+
+
+def complete_passwords(folder: Path) -> None:
+    """Make up a password for every role that has none yet: a folder of an earlier release has fewer."""
+    for file in PASSWORDS.values():
+        if not (folder / file).exists():
+            write_private(folder / file, secrets.token_urlsafe(24))
 
 
 def answers(folder: Path, port: int) -> bool:
     """Whether the server takes connections; the first time, role and database are made as well."""
     try:
         with psycopg.connect(url(folder, "connect_admin", port, "postgres"), connect_timeout=5, autocommit=True) as db:
-            _complete(db, (folder / "password").read_text().strip())
+            _complete(db, folder)
             return True
     except psycopg.OperationalError:
         return False
@@ -66,12 +82,19 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _complete(db: psycopg.Connection[tuple[object, ...]], password: str) -> None:
+def _complete(db: psycopg.Connection[tuple[object, ...]], folder: Path) -> None:
+    password = _password(folder, "connect")
     if db.execute("SELECT 1 FROM pg_roles WHERE rolname = 'connect'").fetchone() is None:
         db.execute(sql.SQL("CREATE ROLE connect LOGIN CREATEDB PASSWORD {}").format(sql.Literal(password)))
         db.execute("GRANT pg_monitor TO connect")
     if db.execute("SELECT 1 FROM pg_database WHERE datname = 'connect'").fetchone() is None:
         db.execute("CREATE DATABASE connect OWNER connect")
+    passwords: dict[Kind, str] = {kind: _password(folder, role(DATABASE, kind)) for kind in KINDS}
+    make(db, DATABASE, passwords)
+
+
+def _password(folder: Path, role: str) -> str:
+    return (folder / PASSWORDS[role]).read_text().strip()
 
 
 def _utf8_locale() -> str:

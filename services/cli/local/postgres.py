@@ -6,7 +6,6 @@ docs/adr); it listens on the loopback interface with a password, and goes down w
 """
 
 import importlib.util
-import secrets
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from services.cli.local import cluster, identity, ports
 from services.cli.local.child import Child
 from services.cli.local.leftover import end_leftovers
+from shared.db.roles import role
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 # TCP with a password only: a socket file would need a short path, and a folder that only its owner enters.
@@ -57,6 +57,11 @@ class Postgres:
         return cluster.url(self.folder, "connect", self.port)
 
     @property
+    def services_url(self) -> str:
+        """How services reach it, who may not change the schema. Only after `start`."""
+        return cluster.url(self.folder, role(cluster.DATABASE, "services"), self.port)
+
+    @property
     def pid(self) -> int | None:
         """The postmaster's process id while it runs."""
         return self._child.pid if self._child else None
@@ -80,6 +85,7 @@ class Postgres:
         if who.remark:
             self._say(who.remark)
         data = self.folder / "data"
+        cluster.complete_passwords(self.folder)
         if not data.exists():
             self._say("Making a new database")
             self._make_cluster(programs, data, who)
@@ -110,8 +116,6 @@ class Postgres:
         # Built under another name and renamed: an initdb that was interrupted leaves nothing that looks finished.
         unfinished = data.with_name("data.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        for name in ("password", "admin-password"):
-            cluster.write_private(self.folder / name, secrets.token_urlsafe(24))
         identity.give(self.folder, who.owner)
         making = Child(
             "initdb",

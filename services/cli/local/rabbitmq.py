@@ -16,6 +16,7 @@ from pathlib import Path
 from services.cli.local import cluster, ports, rabbitmq_binaries
 from services.cli.local.child import Child
 from services.cli.local.rabbitmq_control import NODE, USER, Control
+from shared.broker import users
 
 # max_message_size is RabbitMQ 4's own; 3.x would take 128 MB and make tests greener than production.
 CONFIGURATION = """\
@@ -78,6 +79,11 @@ class RabbitMQ:
         return self.control.url("/")
 
     @property
+    def services_url(self) -> str:
+        """amqp://… of the vhost `/` for services, who declare nothing. Only after `start`."""
+        return self.control.url("/", users.name("/", "services"), self._passwords()["services"])
+
+    @property
     def pid(self) -> int | None:
         """The process id of the node while it runs."""
         return self._node.pid if self._node else None
@@ -105,6 +111,7 @@ class RabbitMQ:
         self._node = self._child("rabbitmq", [str(self._programs.scripts / "rabbitmq-server")], self._ended)
         self._node.start()
         self._await_port(self.port, b"AMQP\x00\x00\x09\x01", deadline)
+        self.control.let_in("/", self._passwords())
         cluster.write_private(self.folder / "port", str(self.port))
 
     def stop(self) -> None:
@@ -153,7 +160,8 @@ class RabbitMQ:
         for folder in (self.folder, self.folder / "home", self.folder / "data"):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
-        for file in (self.folder / "password", self.folder / "home" / ".erlang.cookie"):
+        kept = [self.folder / f"{kind}-password" for kind in users.KINDS]
+        for file in (self.folder / "password", self.folder / "home" / ".erlang.cookie", *kept):
             if not file.exists():
                 cluster.write_private(file, secrets.token_hex(20))
         (self.folder / "home" / ".erlang.cookie").chmod(0o400)
@@ -192,6 +200,9 @@ class RabbitMQ:
             "RABBITMQ_GENERATED_CONFIG_DIR": str(self.folder / "data"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
+
+    def _passwords(self) -> dict[users.Kind, str]:
+        return {kind: (self.folder / f"{kind}-password").read_text() for kind in users.KINDS}
 
     def _child(self, name: str, command: list[str], on_exit: Callable[[Child, int], None] | None = None) -> Child:
         return Child(name, command, log=self.folder / f"{name}.log", environment=self._environment, on_exit=on_exit)

@@ -4,6 +4,8 @@ Enters: what `RabbitMQ.control` wrote down. Called by `rabbitmq.py` and the test
 from the process that runs the node to others.
 """
 
+import base64
+import json
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from services.cli.local.ports import LOOPBACK
+from shared.broker import users
 
 NODE = "connect@localhost"
 USER = "connect"
@@ -25,10 +28,18 @@ class Control:
     erl_call: str | None
     environment: Mapping[str, str]
     password: str = field(repr=False)
+    node: str = NODE
 
-    def url(self, vhost: str) -> str:
-        """amqp://... of a vhost."""
-        return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.port}/{quote(vhost, safe='')}"
+    def url(self, vhost: str, user: str = USER, password: str | None = None) -> str:
+        """amqp://... of a vhost, for its administrator or for another user."""
+        secret = quote(self.password if password is None else password, safe="")
+        return f"amqp://{user}:{secret}@{LOOPBACK}:{self.port}/{quote(vhost, safe='')}"
+
+    def let_in(self, vhost: str, passwords: Mapping[users.Kind, str]) -> dict[users.Kind, str]:
+        """Make the users of a vhost, or change their passwords; returns each one's URL. Raises RuntimeError."""
+        text = base64.b64encode(json.dumps(users.definitions(vhost, passwords)).encode()).decode()
+        self.evaluate(f'rabbit_definitions:import_raw(base64:decode(<<"{text}">>)).')
+        return {kind: self.url(vhost, users.name(vhost, kind), password) for kind, password in passwords.items()}
 
     def vhost(self, name: str) -> str:
         """Make an empty vhost and return its URL. Raises RuntimeError."""
@@ -51,7 +62,7 @@ class Control:
         if self.erl_call:
             # A name of its own (-h): two callers of one name are not let in at the same time.
             name = f"caller-{secrets.token_hex(4)}"
-            command = [self.erl_call, "-h", name, "-sname", NODE, "-timeout", str(int(timeout)), "-e"]
+            command = [self.erl_call, "-h", name, "-sname", self.node, "-timeout", str(int(timeout)), "-e"]
             text = expression + "\n"
         else:
             command, text = [f"{self.scripts}/rabbitmqctl", "-q", "eval", expression], ""

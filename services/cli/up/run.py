@@ -128,7 +128,7 @@ class _Running:
             "sandbox": addresses,
             "allowed_networks": self._allowed,
         }
-        self._start_services(database_url, amqp_url)
+        self._start_services()
         if self.demo:
             self._register_webhook(database_url)
         self._announce()
@@ -174,13 +174,12 @@ class _Running:
                 demo_interface.seed(conn, Seal(self._secret), addresses, discover())
         return addresses
 
-    def _start_services(self, database_url: str, amqp_url: str) -> None:
+    def _start_services(self) -> None:
         given = environment()
         for name in ("DATABASE_URL", "AMQP_URL", "SECRET_KEY", "ALLOWED_NETWORKS"):
             given.pop(f"CONNECT_{name}_FILE", None)
         settings = {
-            "CONNECT_DATABASE_URL": database_url,
-            "CONNECT_AMQP_URL": amqp_url,
+            **self._servers_of_services(),
             "CONNECT_SECRET_KEY": self._secret,
             "CONNECT_DATA_DIR": str(self.folder.path),
             "CONNECT_ALLOWED_NETWORKS": self._allowed,
@@ -193,6 +192,17 @@ class _Running:
             services = {name: self._service(name, _launch_of(self._launches, name)) for name in names}
             self.supervisor.start(dict(services))
             self.supervisor.await_ready(list(services.values()))
+
+    def _servers_of_services(self) -> dict[str, str]:
+        """Where database and broker are for services: where they are ours, with the fewest rights."""
+        database_url, amqp_url = str(self.state["database_url"]), str(self.state["amqp_url"])
+        if self._postgres is not None:
+            database_url = self._postgres.services_url
+            if self.settings.amqp_url is None and self._rabbitmq is None:
+                amqp_url = _as_pgmq(database_url)
+        if self._rabbitmq is not None:
+            amqp_url = self._rabbitmq.services_url
+        return {"CONNECT_DATABASE_URL": database_url, "CONNECT_AMQP_URL": amqp_url}
 
     def _register_webhook(self, database_url: str) -> None:
         """The demo's ERP calls the Journal, wherever that is this time. Without it changes would wait for the poll."""
@@ -234,8 +244,7 @@ class _Running:
         if self.settings.amqp_url is None and self._rabbitmq is None:
             self.state["amqp_url"] = _as_pgmq(database_url)
         if self._launches is not None:
-            self._launches.environment["CONNECT_DATABASE_URL"] = database_url
-            self._launches.environment["CONNECT_AMQP_URL"] = str(self.state["amqp_url"])
+            self._launches.environment.update(self._servers_of_services())
         for name, service in self._services.items():
             if name != "sandbox":
                 service.stop()
