@@ -31,12 +31,9 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
-<<<<<<< HEAD
+from shared.networks import Networks
 from shared.privacy.queued import look
 from shared.privacy.retention import Keep
-=======
-from shared.networks import Networks
->>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -138,13 +135,10 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
-<<<<<<< HEAD
     kept = Keep(given.keep_orders_days, given.keep_rejections_days, given.keep_audit_days)
     keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, look(amqp_url), journal.failpoint)
     frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
-=======
     frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
->>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
     try:
         return frame.run()
     finally:

@@ -23,7 +23,7 @@ Kind = Literal["services", "reading"]
 Plain = psycopg.Connection[tuple[Any, ...]]
 KINDS: tuple[Kind, ...] = ("services", "reading")
 
-WRITTEN_ONCE: Mapping[str, tuple[str, ...]] = {"audit": (), "transitions": ("reason",)}
+WRITTEN_ONCE: Mapping[str, tuple[str, ...]] = {"audit": (), "audit_chain": (), "transitions": ("reason",)}
 """Services add to these and read them; what is too old goes through a function of the owner. Of a column here they may
 overwrite what stands in it: a reason quotes what was wrong with an order, and a person in it has to be erasable. What
 happened, when and by whom stays."""
@@ -40,6 +40,7 @@ REPORTED: Mapping[str, tuple[str, ...]] = {
     "articles": (),
     "attempts": ("detail",),
     "audit": (),
+    "audit_chain": (),
     "causes": ("note",),
     "cursors": (),
     "duplicates": (),

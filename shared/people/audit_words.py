@@ -134,17 +134,14 @@ LABELS: dict[str, tuple[str, str]] = {
     "user": ("Benutzer", "user"),
     "role": ("Rolle", "role"),
     "token": ("Token", "token"),
-<<<<<<< HEAD
     "deed": ("Vorgang", "request"),
     "by": ("gesucht nach", "looked up by"),
     "number": ("Nummer", "number"),
     "left_alone": ("bleiben", "left alone"),
     "records": ("Datensätze", "records"),
-=======
     "days": ("Tage", "days"),
     "network": ("aus dem Netz", "from the network"),
-    "by": ("über", "by"),
->>>>>>> 73a9babfc92c769d4ca259e7efe9d4d1aa6d7b86
+    "through": ("mit", "with"),
 }
 YES_NO = {True: ("ja", "yes"), False: ("nein", "no")}
 
