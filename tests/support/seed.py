@@ -15,6 +15,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from shared.alarms.signed import LASTS_DAYS
 from shared.alarms.subscriptions import add
 from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
@@ -30,6 +31,7 @@ from shared.records.interfaces import save_mapping
 from shared.records.rejections import Refusal, refuse
 from tests.support.rows import changed_event, store_article, store_export, store_shipment
 from tests.support.seed_words import ARTICLES, CAUSES, HOSTILE, PEOPLE, STREETS, TOWNS
+from tests.support.site import LINKS
 from tests.support.stored import order_event, store_interface, store_record
 
 SLUG = "otto-de"
@@ -273,7 +275,9 @@ class _Day:
     def _alarm(self) -> None:
         alarm = Alarm(name="Team Fulfillment", interfaces=(SLUG,), recipients=("team@example.net",))
         self.ids["alarm"] = str(add(self._conn, alarm, "Mara Kern", "Europe/Berlin", verified=True))
-        self.ids["link"] = str(self._one("SELECT token FROM recipients LIMIT 1"))
+        recipient = int(self._one("SELECT id FROM recipients LIMIT 1"))
+        for deed in LASTS_DAYS:
+            self.ids[f"link-{deed}"] = LINKS.sign(deed, recipient, self._now)
         self.ids["incident"] = str(
             self._one(
                 "INSERT INTO incidents(interface, flow, code, key, severity, since, records)"
