@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from psycopg.types.json import Jsonb
 
+from services.journal.keeping import Keeping
 from shared.db.connect import Connection, connect
 from shared.events.erased import MARK
 from shared.people.audit import audit, read_audit
@@ -289,3 +290,18 @@ def test_a_walk_by_age_that_is_killed_begins_its_slice_again(conn: Connection, d
     assert retain(conn, Keep(730, 0, 0), nothing) == 4
     assert walks(conn)["orders"] == 4
     assert "anary" not in everything(conn)
+
+
+def test_the_journal_carries_on_what_nobody_is_at(conn: Connection) -> None:
+    take_in(conn, event("A", **ERIKA))
+    rest(conn)
+    deed = ask(conn, "erase", EMAIL, "anna", "ticket 812")
+    looks = iter([None, ["order-imported", "connect.unrouted"], ["order-imported"], ["connect.unrouted"]])
+    keeping = Keeping(lambda: conn, Keep(0, 0, 0), lambda: next(looks), nothing)
+    for _ in range(3):
+        assert keeping.once(conn) is False, "the broker is away, then not every queue was seen empty"
+    while keeping.once(conn):
+        pass
+    found = read_deed(conn, deed)
+    assert found is not None
+    assert (found.over, found.counts["records"]) == (True, 2)
