@@ -188,7 +188,7 @@ def test_what_a_later_event_brings_back_is_noticed_and_goes_again(conn: Connecti
 
 def test_data_goes_by_its_age_once_its_order_is_over(conn: Connection) -> None:
     take_in(conn, event("old", **ERIKA), event("bad", lines=[], **ERIKA))
-    rest(conn)
+    rest(conn, calls=pack([CALL]))
     take_in(conn, event("busy", **ERIKA), event("worse", lines=[], **ERIKA))
     conn.execute("UPDATE records SET received_at = now() - interval '800 days'")
     conn.execute("UPDATE rejections SET received_at = now() - interval '100 days'")
@@ -205,6 +205,7 @@ def test_data_goes_by_its_age_once_its_order_is_over(conn: Connection) -> None:
         conn.execute("SELECT key, convert_from(body, 'UTF8') FROM payloads JOIN records ON id = record_id").fetchall()
     )
     assert {key for key, body in bodies.items() if "anary" in body} == {"busy", "new"}
+    assert "anary" not in json.dumps(read_exchanges(conn, record(conn, "old")["id"]))
     raws = conn.execute("SELECT convert_from(raw, 'UTF8') FROM rejections ORDER BY id").fetchall()
     assert (raws[0][0] == MARK, "anary" in raws[1][0]) == (True, True)
     assert walks(conn) | {"returned": 0} == {"orders": 2, "rejections": 1, "audit": 1, "returned": 0}
