@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from psycopg.types.json import Jsonb
 
+from services.journal.keeping import Keeping
 from shared.db.connect import Connection, connect
 from shared.events.erased import MARK
 from shared.people.audit import audit, read_audit
@@ -187,7 +188,7 @@ def test_what_a_later_event_brings_back_is_noticed_and_goes_again(conn: Connecti
 
 def test_data_goes_by_its_age_once_its_order_is_over(conn: Connection) -> None:
     take_in(conn, event("old", **ERIKA), event("bad", lines=[], **ERIKA))
-    rest(conn)
+    rest(conn, calls=pack([CALL]))
     take_in(conn, event("busy", **ERIKA), event("worse", lines=[], **ERIKA))
     conn.execute("UPDATE records SET received_at = now() - interval '800 days'")
     conn.execute("UPDATE rejections SET received_at = now() - interval '100 days'")
@@ -204,6 +205,7 @@ def test_data_goes_by_its_age_once_its_order_is_over(conn: Connection) -> None:
         conn.execute("SELECT key, convert_from(body, 'UTF8') FROM payloads JOIN records ON id = record_id").fetchall()
     )
     assert {key for key, body in bodies.items() if "anary" in body} == {"busy", "new"}
+    assert "anary" not in json.dumps(read_exchanges(conn, record(conn, "old")["id"]))
     raws = conn.execute("SELECT convert_from(raw, 'UTF8') FROM rejections ORDER BY id").fetchall()
     assert (raws[0][0] == MARK, "anary" in raws[1][0]) == (True, True)
     assert walks(conn) | {"returned": 0} == {"orders": 2, "rejections": 1, "audit": 1, "returned": 0}
@@ -289,3 +291,18 @@ def test_a_walk_by_age_that_is_killed_begins_its_slice_again(conn: Connection, d
     assert retain(conn, Keep(730, 0, 0), nothing) == 4
     assert walks(conn)["orders"] == 4
     assert "anary" not in everything(conn)
+
+
+def test_the_journal_carries_on_what_nobody_is_at(conn: Connection) -> None:
+    take_in(conn, event("A", **ERIKA))
+    rest(conn)
+    deed = ask(conn, "erase", EMAIL, "anna", "ticket 812")
+    looks = iter([None, ["order-imported", "connect.unrouted"], ["order-imported"], ["connect.unrouted"]])
+    keeping = Keeping(lambda: conn, Keep(0, 0, 0), lambda: next(looks), nothing)
+    for _ in range(3):
+        assert keeping.once(conn) is False, "the broker is away, then not every queue was seen empty"
+    while keeping.once(conn):
+        pass
+    found = read_deed(conn, deed)
+    assert found is not None
+    assert (found.over, found.counts["records"]) == (True, 2)

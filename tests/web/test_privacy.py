@@ -62,7 +62,7 @@ def test_an_admin_looks_up_hands_out_and_erases_on_the_page(site: Site) -> None:
     assert MAIL not in admin.get("/privacy").text
     viewer = site.browser("viewer").get("/orders?filter=4711").text
     assert "(erased)" in viewer
-    verbs = [line["verb"] for line in read_audit(site.conn)]
+    verbs = [line["verb"] for line in read_audit(site.conn) if line["verb"].startswith("privacy.")]
     assert verbs == ["privacy.erased", "privacy.erase", "privacy.export", "privacy.find"]
 
 
