@@ -80,6 +80,10 @@ NAMES: frozenset[str] = frozenset(
         "search.read",
         "search.written",
         "search.removed",
+        "privacy.sliced",
+        "privacy.counted",
+        "privacy.committed",
+        "privacy.retained",
     }
 )
 

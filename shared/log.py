@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, ExcInfo, Processor
+
+MOST_FRAMES = 20
 
 ALLOWED: frozenset[str] = frozenset(
     (
@@ -38,6 +41,31 @@ def _safe_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def _frames_as_data(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    """For programs: where it happened and of what kind it is, and not what it says."""
+    transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=MOST_FRAMES)
+    return [_without_texts(one) for one in transform(exc_info)]
+
+
+def _without_texts(stack: dict[str, Any]) -> dict[str, Any]:
+    nested = [[_without_texts(one) for one in group] for group in stack.get("exceptions") or ()]
+    return {**stack, "exc_value": "…", "exc_notes": [], "syntax_error": None, "exceptions": nested}
+
+
+def _frames(exc_info: ExcInfo) -> str:
+    """For a terminal: the same in lines."""
+    lines: list[str] = []
+    error: BaseException | None = exc_info[1]
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+        lines += [f"{type(error).__module__}.{type(error).__qualname__}"]
+        lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames)]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(lines)
+
+
 def _said_by(service: str) -> Processor:
     """Puts the service's name on the lines of every thread; contextvars would reach the calling thread only."""
 
@@ -59,11 +87,7 @@ def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) ->
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _safe_error,
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
-            )
-            if not console
-            else structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_frames if console else _frames_as_data),
             _only_allowed,
             renderer,
         ],

@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, UrlConstraints, ValidationError
-from pydantic_core import Url
+from pydantic_core import MultiHostUrl, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.networks import Networks
 from shared.seal import KEY_LETTERS, ring
 
 PREFIX = "CONNECT_"
+DEVELOPMENT = "dev-only-"
+"""How every secret begins that docker-compose.yml has for development, where everybody can read it."""
 Service = Literal["importer", "exporter", "stock", "alerts", "journal"]
+NEAR = frozenset({"127.0.0.1", "[::1]", "::1", "localhost"})
 PORTS: dict[str, int] = {"importer": 9401, "exporter": 9402, "stock": 9403, "alerts": 9404, "journal": 9405}
 
 
@@ -65,6 +68,12 @@ def _networks(value: str) -> str:
     return value
 
 
+def _proxies(value: str) -> str:
+    if Networks.parse(value).hosts:
+        raise ValueError("names networks or addresses of proxies, such as 10.1.2.3, and no host by its name")
+    return value
+
+
 def read_roles(value: str) -> dict[str, str]:
     """`shop-admins=admin, shop-staff=operator` as a table. Raises ValueError that names what is wrong."""
     found: dict[str, str] = {}
@@ -90,10 +99,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: Annotated[Url, _url("postgresql", "postgres")] | None = Field(
+    database_url: Annotated[MultiHostUrl, _url("postgresql", "postgres")] | None = Field(
         None, description="PostgreSQL; unset: the embedded one of `connect up`"
     )
-    amqp_url: Annotated[Url, _url("amqp", "amqps", "pgmq")] | None = Field(
+    amqp_url: Annotated[MultiHostUrl, _url("amqp", "amqps", "pgmq")] | None = Field(
         None, description="RabbitMQ (amqp://…) or the broker inside PostgreSQL (pgmq://…); unset: embedded"
     )
     smtp_url: Annotated[Url, _url("smtp", "smtps")] | None = Field(None, description="mail server for alarms")
@@ -116,6 +125,15 @@ class Settings(BaseSettings):
     probe_minutes: float = Field(
         5.0, ge=0, le=1440, description="how often a probe order is sent through each live interface; 0: never"
     )
+    keep_orders_days: int = Field(
+        730, ge=0, le=36500, description="days until buyers' data of finished orders is overwritten; 0: never"
+    )
+    keep_rejections_days: int = Field(
+        90, ge=0, le=36500, description="days until the bytes of a resolved rejection are overwritten; 0: never"
+    )
+    keep_audit_days: int = Field(
+        1096, ge=0, le=36500, description="days until a line of the audit is deleted; 0: never"
+    )
     base_url: Annotated[Url, _url("http", "https")] = Field(
         Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"
     )
@@ -127,6 +145,12 @@ class Settings(BaseSettings):
     )
     allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="private networks and hosts that interfaces may call, e.g. 10.1.0.0/16, erp.local; unset: none"
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
+        "", description="networks of proxies whose X-Forwarded-For is believed, e.g. 10.1.2.3/32; unset: none"
+    )
+    requests_per_minute: int = Field(
+        6000, ge=0, le=1_000_000, description="of one user, token or unknown address, posted events apart; 0: no limit"
     )
     oidc_issuer: Annotated[str, AfterValidator(_issuer)] = Field(
         "", description="identity provider (OpenID Connect) by which people may log in, as it writes its own address"
@@ -198,6 +222,24 @@ class Settings(BaseSettings):
             "roles": read_roles(self.oidc_roles),
             "fallback": self.oidc_other_role or None,
         }
+
+    def development_secrets(self) -> list[str]:
+        """The names of settings that have, or hold, a secret that is written down in docker-compose.yml."""
+        found = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if DEVELOPMENT in (value.get_secret_value() if isinstance(value, SecretStr) else str(value)):
+                found.append(PREFIX + name.upper())
+        return found
+
+    def only_at_home(self) -> None:
+        """SettingsError where people reach Connect over a network and a secret is one that everybody knows."""
+        known = self.development_secrets()
+        if known and self.base_url.host not in NEAR:
+            raise SettingsError(
+                f"{', '.join(known)}: a value that begins with {DEVELOPMENT} is for development, and everybody can read"
+                f" it. Set one of your own: CONNECT_BASE_URL ({self.base_url}) is no address of this machine alone."
+            )
 
     def networks(self) -> Networks:
         """Which private addresses interfaces may call."""

@@ -139,6 +139,7 @@ def main() -> int:
     """Start the service."""
     try:
         settings = load()
+        settings.only_at_home()
         set_up(SERVICE, settings.log_format)
         return run(settings)
     except (SettingsError, psycopg.OperationalError) as error:

@@ -29,6 +29,7 @@ from shared.errors.catalogue import explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
 from shared.records.resources import OF_FLOW
+from shared.unseen import in_text
 
 SAFE = re.compile(r"[^A-Za-z0-9._:/-]")
 
@@ -81,8 +82,8 @@ def letter(mail: Taken, found: Sequence[Contents], post: Post, now: datetime) ->
         message["List-Unsubscribe"] = f"<{post.base}/alarms/leave/{mail.token}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     values = writer.values(found)
-    message.set_content(_templates().get_template("mail.txt").render(values))
-    message.add_alternative(_templates().get_template("mail.html").render(values), subtype="html")
+    message.set_content(in_text(_templates().get_template("mail.txt").render(values)))
+    message.add_alternative(in_text(_templates().get_template("mail.html").render(values)), subtype="html")
     return message
 
 

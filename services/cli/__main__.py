@@ -29,6 +29,7 @@ from services.cli import (
     groups,
     interfaces,
     orders,
+    privacy,
     rejections,
     runs,
     services,
@@ -81,7 +82,7 @@ def build() -> typer.Typer:
     status.add_to(app)
     doctor.add_to(app)
     accounting.add_to(app)
-    audit.add_to(app)
+    app.add_typer(audit.app, name="audit")
     for name, group in (
         ("orders", orders.app),
         ("exports", exports.app),
@@ -99,6 +100,7 @@ def build() -> typer.Typer:
         ("views", views.app),
         ("users", users.app),
         ("tokens", tokens.app),
+        ("privacy", privacy.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):

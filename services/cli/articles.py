@@ -89,8 +89,9 @@ def check(
 def _errand(session: Session, verb: ErrandVerb, interface: str, patience: float) -> dict[str, Any]:
     with session.database() as conn:
         session.known_interface(conn, interface)
-        errand = ask_errand(conn, verb, interface, session.actor)
-        audit(conn, session.actor, f"articles.{verb}", {"interface": interface, "errand": str(errand)})
+        with conn.transaction():
+            errand = ask_errand(conn, verb, interface, session.actor)
+            audit(conn, session.actor, f"articles.{verb}", {"interface": interface, "errand": str(errand)})
         return watch(lambda: read_errand(conn, errand) or {}, _mark, patience, "reading")
 
 

@@ -50,10 +50,11 @@ def add_corrections(app: typer.Typer) -> None:
             ids = [one(session, conn, OF_ORDERS, number, interface) for number in wanted] or None
             parsed = None if ids else session.filter(conn, filter or "", interface)
             spared = [] if ids else excepted(session, conn, OF_ORDERS, without, interface)
-            receipt = request_selected(
-                conn, "import", session.actor, ids=ids, filter=parsed, excepted=spared, again=True
-            )
-            audit(conn, session.actor, "orders.fetch", {"interface": interface, "receipt": str(receipt)}, why)
+            with conn.transaction():
+                receipt = request_selected(
+                    conn, "import", session.actor, ids=ids, filter=parsed, excepted=spared, again=True
+                )
+                audit(conn, session.actor, "orders.fetch", {"interface": interface, "receipt": str(receipt)}, why)
             found = read_receipt(conn, receipt, language=session.language)
         assert found is not None
         if as_json_:

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Literal
 
 import httpx2
-from pydantic import SecretStr
 
 from services.cli import rights, transport
 from services.cli.credentials import use_of_keys
@@ -25,6 +24,7 @@ from shared.broker.apply import check as check_topology
 from shared.connectors.registry import discover
 from shared.db.connect import Connection
 from shared.db.migrate import pending
+from shared.people.tokens import ending_tokens
 from shared.records.books import accounting
 from shared.records.credentials import stored
 from shared.records.interfaces import modes, read
@@ -34,11 +34,10 @@ from shared.records.overview import rejections_open
 from shared.records.overview import services as connected
 from shared.runtime.gaps import gaps
 from shared.seal import UNNAMED, SealError
-from shared.settings import PREFIX, Settings, unknown
+from shared.settings import unknown
 
 CLOCK_SECONDS = 2.0
 OVERDUE_MINUTES = 5
-DEVELOPMENT = "dev-only-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ def examine(session: Session) -> Iterator[Finding]:
             ("services", _services),
             ("rights", _rights),
             ("secrets", _secrets),
+            ("tokens", _tokens),
             ("interfaces", _interfaces),
             ("work", _work),
         ):
@@ -97,7 +97,7 @@ def _settings(session: Session) -> Iterator[Finding]:
         yield Finding(
             "settings", "remark", f"{name} is no setting of Connect.", "Is it misspelt? `connect config show`"
         )
-    for name in development_secrets(settings):
+    for name in settings.development_secrets():
         yield Finding(
             "settings", "remark", f"{name} is the one that compose has for development: everybody knows it.",
             "Set one of your own before real orders pass: docs/operations.md",
@@ -107,14 +107,6 @@ def _settings(session: Session) -> Iterator[Finding]:
             "settings", "wrong", "CONNECT_SECRET_KEY is not set; credentials cannot be opened.",
             "Set it, or CONNECT_SECRET_KEY_FILE, to the text the services use.",
         )  # fmt: skip
-
-
-def development_secrets(settings: Settings) -> Iterator[str]:
-    """The names of settings that have, or hold, a secret that is written down in docker-compose.yml."""
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if DEVELOPMENT in (value.get_secret_value() if isinstance(value, SecretStr) else str(value)):
-            yield PREFIX + name.upper()
 
 
 def _database(session: Session) -> Iterator[Finding]:
@@ -222,6 +214,14 @@ def _secrets(session: Session, conn: Connection) -> Iterator[Finding]:
             yield Finding(
                 "secrets", "remark", f"{key} seals nothing any more.", "Take its line out of CONNECT_SECRET_KEY."
             )
+
+
+def _tokens(session: Session, conn: Connection) -> Iterator[Finding]:
+    del session
+    for name, left in ending_tokens(conn):
+        said = f"the token {name} ended {-left} days ago." if left < 0 else f"the token {name} ends in {left} days."
+        fix = "connect tokens create … for whoever uses it, then connect tokens revoke it"
+        yield Finding("tokens", "wrong" if left < 0 else "remark", said, fix)
 
 
 def _interfaces(session: Session, conn: Connection) -> Iterator[Finding]:

@@ -55,8 +55,10 @@ def return_numbers(
         session.known_interface(conn, slug)
         new = 0
         if wanted and carrier is not None:
-            new = add(conn, slug, carrier, wanted, session.actor)
-            audit(conn, session.actor, "interfaces.return-numbers", {"interface": slug, "carrier": carrier, "new": new})
+            with conn.transaction():
+                new = add(conn, slug, carrier, wanted, session.actor)
+                told = {"interface": slug, "carrier": carrier, "new": new}
+                audit(conn, session.actor, "interfaces.return-numbers", told)
         found = pool(conn, slug)
     printer = Printer()
     if as_json_:

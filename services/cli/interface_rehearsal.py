@@ -48,8 +48,9 @@ def rehearsal(
         session.known_interface(conn, slug)
         errand: dict[str, Any] | None = None
         if look:
-            asked = ask_errand(conn, "rehearsal", slug, session.actor)
-            audit(conn, session.actor, "interfaces.rehearsal", {"interface": slug, "errand": str(asked)})
+            with conn.transaction():
+                asked = ask_errand(conn, "rehearsal", slug, session.actor)
+                audit(conn, session.actor, "interfaces.rehearsal", {"interface": slug, "errand": str(asked)})
             errand = watch(lambda: read_errand(conn, asked) or {}, _mark, timeout, "reading orders")
         items = checklist(conn, slug, session.language, titles())
     opened = [item for item in items if item.state == "open"]

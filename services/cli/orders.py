@@ -41,7 +41,7 @@ def done_by_hand(
     session: Session = ctx.obj
     if not 1 <= len(erp_number.strip()) <= ORDERS.number_length:
         raise Trouble(f"Give the ERP's number of the order, with at most {ORDERS.number_length} characters.", USAGE)
-    with session.database() as conn:
+    with session.database() as conn, conn.transaction():
         record_id = one(session, conn, OF_ORDERS, number, interface)
         said = mark_done_by_hand(conn, record_id, erp_number, session.actor)
         if said is None:

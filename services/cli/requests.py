@@ -57,17 +57,18 @@ def add_request(app: typer.Typer, words: Words) -> None:
         if len(wanted) > MOST_NUMBERS:
             raise Trouble(f"{len(wanted)} numbers at once, {MOST_NUMBERS} are allowed: ask in several goes.", USAGE)
         with session.database() as conn:
-            if interface is not None and wanted:
-                session.known_interface(conn, interface)
-                receipt_id = request(conn, verb, interface, wanted, session.actor, dry_run=dry_run)
-            else:
-                parsed = session.filter(conn, filter or "", interface)
-                spared = excepted(session, conn, words, without, interface)
-                receipt_id = request_selected(
-                    conn, verb, session.actor, filter=parsed, excepted=spared, dry_run=dry_run
-                )
-            target: dict[str, Any] = {"interface": interface, "receipt": str(receipt_id)}
-            audit(conn, session.actor, f"{name}.{verb}", target | ({"dry_run": True} if dry_run else {}))
+            with conn.transaction():
+                if interface is not None and wanted:
+                    session.known_interface(conn, interface)
+                    receipt_id = request(conn, verb, interface, wanted, session.actor, dry_run=dry_run)
+                else:
+                    parsed = session.filter(conn, filter or "", interface)
+                    spared = excepted(session, conn, words, without, interface)
+                    receipt_id = request_selected(
+                        conn, verb, session.actor, filter=parsed, excepted=spared, dry_run=dry_run
+                    )
+                target: dict[str, Any] = {"interface": interface, "receipt": str(receipt_id)}
+                audit(conn, session.actor, f"{name}.{verb}", target | ({"dry_run": True} if dry_run else {}))
             patience = timeout if wait or dry_run else 0.0
             receipt = watch(
                 lambda: _read(conn, receipt_id, session.language),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.cli.printing import Printer
 from services.cli.session import Session
-from services.cli.trouble import Trouble
+from services.cli.trouble import USAGE, Trouble
 from shared.people.audit import audit
-from shared.people.tokens import create_token, list_tokens, revoke_token
+from shared.people.tokens import USUAL_DAYS, create_token, list_tokens, revoke_token
 
 app = typer.Typer(help="Tokens with which programs use the API.")
 
@@ -25,18 +25,27 @@ def create(
     interface: Annotated[
         list[str] | None, typer.Option("--interface", "-i", help="where a publisher may post; repeat for several")
     ] = None,
+    expires: Annotated[str, typer.Option(help="after so many days it opens nothing any more; or never")] = str(
+        USUAL_DAYS
+    ),
     as_json_: Json = False,
 ) -> None:
     """Make a token and print it, the only time it can be seen.
 
+    \b
     connect tokens create shop-events --role publisher --interface otto-de
+    connect tokens create report --expires 30
     """
     session: Session = ctx.obj
+    if expires != "never" and not expires.isdecimal():
+        raise Trouble(f"--expires is a number of days, or never; “{expires}” is neither.", USAGE)
+    days = None if expires == "never" else int(expires)
     with session.database() as conn, conn.transaction():
-        token = create_token(conn, name, role, interface or None)
-        audit(conn, session.actor, "tokens.create", {"token": name, "role": role})
+        token = create_token(conn, name, role, interface or None, days)
+        audit(conn, session.actor, "tokens.create", {"token": name, "role": role, "days": days})
     if as_json_:
-        Printer().json({"name": name, "role": role, "interfaces": interface or None, "token": token})
+        said = {"name": name, "role": role, "interfaces": interface or None, "expires_in_days": days}
+        Printer().json(said | {"token": token})
         return
     Printer().line(token)
     typer.echo("Keep it: it is shown once. Use it as `Authorization: Bearer …`.", err=True)
@@ -52,8 +61,19 @@ def list_(ctx: typer.Context, as_json_: Json = False) -> None:
     if as_json_:
         printer.json({"items": tokens})
         return
-    rows = [(token["name"], token["role"], ", ".join(token.get("interfaces") or ())) for token in tokens]
-    printer.table(("token", "role", "interfaces"), rows)
+    rows = [
+        (token["name"], token["role"], ", ".join(token.get("interfaces") or ()), _end(session, token))
+        for token in tokens
+    ]
+    printer.table(("token", "role", "interfaces", "ends"), rows)
+
+
+def _end(session: Session, token: dict[str, Any]) -> str:
+    if token["revoked_at"] is not None:
+        return "revoked"
+    if token["expires_at"] is None:
+        return "never"
+    return f"{session.moment(token['expires_at'])}{' (over)' if token['expired'] else ''}"
 
 
 @app.command()

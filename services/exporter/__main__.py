@@ -162,6 +162,7 @@ def main() -> int:
     """Entry point of `connect serve exporter`."""
     try:
         settings = load()
+        settings.only_at_home()
         set_up(SERVICE, settings.log_format)
         return run(settings)
     except SettingsError as error:

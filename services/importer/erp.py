@@ -27,6 +27,7 @@ from shared.connectors.contract import (
 )
 from shared.errors.problem import Problem
 from shared.events.envelope import CONTRACTS, Event
+from shared.events.erased import is_erased
 from shared.events.orders import Order
 from shared.records.by_hand import BY_HAND_NO
 from shared.records.claim import Claim
@@ -95,7 +96,7 @@ class OrderCreation:
         visible = [self._staged(held) for held in batch if self._visible(held, say)]
         staged = [one for one in visible if not self._older(one, say)]
         absent, cancelled = self._absent(staged, say)
-        due = self._read_again(self._announced(absent, say), say)
+        due = self._read_again(self._announced(self._known_buyers(absent, say), say), say)
         drafts = self._checked(due, say)
         self._tools.failpoint("work.looked-up")
         ready = {one.held.claim.id: (one, draft) for one, draft in drafts}
@@ -170,6 +171,13 @@ class OrderCreation:
         return absent, cancelled
 
     # -- whether it may be created -----------------------------------------------------------------------------------
+
+    def _known_buyers(self, absent: Sequence[Staged], say: Say) -> list[Staged]:
+        """An order whose buyer was erased is created no more, and not read again either: that would bring them back."""
+        for one in absent:
+            if is_erased(one.order):
+                say(one.held, Fail((Problem("personal-data-erased"),)))
+        return [one for one in absent if not is_erased(one.order)]
 
     def _announced(self, absent: Sequence[Staged], say: Say) -> list[Staged]:
         """Marketplaces hide the address until payment: such an order is held, and read again every six hours."""

@@ -14,10 +14,13 @@ import uvicorn
 
 from services.journal.app import create_app
 from services.journal.indexing import keep_indexed
+from services.journal.keeping import Keeping
 from services.journal.probed import see_probes
 from services.journal.provider import Client, Provider
+from services.journal.rates import Rates
 from services.journal.rolling import Rolling
 from services.journal.runner import Runner
+from services.journal.sealing import keep_sealed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
@@ -27,6 +30,9 @@ from shared.db.connect import connect, open_pool
 from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
+from shared.networks import Networks
+from shared.privacy.queued import look
+from shared.privacy.retention import Keep
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.seal import Seal
@@ -48,6 +54,7 @@ def main() -> int:
     """Run until a signal. Returns the exit code: 0 stopped, 1 could not start."""
     try:
         given = settings.load()
+        given.only_at_home()
         log.set_up("journal", given.log_format)
         seal, identity = Seal(given.secret()), given.identity()
         if missing := pending(given.database()):
@@ -56,6 +63,7 @@ def main() -> int:
         print(f"The Journal cannot start. {error}", file=sys.stderr)  # noqa: T201
         return 1
     metrics, connectors = Metrics("journal", release()), discover()
+    amqp_url = str(given.amqp_url) if given.amqp_url else None
     frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
     pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15, plan_each=True)
     journal = Journal(
@@ -68,9 +76,11 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        trusted=Networks.parse(given.trusted_proxies),
+        rates=Rates(given.requests_per_minute),
         provider=None if identity is None else Provider(Client(**identity)),
         base_url=str(given.base_url).rstrip("/"),
-        broker=WatchedBroker(str(given.amqp_url) if given.amqp_url else None),
+        broker=WatchedBroker(amqp_url),
     )
     server = uvicorn.Server(_config(create_app(journal, release()), given))
 
@@ -123,6 +133,10 @@ def main() -> int:
     frame.loop("rollup", lambda beat: rolling.run(beat, frame.stopping, frame.pause))
     frame.loop("index", lambda beat: keep_indexed(journal, beat, frame.stopping, frame.pause))
     frame.loop("probes", lambda beat: see_probes(journal.database, metrics, beat, frame.stopping, frame.pause))
+    kept = Keep(given.keep_orders_days, given.keep_rejections_days, given.keep_audit_days)
+    keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, look(amqp_url), journal.failpoint)
+    frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
+    frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
     try:
         return frame.run()
     finally:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass
+
+from shared.unseen import UNSEEN, named
 
 MOST_CHARACTERS = 100_000
 MOST_MARKS = 500
 MOST_DUMPED = 4096
 
-UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
-)
-"""What a reader cannot see or what turns the direction of the text around it; a line's end and a tab are left alone."""
 WRITTEN = re.compile('"\ue000([^"\ue000]*)\ue000"')
 """A number as `_AsWritten` hides it."""
 
@@ -57,7 +53,7 @@ def pieces(text: str) -> list[tuple[str, str]]:
     for match in UNSEEN.finditer(text):
         if len(found) == MOST_MARKS:
             break
-        found.append((text[at : match.start()], f"U+{ord(match[0]):04X} {_name(match[0])}".strip()))
+        found.append((text[at : match.start()], named(match[0])))
         at = match.end()
     # Past the last mark that is shown one by one, the rest is there without any.
     return [*found, (UNSEEN.sub("\N{WHITE SQUARE}", text[at:]), "")]
@@ -103,7 +99,3 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a name twice")
     return found
-
-
-def _name(character: str) -> str:
-    return unicodedata.name(character, "").title()

@@ -15,8 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.journal.came_from import came_from
 from services.journal.cookies import session_token
 from services.journal.problem_json import ApiProblem
+from services.journal.rates import NOT_COUNTED
 from services.journal.wiring import Journal
 from shared.people.actor import Actor
 from shared.people.sessions import session_user
@@ -62,6 +64,8 @@ def guarded_router(journal: Journal, prefix: str = "") -> APIRouter:
 
             async def check_first(request: Request) -> Response:
                 request.state.actor = None if need == "public" else await run_in_threadpool(_who, journal, request)
+                if need != "public":
+                    _in_turn(journal, request)
                 _admit(need, request.state.actor)
                 return await handle(request)
 
@@ -83,6 +87,16 @@ def _who(journal: Journal, request: Request) -> Actor | None:
         return None
     with journal.database() as conn:
         return session_user(conn, cookie)
+
+
+def _in_turn(journal: Journal, request: Request) -> None:
+    if (request.method, request.url.path) in NOT_COUNTED:
+        return
+    actor: Actor | None = request.state.actor
+    caller = f"actor {actor.name}" if actor is not None else f"address {came_from(request, journal.trusted)}"
+    if wait := journal.rates.wait_of(caller):
+        detail = f"Too many requests: at most {journal.rates.per_minute} a minute. Try again in {wait} s."
+        raise ApiProblem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
 def _admit(need: Need | None, actor: Actor | None) -> None:

@@ -24,6 +24,7 @@ from shared import moments
 from shared.people.actor import Actor
 from shared.records.compared import laid_out
 from shared.status.light import worst
+from shared.unseen import in_page
 
 THEME_COOKIE = "connect_theme"
 
@@ -51,9 +52,6 @@ class Pages:
         self._templates.filters["unquoted"] = unquote
         self._templates.globals["laid_out"] = laid_out
         self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
-        self._templates.filters["items_first"] = lambda values, count: list(islice(values.items(), count))
-        self._templates.filters["unquoted"] = unquote
-        self._templates.globals["laid_out"] = laid_out
         self._templates.filters["worst"] = worst
         self._templates.filters["dict_with"] = lambda query, **more: {**query, **more}
         self._templates.globals.update(
@@ -123,7 +121,7 @@ class Pages:
             capped_number=lambda value, capped: moments.number(value, language) + "+" * capped,
             **values,
         )
-        return HTMLResponse(page, status, headers=dict(headers or {}))
+        return HTMLResponse(in_page(page), status, headers=dict(headers or {}))
 
     def _rooms(self, actor: object) -> list[Room]:
         return [
@@ -136,7 +134,7 @@ class Pages:
         self, request: Request, reader: Speaker, status: int, headers: Mapping[str, str] | None = None
     ) -> Response:
         """A page that says what went wrong, and the way back."""
-        known = status if status in (400, 403, 404, 405, 409, 413, 422, 503) else 500
+        known = status if status in (400, 403, 404, 405, 409, 413, 422, 429, 503) else 500
         return self.show(request, reader, "error.html", {"status": known}, status, headers)
 
 

@@ -27,4 +27,5 @@ ROOMS = (
     Room("accounting", "/accounting"),
     Room("audit", "/audit"),
     Room("users", "/users", "admin"),
+    Room("privacy", "/privacy", "admin"),
 )

@@ -178,6 +178,7 @@ def main() -> int:
     """Entry point of `connect serve stock`."""
     try:
         settings = load()
+        settings.only_at_home()
         set_up(SERVICE, settings.log_format)
         return run(settings)
     except SettingsError as error:

@@ -1,12 +1,15 @@
 """A broker's URL, taken apart: amqp://, amqps:// or pgmq://.
 
 Enters: CONNECT_AMQP_URL. Leaves: its parts for the client libraries, and a form without the password for people.
+
+A cluster is named with all of its nodes, as libpq does it: amqp://user:password@one:5672,two:5672,three/vhost.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pgmq": 5432}
@@ -15,6 +18,8 @@ DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pgmq": 5432}
 @dataclass(frozen=True, slots=True)
 class Address:
     """`path` is the vhost, or the database. `options` are what stands behind the question mark.
+
+    others: host and port of the other nodes, where a cluster is named.
 
     For amqps: cacertfile, certfile, keyfile (RabbitMQ's own names). For pgmq: visibility_timeout (seconds, 30), and
     what libpq understands, such as sslmode.
@@ -27,6 +32,18 @@ class Address:
     password: str = field(repr=False)
     path: str
     options: Mapping[str, str]
+    others: tuple[tuple[str, int], ...] = ()
+
+    def each(self) -> list[Address]:
+        """An address per node, in an order that chance makes: clients spread over the nodes, and leave a dead one."""
+        nodes = [replace(self, host=host, port=port, others=()) for host, port in self.nodes]
+        random.shuffle(nodes)
+        return nodes
+
+    @property
+    def nodes(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of every node, as written."""
+        return ((self.host, self.port), *self.others)
 
     @property
     def tls(self) -> bool:
@@ -34,7 +51,8 @@ class Address:
         return self.scheme == "amqps"
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{quote(self.user)}:***@{self.host}:{self.port}/{quote(self.path, safe='')}"
+        where = ",".join(f"{host}:{port}" for host, port in self.nodes)
+        return f"{self.scheme}://{quote(self.user)}:***@{where}/{quote(self.path, safe='')}"
 
 
 def parse(url: str) -> Address:
@@ -42,15 +60,25 @@ def parse(url: str) -> Address:
     parts = urlsplit(url)
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"CONNECT_AMQP_URL starts with {parts.scheme or 'nothing'}://; it must be amqp, amqps or pgmq")
-    if not parts.hostname:
-        raise ValueError("CONNECT_AMQP_URL names no host")
+    login, _, place = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    (host, port), *others = (_node(node, DEFAULT_PORTS[parts.scheme]) for node in place.split(","))
     pgmq = parts.scheme == "pgmq"
     return Address(
         scheme=parts.scheme,
-        host=parts.hostname,
-        port=parts.port or DEFAULT_PORTS[parts.scheme],
-        user=unquote(parts.username or ("postgres" if pgmq else "guest")),
-        password=unquote(parts.password or ("" if pgmq else "guest")),
+        host=host,
+        port=port,
+        user=unquote(user or ("postgres" if pgmq else "guest")),
+        password=unquote(password or ("" if pgmq else "guest")),
         path=unquote(parts.path[1:]) or ("postgres" if pgmq else "/"),
         options=dict(parse_qsl(parts.query)),
+        others=tuple(others),
     )
+
+
+def _node(text: str, port: int) -> tuple[str, int]:
+    """Host and port of one node. Raises ValueError."""
+    node = urlsplit(f"//{text}")
+    if not node.hostname:
+        raise ValueError("CONNECT_AMQP_URL names no host" if not text else f"CONNECT_AMQP_URL: {text} names no host")
+    return node.hostname, node.port or port

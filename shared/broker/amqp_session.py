@@ -78,6 +78,18 @@ class AmqpSession:
         self.used = time.monotonic()
         return self.closed is None and wanted()
 
+    def answers(self, until: float) -> bool:
+        """Whether the node says anything at all: for a new channel it needs neither a queue nor another node."""
+        opened: list[Channel] = []
+
+        def open_(channel: Channel) -> None:
+            opened.append(channel)
+            channel.close()
+            self.check()
+
+        self._connection.channel(on_open_callback=open_)
+        return self.run(lambda: bool(opened), until)
+
     def flush(self, until: float) -> None:
         """Hand what was published to the system's socket and read what is there, without waiting for answers."""
         passes = iter((False, True))

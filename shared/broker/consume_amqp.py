@@ -29,6 +29,9 @@ HEARTBEAT_SECONDS = 20
 # The broker writes at least every half heartbeat. This is sooner than two heartbeats, which is what it allows us:
 # a consumer that waits for Postgres keeps its connection, a frozen broker is noticed.
 SILENCE_SECONDS = 17.0
+# Of a cluster: a node that was silent for so long is asked whether it is there, because another one could be used.
+ASK_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 BATCH_BYTES = 32 * 1024 * 1024
 
 # A connection that breaks inside py-amqp also shows as an attribute of None, or as a frame that cannot be unpacked.
@@ -39,30 +42,40 @@ class AmqpConsumer:
     """One connection, one channel, one consumer per queue. Implements `Consumer`."""
 
     def __init__(self, address: Address, queues: Sequence[str], *, name: str, prefetch: int) -> None:
-        """Connect and start to consume. Raises BrokerGone, also when a queue is missing."""
+        """Connect to any node and start to consume. Raises BrokerGone, also when a queue is missing."""
         self._got: list[Delivery] = []
         self._unacked: dict[int, None] = {}  # delivery tags, in the order they came
-        self._connection = _connection(address, name)
+        self._connection: Any = None
         self._amqp: Any = None
         self._reads: BufferedReads | None = None
         self._last_beat = time.monotonic()
         self._broken = False
-        try:
-            self._connection.connect()
-            self._amqp = self._connection.connection
-            self._reads = BufferedReads(self._amqp.transport, PATIENCE_SECONDS)
-            self._channel = self._connection.channel()
-            # Bodies are bytes, whatever content-encoding says.
-            self._channel.auto_decode = False
-            # kombu's channel, but not its Consumer: that wraps each delivery in a Message, a fifth of the time it takes
-            # to come in, only to offer decodings that nobody here may use.
-            self._channel.basic_qos(0, prefetch, False)  # to each consumer that follows
-            for queue in queues:
-                self._channel.basic_consume(queue, callback=self._take_from(queue))
-        except BROKEN as error:
-            self._broken = True
-            self.close()
-            raise _gone(error, address) from error
+        nodes = address.each()
+        self._several = len(nodes) > 1
+        for node in nodes:
+            try:
+                self._connect(node, queues, name, prefetch)
+                return
+            except BROKEN as error:
+                self._broken = True
+                self.close()
+                if node is nodes[-1]:
+                    raise _gone(error, address) from error
+
+    def _connect(self, node: Address, queues: Sequence[str], name: str, prefetch: int) -> None:
+        self._broken = False
+        self._connection = _connection(node, name)
+        self._connection.connect()
+        self._amqp = self._connection.connection
+        self._reads = BufferedReads(self._amqp.transport, PATIENCE_SECONDS)
+        self._channel = self._connection.channel()
+        # Bodies are bytes, whatever content-encoding says.
+        self._channel.auto_decode = False
+        # kombu's channel, but not its Consumer: that wraps each delivery in a Message, a fifth of the time it takes
+        # to come in, only to offer decodings that nobody here may use.
+        self._channel.basic_qos(0, prefetch, False)  # to each consumer that follows
+        for queue in queues:
+            self._channel.basic_consume(queue, callback=self._take_from(queue))
 
     def collect(self, wait: float, limit: int = 250) -> list[Delivery]:
         """See `Consumer`."""
@@ -122,8 +135,18 @@ class AmqpConsumer:
             left = until - time.monotonic()
             if self._got or left <= 0:
                 return
-            if not reads.ready(min(left, 1.0)) and time.monotonic() - reads.last > SILENCE_SECONDS:
-                raise ConnectionAbortedError("the broker has been silent for too long")
+            if not reads.ready(min(left, 1.0)):
+                silent = time.monotonic() - reads.last
+                if silent > SILENCE_SECONDS:
+                    raise ConnectionAbortedError("the broker has been silent for too long")
+                if self._several and silent > ASK_SECONDS:
+                    self._ask(reads)
+
+    def _ask(self, reads: BufferedReads) -> None:
+        """A new channel needs nothing but the node itself. Raises OSError when it does not answer."""
+        reads.give_up_at = time.monotonic() + ANSWER_SECONDS
+        self._amqp.channel().close()
+        reads.give_up_at = None
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat > HEARTBEAT_SECONDS / 4:

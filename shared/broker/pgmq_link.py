@@ -84,5 +84,6 @@ def table(queue: str) -> sql.Composed:
 
 def _parameters(address: Address) -> dict[str, str]:
     extra = {name: value for name, value in address.options.items() if name != "visibility_timeout"}
-    named = {"host": address.host, "port": str(address.port), "user": address.user, "dbname": address.path}
+    hosts, ports = zip(*address.nodes, strict=True)  # libpq asks each for the one that takes writes
+    named = {"host": ",".join(hosts), "port": ",".join(map(str, ports)), "user": address.user, "dbname": address.path}
     return {**named, **({"password": address.password} if address.password else {}), **extra}

@@ -22,13 +22,18 @@ WINDOW = 1000  # messages without a confirm at a time
 WAKE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 IDLE_CLOSE_SECONDS = 0.3
+# Of a cluster: after so long without a confirm the node is asked whether it is there, and has so long to answer. One
+# that is waits for its queue's new leader better than a new channel would; one that stands still is left.
+QUIET_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
+NODE_SECONDS = 1.5
 
 
 class AmqpPublisher:
     """Opens its connection when it is first needed, and again after a failure. Implements `Publisher`."""
 
     def __init__(self, address: Address, *, name: str) -> None:
-        self._address = address
+        self._nodes = address.each()  # the first is used; one that failed goes to the end
         self._name = name
         self._session: AmqpSession | None = None
         self._round: _Round | None = None
@@ -79,12 +84,28 @@ class AmqpPublisher:
                 return [Fate.REFUSED] * len(messages) if session.closed is None else task.fates
             for index, message in enumerate(messages):
                 self._send(session, index, message, task)
-            if not session.run(lambda: not task.open, until):
+            if not self._answered(session, task, until):
                 task.give_up(session.closed)
+                self._drop()
+            elif task.nacked:
+                # RabbitMQ 3.10: a channel that met a queue between two leaders asks the dead one for good.
                 self._drop()
         finally:
             self._round = None
         return task.fates
+
+    def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
+        """Wait for the confirms; of a cluster, not until the deadline for a node that says nothing at all."""
+        while len(self._nodes) > 1 and time.monotonic() < until:
+            left = len(task.open)
+            if session.run(lambda: not task.open, min(until, time.monotonic() + QUIET_SECONDS)):
+                return True
+            silent = session.closed is None and len(task.open) == left and not session.blocked
+            if session.closed is not None or (
+                silent and not session.answers(min(until, time.monotonic() + ANSWER_SECONDS))
+            ):
+                return False
+        return session.run(lambda: not task.open, until)
 
     def _send(self, session: AmqpSession, index: int, message: Message, task: _Round) -> None:
         if len(message.body) > MAX_MESSAGE_BYTES or session.confirmed is None:
@@ -109,7 +130,7 @@ class AmqpPublisher:
             self._session.close(min(until, time.monotonic() + IDLE_CLOSE_SECONDS))
             self._session = None
         if self._session is None:
-            self._session = AmqpSession(self._address, self._name, until)
+            self._session = self._connect(until)
             self._sent = 0
             channel = self._session.confirmed
             assert channel is not None
@@ -117,10 +138,27 @@ class AmqpPublisher:
             channel.add_on_return_callback(self._on_return)
         return self._session
 
+    def _connect(self, until: float) -> AmqpSession:
+        """Over the first node that lets us in. Raises SessionBroken."""
+        for left in reversed(range(len(self._nodes))):
+            try:
+                patience = until if not left else min(until, time.monotonic() + NODE_SECONDS)
+                return AmqpSession(self._nodes[0], self._name, patience)
+            except SessionBroken:
+                self._leave()
+                if not left:
+                    raise
+        raise AssertionError("there is a node")
+
+    def _leave(self) -> None:
+        """The next one, please."""
+        self._nodes.append(self._nodes.pop(0))
+
     def _drop(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.abort()
+            self._leave()
 
     def _on_confirm(self, frame: Method) -> None:
         method = frame.method
@@ -142,8 +180,10 @@ class _Round:
         self.fates = [Fate.UNKNOWN] * len(messages)
         self.open: dict[int, int] = {}  # delivery tag -> index, in the order they were sent
         self.returned: set[tuple[str, str]] = set()
+        self.nacked = False
 
     def settle(self, tag: int, multiple: bool, fate: Fate) -> None:
+        self.nacked |= fate is Fate.REFUSED
         tags = [tag]
         if multiple:
             tags = []

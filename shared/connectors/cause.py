@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from shared.connectors.deadline import AddressRefused
 
@@ -106,11 +107,27 @@ def scope_of(challenge: str | None) -> str:
 
 def clock_difference(date: str | None) -> float | None:
     """Seconds by which the remote system's clock is ahead of ours, out of its Date header; None without one."""
+    when = http_date(date or "")
+    return None if when is None else (when - datetime.now(UTC)).total_seconds()
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment that a header names; without a zone it is UTC by definition. None where it is none."""
     try:
-        when = parsedate_to_datetime(date or "")
-    except ValueError:
+        when = parsedate_to_datetime(text)
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # also outside of the years that there are
         return None
-    return ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+
+
+def target_of(location: str) -> str:
+    """Where a redirect leads: only what stands before the query, which may carry a token. Empty where it is none."""
+    try:
+        target = urlsplit(location)
+        origin = f"{target.scheme}://{target.hostname}" if target.hostname else ""
+    except ValueError:
+        return ""
+    return f"{origin}{target.path}"[:200]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -22,11 +22,13 @@ from shared.networks import Networks
 
 
 class CallClock(threading.local):
-    """Of the calling thread: when its call must be over, who may keep it back, whether it had to open a connection."""
+    """Of the calling thread: when its call must be over, who may keep it back, whether it had to open a connection;
+    and how many answers it has read."""
 
     ends: float | None = None
     before_send: Callable[[], None] | None = None
     connected: bool = False
+    answers: int = 0
 
     @contextmanager
     def running(self, ends: float, before_send: Callable[[], None] | None = None) -> Iterator[None]:

@@ -7,12 +7,9 @@ Nothing is repeated here but a read on a kept connection that turned out to be d
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -21,10 +18,14 @@ import httpx2
 import orjson
 from pydantic import AfterValidator
 
-from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of
+from shared.connectors.cause import WORDS, Cause, cause_of, clock_difference, refused_addresses, scope_of, target_of
 from shared.connectors.contract import CallContext, Reason, RemoteError, Tokens
 from shared.connectors.deadline import CallClock, transport
+from shared.connectors.depth import too_deep
 from shared.connectors.exchange import Exchange, credentials, note
+from shared.connectors.header_values import LONGEST_RETRY_AFTER as LONGEST_RETRY_AFTER
+from shared.connectors.header_values import UNFIT, fit
+from shared.connectors.header_values import retry_after as retry_after
 from shared.connectors.redacted import forms
 from shared.errors.problem import Problem
 from shared.networks import Networks
@@ -32,7 +33,6 @@ from shared.networks import Networks
 CONNECT_SECONDS = 5.0
 DEADLINE_SECONDS = 20.0
 BODY_CAP = 2 * 1024 * 1024
-LONGEST_RETRY_AFTER = 3600.0
 
 # Many servers close a kept connection after five idle seconds. Leaving first avoids most broken ones.
 KEEP_IDLE_SECONDS = 4.0
@@ -78,25 +78,6 @@ def reason_of(status: int) -> Reason:
     return Reason.INVALID if status >= 400 else Reason.BROKEN_ANSWER
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds to wait out of a Retry-After header (seconds or an HTTP date), between 0 and one hour."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        # An HTTP date without a zone is UTC by definition.
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
-    if math.isnan(seconds):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An expected answer. `body` is the parsed JSON, None where there was none; header names are in lower case."""
@@ -124,6 +105,7 @@ class Http:
         self._client = client
         self._clock = clock
         self._secrets = secrets
+        self._fit = True
 
     @classmethod
     def open(
@@ -140,7 +122,7 @@ class Http:
         networks: the private addresses that may be called; without them public ones only.
         secrets: of the settings; they are taken out of whatever is kept of an exchange.
         """
-        clock = CallClock()
+        clock, given = CallClock(), headers or {}
         base_url = _checked_url(base_url)
         client = httpx2.Client(
             base_url=base_url,
@@ -149,14 +131,16 @@ class Http:
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
                 "User-Agent": "connect",
-                **(headers or {}),
+                **(given if fit(given) else {}),
             },
             timeout=httpx2.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
             follow_redirects=False,
             trust_env=False,
             transport=transport(clock, base_url, networks or PUBLIC_ONLY, KEEP_IDLE_SECONDS),
         )
-        return cls(base_url, context, deadline, client, clock, forms(secrets))
+        http = cls(base_url, context, deadline, client, clock, forms(secrets))
+        http._fit = fit(given)
+        return http
 
     def __repr__(self) -> str:
         return f"Http({self.base_url})"
@@ -166,6 +150,11 @@ class Http:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
+
+    @property
+    def answers(self) -> int:
+        """How many answers this thread has read."""
+        return self._clock.answers
 
     @property
     def tokens(self) -> Tokens:
@@ -202,6 +191,8 @@ class Http:
         private:    its bodies hold credentials and are kept nowhere; so are those of every form
         """
         ends = time.monotonic() + self.deadline
+        if not (self._fit and fit(headers or {})):
+            raise RemoteError(Reason.UNAUTHORISED, f"{operation}: {UNFIT}")
         content = None if json is None else orjson.dumps(json)
         kind = {} if json is None else {"Content-Type": "application/json"}
         request = self._client.build_request(
@@ -249,6 +240,7 @@ class Http:
                     said.status = response.status_code
                     try:
                         body = said.response = _read(operation, response)
+                        self._clock.answers += 1
                     finally:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
@@ -306,10 +298,7 @@ def _seen(response: httpx2.Response, readable: bool) -> tuple[Cause | None, dict
     if (ahead := clock_difference(headers.get("Date"))) is not None:
         clues["clock"] = f"{ahead:.0f}"
     if 300 <= response.status_code < 400:
-        # Of the target only what stands before the query: it may carry a token.
-        target = urlsplit(headers.get("Location", ""))
-        origin = f"{target.scheme}://{target.hostname}" if target.hostname else ""
-        clues["location"] = f"{origin}{target.path}"[:200]
+        clues["location"] = target_of(headers.get("Location", ""))
         return Cause.REDIRECT, clues
     if not readable and "html" in headers.get("Content-Type", "").lower():
         return Cause.HTML, clues
@@ -321,7 +310,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        return orjson.loads(body), True
+        return (None, False) if too_deep(body) else (orjson.loads(body), True)
     except orjson.JSONDecodeError:
         return None, False
 

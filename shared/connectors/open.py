@@ -24,6 +24,7 @@ from shared.connectors.contract import (
     WebhookSetup,
 )
 from shared.connectors.http import Http
+from shared.connectors.unexpected import careful
 from shared.networks import Networks
 
 Capability = TypeVar("Capability")
@@ -55,7 +56,7 @@ def _open(
         raise ValueError(f"{connector.title} is not {lacks}")
     secrets = [one.get_secret_value() for one in vars(settings).values() if isinstance(one, SecretStr)]
     http = Http.open(settings.base_url, context, deadline, networks=networks, secrets=secrets)
-    return build(settings, http), http
+    return careful(build(settings, http), http), http
 
 
 def open_source(

@@ -53,6 +53,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "interfaces.return-numbers": ("Retourennummern hinzugefügt", "Added return numbers"),
     "interfaces.cancels": ("Umgang mit Stornierungen geändert", "Changed what cancellations do"),
     "interfaces.webhook": ("Webhook eingerichtet", "Set up a webhook"),
+    "privacy.find": ("Daten einer Person gesucht", "Looked up a person's data"),
+    "privacy.export": ("Daten einer Person herausgegeben", "Handed out a person's data"),
+    "privacy.erase": ("Daten einer Person löschen lassen", "Had a person's data erased"),
+    "privacy.erased": ("Daten einer Person sind gelöscht", "A person's data is erased"),
+    "privacy.hold": ("Löschsperre gesetzt", "Held an order's data"),
+    "privacy.release": ("Löschsperre aufgehoben", "Released an order's data"),
+    "privacy.returned": ("Gelöschte Daten kamen mit einem Ereignis wieder", "Erased data came back with an event"),
     "secrets.rotate": ("Zugangsdaten neu verschlüsselt", "Sealed the credentials anew"),
     "alarms.add": ("Alarm erstellt", "Created an alarm"),
     "alarms.change": ("Alarm geändert", "Changed an alarm"),
@@ -81,6 +88,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "users.lock": ("Benutzer gesperrt", "Locked a user"),
     "users.unlock": ("Benutzer entsperrt", "Unlocked a user"),
     "users.log-out": ("Sitzungen eines Benutzers beendet", "Ended the sessions of a user"),
+    "login.done": ("Angemeldet", "Logged in"),
+    "login.refused": ("Anmeldung abgewiesen", "Login refused"),
     "tokens.create": ("Token erzeugt", "Created a token"),
     "tokens.revoke": ("Token widerrufen", "Revoked a token"),
 }
@@ -125,6 +134,14 @@ LABELS: dict[str, tuple[str, str]] = {
     "user": ("Benutzer", "user"),
     "role": ("Rolle", "role"),
     "token": ("Token", "token"),
+    "deed": ("Vorgang", "request"),
+    "sought": ("gesucht nach", "looked up by"),
+    "number": ("Nummer", "number"),
+    "left_alone": ("bleiben", "left alone"),
+    "records": ("Datensätze", "records"),
+    "days": ("Tage", "days"),
+    "network": ("aus dem Netz", "from the network"),
+    "by": ("über", "by"),
 }
 YES_NO = {True: ("ja", "yes"), False: ("nein", "no")}
 

@@ -24,11 +24,11 @@ _READ = "SELECT claim_no, body FROM exchanges WHERE record_id = %s ORDER BY at D
 _LEVEL = 1  # the settle waits for it
 
 
-def pack(calls: Sequence[Mapping[str, Any]]) -> bytes | None:
-    """Calls, see `Exchange.told`, as they are stored; None where there are none."""
+def pack(calls: Sequence[Mapping[str, Any]], left_out: int = 0) -> bytes | None:
+    """Calls, see `Exchange.told`, as they are stored; None where there are none. left_out: earlier ones."""
     if not calls:
         return None
-    kept = {"calls": list(calls[-MOST_CALLS:]), "left_out": max(0, len(calls) - MOST_CALLS)}
+    kept = {"calls": list(calls[-MOST_CALLS:]), "left_out": left_out + max(0, len(calls) - MOST_CALLS)}
     return zlib.compress(orjson.dumps(kept), _LEVEL)
 
 

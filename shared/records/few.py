@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from shared.db.connect import Connection
@@ -33,12 +34,17 @@ OFTEN = 50_000
 """What the statistics say of a word, in records, from which on it is not looked up at all."""
 
 _FREQUENCY = """
-SELECT c.reltuples * coalesce((SELECT sum(f) FROM pg_stats s,
+WITH f AS (SELECT coalesce(max(f), 1) AS share FROM pg_stats s,
+    unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS e(flow, f)
+  WHERE s.tablename = 'records' AND s.attname = 'flow' AND e.flow = %s),
+w AS (SELECT coalesce(sum(f), 0) AS share FROM pg_stats s,
     unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e(word, f)
-  WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname AND s.attname = 'words'
-    AND starts_with(e.word, %s) AND (e.word LIKE '%% %%') = %s), 0)
-FROM pg_class c WHERE c.oid = 'search_texts'::regclass
+  WHERE s.tablename = 'search_texts' AND s.attname = 'words'
+    AND EXISTS (SELECT FROM unnest(%s::text[]) AS first WHERE starts_with(e.word, first)
+      AND (e.word LIKE '%% %%') = (first LIKE '%% %%')))
+SELECT c.reltuples * f.share, least(1, w.share / f.share) FROM pg_class c, f, w WHERE c.oid = 'search_texts'::regclass
 """
+"""How many texts a flow has, and the share of them that say a word that begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,9 @@ def few(conn: Connection, meant: Strands, ordered_by: str | None = None) -> Few:
     """
     at_least, told = 0, None
     for terms in _ways(meant.rest):
+        searches = [searched_words(term) for term in terms]
         # Words that are frequent each may be rare together.
-        if len(terms) > 1 or not _common(conn, meant, searched_words(terms[0])):
+        if not (_often(conn, meant.flow, searches) if len(searches) > 1 else _common(conn, meant, searches[0])):
             found = _said(conn, meant.flow, terms)
             if found.ids is not None:
                 return found
@@ -114,17 +121,19 @@ def _common(conn: Connection, meant: Strands, words: Sequence[str]) -> bool:
         return False
     short = [word for word in words if len(fold(word).split(" ")[-1]) < SHORTEST]
     if not short:
-        return any(_often(conn, meant.flow, word) for word in words)
+        return _often(conn, meant.flow, [words])
     terms = tuple(term for term in meant.rest.terms if searched_words(term) == list(words))
     alone = replace(meant, rest=replace(meant.rest, terms=terms))
     taste = sample(conn, alone, (), most=TASTE)
     return not taste.complete and sum(taste.groups.values()) >= COMMON
 
 
-def _often(conn: Connection, flow: str, word: str) -> bool:
-    """What the statistics say; of what is no common word they say nothing. Only the way depends on it."""
-    first = LETTERS[flow] + fold(word)
-    return any(frequency > OFTEN for (frequency,) in conn.execute(_FREQUENCY.encode(), (first, " " in first)))
+def _often(conn: Connection, flow: str, searches: Sequence[Sequence[str]]) -> bool:
+    """Whether the statistics let expect so many that say a word of each search, were they to meet by chance alone. Of
+    what is no common word they say nothing. Only the way depends on it."""
+    firsts = [[LETTERS[flow] + fold(word) for word in words] for words in searches]
+    told = [conn.execute(_FREQUENCY.encode(), (flow, some)).fetchone() or (0.0, 0.0) for some in firsts]
+    return bool(told[0][0] * prod(share for _, share in told) > OFTEN)
 
 
 def _by_index(term: Term, ordered_by: str | None) -> bool:

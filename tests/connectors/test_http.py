@@ -261,3 +261,22 @@ def test_many_threads_share_one_client() -> None:
         for thread in threads:
             thread.join(20)
     assert bodies == [{"a": 1}] * 160
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\0b", "tök", "a\u2028b", " a", "a\x7f", "a\t"])
+@pytest.mark.parametrize("always", [True, False])
+def test_a_line_break_in_a_header_is_not_sent_and_shown_nowhere(value: str, always: bool) -> None:
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket, number: int) -> None:
+        heard.append(request_of(connection))
+        connection.sendall(answer())
+
+    headers = {"X-Token": value}
+    with server(listen) as url, Http.open(url, Context(), headers=headers if always else None) as http:
+        with pytest.raises(RemoteError) as raised:
+            http.request_json("create-order", "POST", "/orders", json={}, headers=None if always else headers)
+        assert raised.value.reason is Reason.UNAUTHORISED, "nothing was sent, so nothing is looked up"
+        assert "line break" in str(raised.value)
+        assert "Evil" not in str(raised.value)
+        assert heard == []

@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from tests.faults.case import EVENTS, Case, matrix, parse, quick
+from tests.faults.case import EVENTS, FEW_EVENTS, Case, matrix, parse, quick
 from tests.faults.crew import Line, work_off
-from tests.faults.results import Results, table, totals
+from tests.faults.flows import run_flows
+from tests.faults.limits import worst
+from tests.faults.results import Results, goal, table, totals
 from tests.faults.write_results import write
 
 LEDGER = Path("build/faults.jsonl")
@@ -19,14 +21,15 @@ LEDGER = Path("build/faults.jsonl")
 TEACH = """\
 Kills, freezes, cuts and breaks what Connect runs on, and checks that nothing is lost and nothing is done twice.
 
-  python -m tests.faults                                   the whole matrix (some 45 minutes on two cores)
+  python -m tests.faults                                   everything (a night on two cores)
+  python -m tests.faults --matrix                          without the tests of the flows back and of planted bugs
   python -m tests.faults --quick                           one case of each kind (some minutes)
   python -m tests.faults --list                            the ids of all cases
   python -m tests.faults --only 'crash/work.*/kill/*'      a part of it; --only may be repeated
   python -m tests.faults crash/work.called/kill/pgmq/3     replay one case: the id is the seed, the events, the timing
   python -m tests.faults --shard 1/4                       every fourth case; the shards' ledgers add up
   python -m tests.faults --resume                          leave out what has passed, and go on
-  python -m tests.faults --report                          totals of the ledger, nothing is run
+  python -m tests.faults --report                          totals of the ledger against the goal, nothing is run
   python -m tests.faults --report --write docs/reliability.md   put them into the document
 """
 
@@ -45,11 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("case", nargs="*", help="ids of cases to run")
     parser.add_argument("--only", action="append", metavar="PATTERN", help="cases whose id matches, e.g. 'erp/*'")
     parser.add_argument("--quick", action="store_true", help="the share that runs with every change")
+    parser.add_argument("--matrix", action="store_true", help="only the cases, not the tests that stand beside them")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds per fault (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
-    parser.add_argument("--events", type=int, default=EVENTS, help=f"events per case (default {EVENTS})")
     parser.add_argument(
-        "--workers", type=int, default=2, help="cases at a time (default 2; those of Postgres run alone)"
+        "--events", type=int, metavar="N",
+        help=f"events per case (default {EVENTS}, with --quick {FEW_EVENTS}); a larger case strikes more often",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=int, default=2, help="cases at a time (default 2; cases whose seconds count run alone)"
     )
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument("--resume", action="store_true", help="leave out what has passed according to the ledger")
@@ -73,7 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.resume:
         passed = results.passed()
         cases = [case for case in cases if case.id not in passed]
-    return run_all(cases, results, given.workers, given.events)
+    failed = run_all(cases, results, given.workers, given.events or (FEW_EVENTS if given.quick else EVENTS))
+    if not (given.matrix or given.case or given.only or given.quick):
+        failed = run_flows(given.ledger, given.shard, given.resume, given.workers) or failed
+        sys.stdout.write(goal(results.lines().values()) + "\n")
+    return 1 if failed else 0
 
 
 def chosen(given: argparse.Namespace) -> list[Case]:
@@ -125,7 +136,7 @@ def report(results: Results, document: Path | None) -> int:
     if not lines:
         say(f"{results.path} is empty or missing: run `python -m tests.faults` first")
         return 2
-    text = table(lines)
+    text = f"{table(lines)}\n\n{worst(lines)}\n\n{goal(lines)}"
     sys.stdout.write(text + "\n")
     if document is not None:
         write(document, text)

@@ -23,11 +23,19 @@ BROKER_FAULTS = {
     "pgmq": ("cut", "queue-deleted"),
 }
 DATABASE_FAULTS = ("restart", "kill", "freeze")
+CLUSTER_FAULTS = ("leader-kill", "leader-freeze", "follower-kill", "partition", "rolling")
+FAILOVER_FAULTS = ("kill", "switch")
+INTAKE_FAULTS = ("away",)
+ALONE = ("database", "cluster", "failover", "intake")
 ERP_FAULTS = (
     "timeout_after_success", "500_after_success", "reset", "429", "429_retry_after", "500", "503", "hang", "truncated",
     "html",
 )  # fmt: skip
-EVENTS = 720
+EVENTS = 3_600
+"""Of a case, unless somebody asks for another number: two seeds of every case make more than a million."""
+
+FEW_EVENTS = 300
+"""Of a case of the short share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,12 @@ class Case:
     @property
     def alone(self) -> bool:
         """Whether no other case may run beside it: a recovery in seconds would say how busy the others are."""
-        return self.kind == "database"
+        return self.kind in ALONE
+
+    @property
+    def place(self) -> str:
+        """Which system it needs: the broker, and what is special about it or the database."""
+        return {"cluster": "cluster", "failover": f"{self.broker}, pair"}.get(self.kind, self.broker)
 
     def chance(self) -> random.Random:
         """The case's own dice, the same each time."""
@@ -80,8 +93,14 @@ def matrix(seeds: int, first: int = 1) -> Iterator[Case]:
                 yield Case("broker", fault, broker, seed)
             for fault in DATABASE_FAULTS:
                 yield Case("database", fault, broker, seed)
+            for fault in FAILOVER_FAULTS:
+                yield Case("failover", fault, broker, seed)
             for fault in ERP_FAULTS:
                 yield Case("erp", fault, broker, seed)
+        for fault in CLUSTER_FAULTS:
+            yield Case("cluster", fault, "rabbitmq", seed)
+        for fault in INTAKE_FAULTS:
+            yield Case("intake", fault, "rabbitmq", seed)
 
 
 def quick() -> Iterator[Case]:
@@ -89,6 +108,7 @@ def quick() -> Iterator[Case]:
     chosen = (
         "crash/intake.committed/kill/pgmq/1", "crash/work.called/kill/rabbitmq/1", "crash/work.called/stop/rabbitmq/1",
         "crash/poll.published/kill/pgmq/1", "broker/kill/rabbitmq/1", "database/kill/rabbitmq/1",
-        "erp/timeout_after_success/pgmq/1",
+        "erp/timeout_after_success/pgmq/1", "cluster/leader-kill/rabbitmq/1", "failover/kill/rabbitmq/1",
+        "intake/away/rabbitmq/1",
     )  # fmt: skip
     return map(parse, chosen)

@@ -6,6 +6,7 @@
     expected    no effect without an event; no refusal of what was good                            (I7)
     recorded    the history is complete: numbered without a gap, chained, ending in the state      (I8)
     alone       no process ended or complained that was not told to, none needed a hand            (I9)
+    silent      no personal data in logs and metrics                                               (I10)
     balanced    the books of every day balance
 
 What ADR 1 calls the window (a process frozen between the last look at its lease and the sending) is the one double that
@@ -233,6 +234,13 @@ def alone(case: Case, _: Verdict) -> Iterator[str]:
         yield from (f"{ended.name} said: {line}" for line in ended.said)
 
 
+def silent(case: Case, _: Verdict) -> Iterator[str]:
+    """I10."""
+    for ended in case.evidence.ended:
+        if ended.leaks:
+            yield f"{ended.leaks} lines of {ended.name}'s log or metrics hold personal data"
+
+
 def window(case: Case, _: Verdict) -> Iterator[str]:
     """No more freezes inside the window than calls were under way."""
     if len(case.window) > case.expected.window:
@@ -248,6 +256,7 @@ def balanced(case: Case, _: Verdict) -> Iterator[str]:
 
 INVARIANTS: Mapping[str, Callable[[Case, Verdict], Iterator[str]]] = {
     "I1": accounted, "I2": once, "I2-window": window, "I6": quiet, "I7": expected, "I8": recorded, "I9": alone,
+    "I10": silent,
     "books": balanced,
 }  # fmt: skip
 

@@ -56,6 +56,11 @@ def draw(tag: str, chance: random.Random, count: int) -> list[Drawn]:
     return events
 
 
+def canary(tag: str) -> str:
+    """What stands in the personal data of every order of a case, and may stand nowhere but in the database."""
+    return f"canary-{tag}"
+
+
 def street(number: str, version: int) -> str:
     """Where the version of an order shows in the ERP."""
     return f"Teststr. {number} {version}"
@@ -74,7 +79,8 @@ def _event(tag: str, number: str, version: int, style: str, big: bool, **order: 
     address = {"name": "Erika Muster", "street": f"Teststr. {number}", "house_number": f"{version}",
                "zip_code": "22179", "city": "Hamburg", "country": "DE"}  # fmt: skip
     told = {"changed": {"changed_at": at.isoformat()}, "versioned": {"changed_at": BEGUN.isoformat()}}.get(style, {})
-    event = order_event(number, version=version, shipping_address=address, **told, **order)
+    customer = {"email": f"{canary(tag)}@example.org", "first_name": canary(tag), "last_name": "Muster"}
+    event = order_event(number, version=version, customer=customer, shipping_address=address, **told, **order)
     if big:
         event["data"]["order"]["x_remark"] = "x" * (BIG + version)
     return {**event, "id": f"{number}-{version}", "source": f"/faults/{tag}", "time": at.isoformat()}

@@ -44,18 +44,23 @@ class Driver:
     url: str
     ledger: dict[UUID, Sent] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _confirms: list[tuple[float, float]] = field(default_factory=list)
     _lull: threading.Event = field(default_factory=threading.Event)
 
-    def publish(self, events: Sequence[Drawn], *, once: bool = False, deadline: float = 10.0) -> None:
-        """Publish in chunks, each confirmed before the next; AssertionError when the broker stays away."""
-        publisher = open_publisher(self.url, name="faults-driver")
+    def publish(self, events: Sequence[Drawn], *, once: bool = False, deadline: float = 10.0, url: str = "") -> None:
+        """Publish in chunks, each confirmed before the next; AssertionError when the broker stays away.
+
+        url: of a broker or node to use in place of the driver's own.
+        """
+        publisher = open_publisher(url or self.url, name="faults-driver")
         end = time.monotonic() + PATIENCE
         try:
             for start in range(0, len(events), CHUNK):
                 left = list(events[start : start + CHUNK])
                 while left:
+                    begun = time.monotonic()
                     fates = publisher.publish([_message(event) for event in left], deadline)
-                    self._note(left, fates)
+                    self._note(left, fates, begun)
                     left = [e for e, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED and not once]
                     if left:
                         self._lull.wait(AGAIN_SECONDS)
@@ -63,18 +68,29 @@ class Driver:
         finally:
             publisher.close()
 
+    def said(self, event: Drawn, accepted: bool) -> None:
+        """Note what was answered to an event that went by another way than the broker."""
+        self._note([event], [Fate.CONFIRMED if accepted else Fate.UNKNOWN], time.monotonic())
+
     @property
     def published(self) -> int:
         """Events so far; one that is sent twice counts twice, one that had to be tried again once."""
         with self._lock:
             return sum(max(1, sent.confirmed) for sent in self.ledger.values())
 
+    def again(self, since: float) -> float:
+        """When (monotonic) something was confirmed that was published after `since`; for ever, where nothing was."""
+        with self._lock:
+            return min((ended for begun, ended in self._confirms if begun >= since), default=float("inf"))
+
     def flow(self, events: Sequence[Drawn], **how: float | bool) -> Flow:
         """The same, on a thread of its own."""
         return Flow(self, events, how)
 
-    def _note(self, events: Iterable[Drawn], fates: Iterable[Fate]) -> None:
+    def _note(self, events: Iterable[Drawn], fates: Sequence[Fate], begun: float) -> None:
         with self._lock:
+            if Fate.CONFIRMED in fates:
+                self._confirms.append((begun, time.monotonic()))
             for event, fate in zip(events, fates, strict=True):
                 sent = self.ledger.setdefault(body_hash(event.body), Sent(event))
                 sent.tries += 1

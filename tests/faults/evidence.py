@@ -90,6 +90,7 @@ class Ended:
     """How a process ended; wanted: what was to be expected of it; said: complaints in its log that nobody planned.
 
     files: how many it had open when it was told to stop; 0 where it died.
+    leaks: lines of its log, or of its metrics, that hold personal data.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Ended:
     wanted: tuple[int, ...]
     said: tuple[str, ...] = ()
     files: int = 0
+    leaks: int = 0
 
 
 @dataclass(frozen=True)

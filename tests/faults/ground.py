@@ -6,27 +6,33 @@ The servers are durable as in production, so that killing them means something.
 from __future__ import annotations
 
 import signal
+import tempfile
 import uuid
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pika
 import psutil
 import psycopg
 
 from services.cli.local.postgres import Postgres
 from services.cli.local.rabbitmq import RabbitMQ, RabbitMQDidNotStart
+from services.cli.local.rabbitmq_control import Control
+from shared.broker.address import parse
+from shared.broker.apply_amqp import connected
+from tests.faults.cluster import Cluster
 from tests.faults.gate import Gate
+from tests.faults.pair import Pair
 from tests.support.sandbox import sandbox
 from tests.support.servers import database, programs
 from tests.support.system import System, running
 
-WEAR = 12
-"""Cases after which a system is replaced: what it holds makes each look at it slower."""
+WEAR = 8640
+"""Events after which a system is replaced: what it holds makes each look at it slower."""
 
 STARTS = 3
 HIDDEN_SECONDS = 4
+CLUSTER, PAIR = "cluster", "pair"
 WATCHED = ("order-imported", "order-imported.dead", "connect.unrouted")
 
 
@@ -39,6 +45,8 @@ class Ground:
         self._systems: dict[str, tuple[System, ExitStack, int]] = {}
         self._postgres: Postgres | None = None
         self._rabbit: RabbitMQ | None = None
+        self._cluster: Cluster | None = None
+        self._pair: Pair | None = None
 
     @property
     def postgres(self) -> Postgres:
@@ -68,27 +76,58 @@ class Ground:
         self._rabbit.start()
         return self._rabbit
 
-    def system(self, broker: str) -> System:
-        """A prepared system without processes: the one of the last case, or a new one where that is worn out."""
-        system, stack, cases = self._systems.pop(broker, (None, None, WEAR))
-        if system is None or stack is None or cases >= WEAR:
+    @property
+    def cluster(self) -> Cluster:
+        """The worker's own three nodes, whole."""
+        if self._cluster is None:
+            self._cluster = Cluster(Path(tempfile.mkdtemp(prefix="cluster-", dir=self.folder)), programs())
+        self._cluster.start()
+        return self._cluster
+
+    @property
+    def pair(self) -> Pair:
+        """The worker's own PostgreSQL with a standby."""
+        if self._pair is None:
+            folder = Path(tempfile.mkdtemp(prefix="pair-", dir=self.folder))
+            folder.chmod(0o711)
+            self._pair = Pair(folder)
+        self._pair.start()
+        return self._pair
+
+    def system(self, place: str, events: int) -> System:
+        """A prepared system without processes: the one of the last case, or a new one where that is worn out.
+
+        place: see `Case.place`; events: how many the case will leave in it.
+        """
+        system, stack, worn = self._systems.pop(place, (None, None, WEAR))
+        if system is None or stack is None or worn >= WEAR:
             if stack is not None:
                 stack.close()
-            system, stack, cases = *self._new(broker), 0
-        self._systems[broker] = (system, stack, cases + 1)
+            system, stack, worn = *self._new(place), 0
+        self._systems[place] = (system, stack, worn + events)
         return system
 
-    def abandon(self, broker: str) -> None:
+    def abandon(self, place: str) -> None:
         """After a failed case nothing of its system is trusted any more."""
-        _, stack, _ = self._systems.pop(broker, (None, None, 0))
+        _, stack, _ = self._systems.pop(place, (None, None, 0))
         if stack is not None:
             with suppress(Exception):
                 stack.close()
+        if place == CLUSTER and self._cluster is not None:
+            self._cluster.stop()
+            self._cluster = None
+        if place.endswith(PAIR) and self._pair is not None:
+            for other in [other for other in self._systems if other.endswith(PAIR)]:
+                _, stack, _ = self._systems.pop(other)
+                with suppress(Exception):
+                    stack.close()
+            self._pair.stop()
+            self._pair = None
 
     def close(self) -> None:
         """End all of it."""
-        for broker in list(self._systems):
-            self.abandon(broker)
+        for place in list(self._systems):
+            self.abandon(place)
         self._stack.close()
 
     def depths(self, system: System) -> dict[str, int]:
@@ -100,12 +139,9 @@ class Ground:
                     queue: int(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # type: ignore[index]
                     for queue, table in names.items()
                 }
-        connection = pika.BlockingConnection(pika.URLParameters(system.broker_url))
-        try:
+        with connected(parse(system.broker_url)) as connection:
             channel = connection.channel()
             return {queue: channel.queue_declare(queue, passive=True).method.message_count for queue in WATCHED}
-        finally:
-            connection.close()
 
     def frozen(self, server: Postgres | RabbitMQ) -> Frozen:
         """Stop the clock of a server until it is thawed."""
@@ -117,15 +153,20 @@ class Ground:
         """A gate in front of a server."""
         return Gate(server.port)
 
-    def _new(self, broker: str) -> tuple[System, ExitStack]:
+    def _new(self, place: str) -> tuple[System, ExitStack]:
         stack = ExitStack()
         name = f"f{uuid.uuid4().hex[:12]}"
         folder = self.folder / name
         folder.mkdir()
-        url = stack.enter_context(database(self.postgres.url, name, template="template0"))
-        if broker == "rabbitmq":
+        broker, _, special = place.partition(", ")
+        server = self.pair.url if special == PAIR else self.postgres.url
+        url = stack.enter_context(database(server, name, template="template0"))
+        if broker == CLUSTER:
+            broker_url = self.cluster.vhost(name)
+            stack.callback(self._drop_vhost, name, self.cluster)
+        elif broker == "rabbitmq":
             broker_url = self.rabbit.vhost(name)
-            stack.callback(self._drop_vhost, name)
+            stack.callback(self._drop_vhost, name, self.rabbit.control)
         else:
             broker_url = f"pgmq{url.removeprefix('postgresql')}?visibility_timeout={HIDDEN_SECONDS}"
         stand = stack.enter_context(sandbox(folder / "sandbox", log=folder / "sandbox.log"))
@@ -133,9 +174,9 @@ class Ground:
         system.prepare()
         return system, stack
 
-    def _drop_vhost(self, name: str) -> None:
+    def _drop_vhost(self, name: str, owner: Control | Cluster) -> None:
         with suppress(Exception):
-            self.rabbit.control.drop([name])
+            owner.drop([name])
 
 
 class Frozen:

@@ -51,12 +51,12 @@ def watermark_before_confirm() -> None:
         self._failpoint("poll.moved")
         return true_page(self, conn, slug, found, publisher)
 
-    _plant(poll.Poll, "_page", page)
+    plant(poll.Poll, "_page", page)
 
 
 def no_inbox() -> None:
     """Nobody remembers which events were here before."""
-    _plant(prepare, "event_hash", lambda *_: uuid4())
+    plant(prepare, "event_hash", lambda *_: uuid4())
 
 
 def post_again_on_timeout() -> None:
@@ -69,7 +69,7 @@ def post_again_on_timeout() -> None:
         except RemoteError:
             return true_create(self, draft)
 
-    _plant(XentralOrders, "create_order", create)
+    plant(XentralOrders, "create_order", create)
 
 
 def requeue_loop() -> None:
@@ -94,7 +94,7 @@ def swallow_on_decode() -> None:
         taken = true_take_in(self, conn, [one for one in arrivals if not _unreadable(one.body)])
         return taken + [taken[-1]] * (len(arrivals) - len(taken)) if taken else []
 
-    _plant(intake.Intake, "take_in", take_in)
+    plant(intake.Intake, "take_in", take_in)
 
 
 def last_come_wins() -> None:
@@ -104,7 +104,7 @@ def last_come_wins() -> None:
     def decide_by_arrival(staged: Any, state: Any, new: Any) -> Any:
         return true_decide(staged, state, change.Standing(staged.changed_at, staged.version + 1, new.data_hash))
 
-    _plant(receive_known, "decide", decide_by_arrival)
+    plant(receive_known, "decide", decide_by_arrival)
 
 
 def settle_without_fence() -> None:
@@ -120,12 +120,12 @@ def settle_without_fence() -> None:
 
 def no_look_at_the_lease() -> None:
     """A worker sends whatever it once held."""
-    _plant(stage.Held, "check", lambda _: None)
+    plant(stage.Held, "check", lambda _: None)
 
 
 def no_look_up() -> None:
     """What was claimed before is created again, without asking the ERP."""
-    _plant(erp.OrderCreation, "_absent", lambda _self, staged, _say: (list(staged), []))
+    plant(erp.OrderCreation, "_absent", lambda _self, staged, _say: (list(staged), []))
 
 
 BUGS: Mapping[str, Callable[[], None]] = {
@@ -137,7 +137,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
 }  # fmt: skip
 
 
-def _plant(owner: Any, name: str, bug: Any) -> None:
+def plant(owner: Any, name: str, bug: Any) -> None:
     """In place of what is there: a bug that nobody calls would never be seen."""
     assert hasattr(owner, name), f"{owner} has no {name} any more: plant the bug where it went"
     setattr(owner, name, bug)

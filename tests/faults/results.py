@@ -69,6 +69,22 @@ def totals(lines: Iterable[Line]) -> Mapping[str, Line]:
     return dict(sorted(found.items(), key=lambda item: (item[0] == "all", item[0])))
 
 
+GOAL = {"events": 1_000_000, "faults": 2_000}
+"""What a whole run must reach, with nothing lost and nothing doubled."""
+
+
+def goal(lines: Iterable[Line]) -> str:
+    """Everything in the ledger against the goal, in one sentence, with the seeds."""
+    lines = list(lines)
+    sums = totals(lines)["all"]
+    seeds = sorted({line["seed"] for line in lines})
+    reached = ", ".join(f"{sums[term]:,} of {least:,} {term}" for term, least in GOAL.items())
+    return (
+        f"{reached}; {sums['lost']} lost, {sums['doubled']} doubled, {sums['not passed']} of {sums['cases']} cases not"
+        f" passed; seeds {', '.join(map(str, seeds))}."
+    )
+
+
 COLUMNS = ("cases", "faults", "events", "orders", "lost", "doubled", "window", "not passed", "flows", "settled")
 
 

@@ -5,35 +5,26 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.faults.case import EVENTS, Case
 from tests.faults.check import Expected, check
 from tests.faults.ground import Ground
+from tests.faults.limits import late
 from tests.faults.nemesis.broker import broker
+from tests.faults.nemesis.cluster import cluster
 from tests.faults.nemesis.crash import crash
 from tests.faults.nemesis.database import database
 from tests.faults.nemesis.erp import erp
+from tests.faults.nemesis.failover import failover
+from tests.faults.nemesis.intake import intake
 from tests.faults.scene import QUIET_SECONDS, Scene
 
 NEMESES: Mapping[str, Callable[[Scene], None]] = {
-    "crash": crash, "broker": broker, "database": database, "erp": erp,
+    "crash": crash, "broker": broker, "database": database, "erp": erp, "cluster": cluster,
+    "failover": failover, "intake": intake,
 }  # fmt: skip
-
-
-LIMITS: Mapping[str, float] = {
-    "database/restart": 5.0, "database/kill": 5.0, "broker/restart": 30.0, "broker/kill": 30.0, "broker/cut": 30.0,
-    "broker/freeze, noticed": 30.0, "broker/freeze, after the thaw": 30.0,
-}  # fmt: skip
-"""Seconds within which events flow again; the importer runs through all of these."""
-
-
-def late(recoveries: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    """What took longer than it may."""
-    for name, limit in LIMITS.items():
-        if (worst := max(recoveries.get(name, (0.0,)))) > limit:
-            yield f"{name}: {worst} s, at most {limit} s are allowed"
 
 
 def run(
@@ -55,12 +46,13 @@ def run(
     try:
         scene = Scene(ground, case, module=module, size=size, patience=patience)
         NEMESES[case.kind](scene)
-        scene.quiesce(scene.retry_waiting if case.kind == "erp" else lambda: None)
+        scene.quiesce(scene.retry_waiting if case.kind in ("erp", "intake") else lambda: None)
         evidence = scene.close()
         expected = Expected(tuple(scene.driver.ledger.values()), tuple(scene.placed), scene.window)
         verdict = check(expected, evidence)
         if timed:
-            verdict.violations += [("recovery", sentence) for sentence in late(scene.recoveries)]
+            late_by = "I11" if case.kind == "intake" else "recovery"
+            verdict.violations += [(late_by, sentence) for sentence in late(scene.recoveries)]
         result |= {
             "verdict": "passed" if verdict.passed else "failed",
             "violations": [f"{name}: {sentence}" for name, sentence in verdict.violations[:50]],
@@ -76,5 +68,5 @@ def run(
             "notes": scene.notes,
         }  # fmt: skip
     if result["verdict"] != "passed":
-        ground.abandon(case.broker)
+        ground.abandon(case.place)
     return {**result, "seconds": round(time.monotonic() - begun, 1)}

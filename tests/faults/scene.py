@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import psycopg
 
 from shared.db.connect import connect
 from shared.records.hashes import body_hash, event_hash
 from tests.faults.case import EVENTS, Case
-from tests.faults.draw import Drawn, draw
+from tests.faults.draw import Drawn, canary, draw
 from tests.faults.driver import Driver
 from tests.faults.evidence import Ended, Evidence, gather, mark
 from tests.faults.ground import Ground
@@ -27,6 +28,10 @@ LEASE, CALL, LAG = 2.0, 2.0, 5.0
 HOLD = LEASE + CALL + LAG
 """After so many seconds another worker takes over what a dead one held."""
 
+EVENTS_A_ROUND = 1200
+"""A larger case strikes more often: once more for every so many events."""
+
+EVENTS_A_SECOND = 60
 QUIET_SECONDS = 75.0
 KILLED = -signal.SIGKILL
 STALLED = 70
@@ -51,8 +56,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.chance = self.case.chance()
+        self.rounds = max(1, self.size // EVENTS_A_ROUND)
         self.tag = self.case.tag
-        self.system: System = self.ground.system(self.case.broker)
+        self.system: System = self.ground.system(self.case.place, self.size)
         self.since = mark(self.system)
         self.events = draw(self.tag, self.chance, self.size)
         self._taken = 0
@@ -132,12 +138,12 @@ class Scene:
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
-    def start(self, fault: str = "", wanted: tuple[int, ...] = (0,), **settings: str) -> str:
-        """Start an importer; returns its name. wanted: the exit codes that are no surprise."""
+    def start(self, fault: str = "", wanted: tuple[int, ...] = (0,), service: str = "importer", **settings: str) -> str:
+        """Start an importer, or another service; returns its name. wanted: the exit codes that are no surprise."""
         name = f"{self.tag}-p{next(self._numbers)}"
         self._wanted[name] = wanted
         settings = {"lease_seconds": f"{LEASE:g}", "call_seconds": f"{CALL:g}", "fault": fault, **settings}
-        self.system.start(name, module=self.module, **settings)
+        self.system.start(name, service, module=self.module, **settings)
         return name
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
@@ -172,18 +178,30 @@ class Scene:
 
     def end(self, name: str) -> None:
         """Stop it as an operator would, and wait."""
-        files = _files(self.process(name).pid)
+        files, metrics = _files(self.process(name).pid), self._metrics(name)
         self.process(name).send_signal(signal.SIGTERM)
         try:
             self.process(name).wait(60)
         except subprocess.TimeoutExpired:
             self.process(name).kill()
             self.process(name).wait(10)
-        self._bury(name, files)
+        self._bury(name, files, metrics)
 
-    def _bury(self, name: str, files: int = 0) -> None:
+    def _bury(self, name: str, files: int = 0, metrics: str = "") -> None:
         process = self.system.processes.pop(name)
-        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files))
+        said = [*self.system.log_text(name).splitlines(), *metrics.splitlines()]
+        leaks = sum(canary(self.tag) in line for line in said)
+        self._ended.append(Ended(name, process.poll(), self._wanted[name], tuple(self._complaints(name)), files, leaks))
+
+    def _metrics(self, name: str) -> str:
+        """What it shows to Prometheus, "" where it does not answer."""
+        ports = [line["port"] for line in self.system.log(name) if line.get("event") == "service.started"]
+        if not ports:
+            return ""
+        try:
+            return httpx2.get(f"http://127.0.0.1:{ports[-1]}/metrics", timeout=5, trust_env=False).text
+        except httpx2.HTTPError:
+            return ""
 
     def _complaints(self, name: str) -> Iterable[str]:
         """Errors in the log that no fault explains, and whatever is no line of the log at all."""
@@ -209,6 +227,10 @@ class Scene:
             " (SELECT id FROM records WHERE state = 'waiting' ORDER BY id FOR UPDATE SKIP LOCKED)"
         )
 
+    def idle(self) -> bool:
+        """Whether no order is due or held."""
+        return self.system.query("SELECT count(*) FROM records WHERE due_at IS NOT NULL") == [(0,)]
+
     def quiesce(self, each: Callable[[], None] = lambda: None) -> None:
         """Wait until every confirmed event has a fate and nothing is on its way; what never ends is for the checker."""
         confirmed = [sent.event for sent in self.driver.ledger.values() if sent.confirmed]
@@ -226,7 +248,7 @@ class Scene:
             return rows[0][:2] == (0, 0) and rows[0][2] == len(self.placed)
 
         begun = time.monotonic()
-        self.see(quiet, "all is quiet", self.patience)
+        self.see(quiet, "all is quiet", self.patience + self.size / EVENTS_A_SECOND)
         self.see(lambda: not any(self.ground.depths(self.system).values()), "the queues are empty", 5)
         self.recovered("quiet", time.monotonic() - begun)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.tally import Tally
 from tests.support.installation import installation, write_events
 from tests.support.system import order_event
 from tests.support.waiting import until
@@ -25,8 +26,9 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300 +
 
 
 @pytest.mark.parametrize("broker", ["pgmq", "rabbitmq"])
-def test_nothing_is_lost_or_doubled_while_everything_is_killed(tmp_path: Path, broker: str) -> None:
+def test_nothing_is_lost_or_doubled_while_everything_is_killed(tmp_path: Path, broker: str, tally: Tally) -> None:
     chance = random.Random(SEED)
+    tally.seed = SEED
     print(f"seed {SEED}, {ORDERS} orders, {KILLS} kills, {broker}")  # noqa: T201  # to replay a failing run
     numbers = [f"chaos-{n:05d}" for n in range(ORDERS)]
     events = [order_event(number) for number in numbers]
@@ -41,6 +43,7 @@ def test_nothing_is_lost_or_doubled_while_everything_is_killed(tmp_path: Path, b
             victim = names[turn] if turn < len(names) else chance.choice([*names, "all"])
             until_some = chance.random() * len(part)
             until(lambda: publishing.poll() is not None or _ledger(connect) >= until_some, "some arrived", 30)  # noqa: B023
+            tally.events, tally.faults = tally.events + len(part), tally.faults + 1
             if victim == "all":
                 connect.kill_all()
                 connect.start("--demo")

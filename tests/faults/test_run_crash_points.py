@@ -18,6 +18,7 @@ from shared.failpoint import NAMES
 from shared.records.bulk import How, start
 from shared.records.bulk_read import read_run
 from shared.records.filter import parse
+from tests.faults.tally import Tally
 from tests.support.stored import store_interface, store_record
 from tests.support.waiting import until
 
@@ -44,7 +45,9 @@ def _work(conn: Connection) -> None:
     conn.execute("UPDATE records SET state = 'done', seq = seq + 1, due_at = NULL WHERE state = 'pending'")
 
 
-def test_every_crash_point_of_a_run_leaves_each_record_to_be_set_due_once(database_url: str, tmp_path: Path) -> None:
+def test_every_crash_point_of_a_run_leaves_each_record_to_be_set_due_once(
+    database_url: str, tmp_path: Path, tally: Tally
+) -> None:
     points = sorted(name for name in NAMES if name.startswith("runs."))
     assert points == ["runs.chosen", "runs.judged", "runs.moved", "runs.set-due"]
     with connect(database_url, "tests") as conn:
@@ -67,6 +70,7 @@ def test_every_crash_point_of_a_run_leaves_each_record_to_be_set_due_once(databa
                 until(died, f"it dies at {point}", 120)
             finally:
                 dying.kill()  # no harm to the dead
+            tally.faults += 1
             assert dying.returncode == -signal.SIGKILL, (tmp_path / "log").read_text()
         last = _journal(database_url, "", tmp_path / "log")
         try:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.failpoint import NAMES
+from tests.faults.check_back import newest
 from tests.faults.share import share
 from tests.support.stocking import stock_event
 from tests.support.system import System
@@ -50,6 +51,13 @@ class Shop:
 
         until(shown, f"version {version} is shown", 60)
 
+    def assert_newest(self, *versions: int) -> None:
+        """The last of these versions stands, and none came after a newer one."""
+        held = self.system.stand.state("otto")["quantities"]
+        sent = [(each["sku"], each["quantity"]) for each in self.system.stand.sent_quantities()]
+        wanted = {sku: [100 * version + n for version in versions] for n, sku in enumerate(self.skus)}
+        assert list(newest(held, wanted, [one for one in sent if one[0] in wanted])) == []
+
     def until_settled(self) -> None:
         def states() -> dict[str, int]:
             query = "SELECT state, count(*) FROM records WHERE key LIKE %s GROUP BY 1"
@@ -74,6 +82,7 @@ def test_a_crash_leaves_the_newest_at_the_marketplace(system: System, failpoint:
     system.start("successor", "stock")
     shop.until_shown(3)
     shop.until_settled()
+    shop.assert_newest(1, 2, 3)
 
 
 @pytest.mark.faults_full

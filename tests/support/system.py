@@ -71,7 +71,10 @@ def order_event(number: str, **order: Any) -> dict[str, Any]:
 
 @dataclass
 class System:
-    """Processes come and go; database, broker and stand-ins stay."""
+    """Processes come and go; database, broker and stand-ins stay.
+
+    published: events so far; planted: processes that were started with a fault.
+    """
 
     folder: Path
     database_url: str
@@ -79,6 +82,8 @@ class System:
     stand: Stand
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    published: int = 0
+    planted: int = 0
 
     def prepare(
         self,
@@ -112,11 +117,17 @@ class System:
                 save_mapping(conn, INTERFACE, kind, source, target)
 
     def start(
-        self, name: str = "importer", service: str = "importer", *, module: Sequence[str] = (), **settings: str
+        self,
+        name: str = "importer",
+        service: str = "importer",
+        *,
+        module: Sequence[str] = (),
+        cwd: Path = PROJECT,
+        **settings: str,
     ) -> subprocess.Popen[bytes]:
         """Start a process; settings are `CONNECT_…` in lower case, e.g. `fault="work.called:kill"`.
 
-        module: another module to run in place of the service, with its arguments.
+        module: another module to run in place of the service, with its arguments; cwd: another release's folder.
         """
         environment = {name_: value for name_, value in os.environ.items() if not name_.startswith("CONNECT_")} | {
             "CONNECT_DATABASE_URL": self.database_url,
@@ -132,9 +143,11 @@ class System:
             **self.environment,
             **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
         }
+        extra = {} if cwd == PROJECT else {"PYTHONPATH": str(cwd)}
+        self.planted += bool(settings.get("fault"))
         with (self.folder / f"{name}.log").open("ab") as log:
             command = [sys.executable, "-m", *(module or (f"services.{service}",))]
-            process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=cwd, env=environment | extra, stdout=log, stderr=log)
         self.processes[name] = process
         return process
 
@@ -152,15 +165,18 @@ class System:
         """The log of a process as it is."""
         return (self.folder / f"{name}.log").read_text()
 
-    def publish(self, events: Sequence[Mapping[str, Any] | bytes], kind: str = "order-imported") -> None:
+    def publish(
+        self, events: Sequence[Mapping[str, Any] | bytes], kind: str = "order-imported", interface: str = INTERFACE
+    ) -> None:
         """Publish to the exchange, confirmed; what the broker does not confirm is published again."""
         left = [
             event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode() for event in events
         ]
+        self.published += len(left)
         publisher = open_publisher(self.broker_url, name="tests")
         try:
             for _ in range(30):
-                messages = [Message(body, f"{kind}.v1.{INTERFACE}") for body in left]
+                messages = [Message(body, f"{kind}.v1.{interface}") for body in left]
                 fates = publisher.publish(messages)
                 left = [body for body, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED]
                 if not left:

@@ -45,7 +45,7 @@ OWNERS = {
     "pika": r"shared\.broker\.",
     "pgmq": r"shared\.broker\.",
     "vine": r"shared\.broker\.",
-    "psycopg": r"shared\.(db|records|rollup|runtime|broker|people|alarms)\.|services\.\w+\.",
+    "psycopg": r"shared\.(db|records|rollup|runtime|broker|people|alarms|privacy)\.|services\.\w+\.",
     "psycopg_pool": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
     "httpx2": r"shared\.connectors\.(http$|deadline$)|services\.cli\.|services\.journal\.provider$",
     "joserfc": r"services\.journal\.provider$",

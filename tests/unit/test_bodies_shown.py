@@ -5,7 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.journal.bodies_shown import MOST_MARKS, UNSEEN, shown, to_edit
+from services.journal.bodies_shown import MOST_MARKS, shown, to_edit
+from shared.unseen import UNSEEN
 
 
 def test_what_cannot_be_seen_is_named() -> None:

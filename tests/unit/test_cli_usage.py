@@ -12,6 +12,7 @@ from services.cli.__main__ import build, main
 from services.cli.printing import Printer
 from services.cli.publishing import message_of, publish
 from shared.broker.delivery import Fate, Message
+from shared.settings import SERVICES, SettingsError, load
 from tests.support.stored import order_event
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
@@ -194,3 +195,31 @@ def test_what_was_not_confirmed_is_published_again_and_named_in_the_end() -> Non
     found = publish([b"a", b"poison", b"b"], Reluctant(2), patience=1.0, progress=done.append)
     assert (found.confirmed, found.refused, found.unknown, found.left) == (2, 1, 0, [b"poison"])
     assert sum(done) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("http://127.0.0.1:8080", False),
+        ("http://localhost:8080", False),
+        ("http://[::1]:8080", False),
+        ("https://connect.example.org", True),
+        ("http://192.168.1.20:8080", True),
+        ("http://127.0.0.1.example.org", True),
+    ],
+)
+def test_a_secret_that_everybody_knows_starts_nothing_that_a_network_reaches(address: str, refused: bool) -> None:
+    given = load({"CONNECT_BASE_URL": address, "CONNECT_AMQP_URL": "amqp://connect:dev-only-rabbitmq@rabbitmq/connect"})
+    if refused:
+        with pytest.raises(SettingsError, match="CONNECT_AMQP_URL") as raised:
+            given.only_at_home()
+        assert "dev-only-rabbitmq" not in str(raised.value)
+    else:
+        given.only_at_home()
+    load({"CONNECT_BASE_URL": address, "CONNECT_AMQP_URL": "amqp://connect:ours@rabbitmq/connect"}).only_at_home()
+
+
+def test_every_service_looks_at_its_secrets_before_it_starts() -> None:
+    for service in SERVICES:
+        text = (Path(__file__).parents[2] / "services" / service / "__main__.py").read_text(encoding="utf-8")
+        assert ".only_at_home()" in text, service

@@ -140,7 +140,7 @@ def test_a_retry_leaves_grey_records_alone_and_says_why(site: Site) -> None:
     assert plan["counts"]["nothing_to_send"] == 1
     run = operator.post("/api/v1/exports/retry", json={"filter": "state:failed|never"}).json()
     assert (run["done"], run["skipped"]) == ([failed], {str(grey): "has nothing to send yet"})
-    assert site.conn.execute("SELECT verb FROM audit").fetchall() == [("exports.retry",)]
+    assert site.conn.execute("SELECT verb FROM audit WHERE verb !~ '^login'").fetchall() == [("exports.retry",)]
 
 
 def test_what_is_exported_by_number_is_queued_also_if_it_is_there_and_done(site: Site) -> None:

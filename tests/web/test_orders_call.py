@@ -76,7 +76,9 @@ def test_a_retry_sets_due_and_says_what_it_left_alone(site: Site) -> None:
     assert set(run["skipped"]) == {str(running), "99"}
     assert operator.get(f"/api/v1/bulk/{run['id']}").json() == run
     assert operator.get(f"/api/v1/orders/{failed}").json()["state"] == "pending"
-    assert site.conn.execute("SELECT actor, verb FROM audit").fetchall() == [("token:operator-", "orders.retry")]
+    assert site.conn.execute("SELECT actor, verb FROM audit WHERE verb !~ '^login'").fetchall() == [
+        ("token:operator-", "orders.retry")
+    ]
 
 
 def test_a_retry_by_filter_spares_the_exceptions_and_a_dry_run_everything(site: Site) -> None:
@@ -108,7 +110,7 @@ def test_an_order_done_by_hand_is_linked_and_said_so(site: Site) -> None:
     told = answer.json()
     assert (told["state"], told["code"]) == ("done", "done-by-hand")
     assert site.conn.execute("SELECT remote FROM records WHERE id = %s", (failed,)).fetchone() == ("200418",)
-    assert site.conn.execute("SELECT verb FROM audit").fetchall() == [("orders.done-by-hand",)]
+    assert site.conn.execute("SELECT verb FROM audit WHERE verb !~ '^login'").fetchall() == [("orders.done-by-hand",)]
     for other in (done, running):
         refused = operator.post(path.format(other), json={"erp_number": "1"})
         assert (refused.status_code, refused.json()["code"]) == (409, "state-does-not-allow-it")

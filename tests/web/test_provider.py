@@ -75,7 +75,9 @@ def test_a_person_is_known_by_subject_and_has_the_role_of_the_provider(provided:
     provided.identity.person = {"sub": "u-2", "preferred_username": "kim"}
     assert provided.log_in().status_code == 303
     assert provided.users()[1] == ("kim (2)", "viewer", "u-2"), "the same name is somebody else"
-    verbs = [row[0] for row in provided.site.conn.execute("SELECT verb FROM audit ORDER BY id").fetchall()]
+    verbs = [
+        row[0] for row in provided.site.conn.execute("SELECT verb FROM audit WHERE verb <> 'login.done' ORDER BY id")
+    ]
     assert verbs == ["users.add", "users.change", "users.change", "users.add"]
 
     assert "kim (2)" not in provided.site.browser("admin").post("/login", data={"user": "kim (2)", "password": ""}).text

@@ -93,7 +93,7 @@ def test_a_token_is_shown_once_and_stored_as_a_hash(site: Site) -> None:
     token = made.json()["token"]
     assert token not in site.api("admin").get("/api/v1/tokens").text
     assert site.conn.execute("SELECT count(*) FROM tokens t WHERE t::text LIKE %s", (f"%{token}%",)).fetchone() == (0,)
-    log = site.conn.execute("SELECT actor, verb, target->>'token' FROM audit").fetchall()
+    log = site.conn.execute("SELECT actor, verb, target->>'token' FROM audit WHERE verb !~ '^login'").fetchall()
     assert log == [("token:admin-", "tokens.create", "shop")]
 
 

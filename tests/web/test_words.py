@@ -34,8 +34,9 @@ BUILT = (
     "card.same_", "drafted.", "edit.", "errand.title_", "error.", "export.status", "export.tracking", "groups.none_",
     "groups.unit_", "held.", "interfaces.check_", "interfaces.flow_", "interfaces.item_", "interfaces.says_",
     "left.", "list.of_", "list.span_", "mail_link.", "mappings.about_", "mappings.kind_", "mappings.wrong_",
-    "me.done_", "owner.", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.", "runs.",
-    "says.", "settings.", "state.", "status.broker_", "status.error", "status.fine",
+    "me.done_", "owner.", "privacy.kind_", "privacy.place_",
+    "privacy.stays_", "privacy.wrong_", "quick.", "receipt.", "rejections.outcome_", "rejections.state_", "room.",
+    "runs.", "says.", "settings.", "state.", "status.broker_", "status.error", "status.fine",
     "status.flow_", "status.mode_", "status.warning", "status.weekday_",
     "users.language_", "users.made_",
 )  # fmt: skip

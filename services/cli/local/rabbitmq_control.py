@@ -28,6 +28,7 @@ class Control:
     erl_call: str | None
     environment: Mapping[str, str]
     password: str = field(repr=False)
+    node: str = NODE
 
     def url(self, vhost: str, user: str = USER, password: str | None = None) -> str:
         """amqp://... of a vhost, for its administrator or for another user."""
@@ -61,7 +62,7 @@ class Control:
         if self.erl_call:
             # A name of its own (-h): two callers of one name are not let in at the same time.
             name = f"caller-{secrets.token_hex(4)}"
-            command = [self.erl_call, "-h", name, "-sname", NODE, "-timeout", str(int(timeout)), "-e"]
+            command = [self.erl_call, "-h", name, "-sname", self.node, "-timeout", str(int(timeout)), "-e"]
             text = expression + "\n"
         else:
             command, text = [f"{self.scripts}/rabbitmqctl", "-q", "eval", expression], ""

@@ -54,7 +54,7 @@ def routes(journal: Journal) -> APIRouter:
 
     def send(request: Request, response: Response, verb: ErrandVerb, interface: str) -> dict[str, Any]:
         actor = actor_of(request).name
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             if interface not in modes(conn):
                 raise ApiProblem(404, "interface-unknown", f"There is no interface “{interface}”.")
             errand = ask_errand(conn, verb, interface, actor)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from shared.people.tokens import LONGEST_DAYS, USUAL_DAYS
 from shared.records.actions import MOST_NUMBERS
 from shared.records.causes import LONGEST_NOTE
 from shared.records.selected import MOST as MOST_IDS
@@ -227,11 +228,12 @@ class RevealBody(Body):
 
 
 class NewToken(Body):
-    """A token to create. interfaces: only for a publisher."""
+    """A token to create. interfaces: only for a publisher; expires_in_days: null for one without an end."""
 
     name: Short
     role: str
     interfaces: list[Short] | None = None
+    expires_in_days: int | None = Field(USUAL_DAYS, ge=1, le=LONGEST_DAYS)
 
 
 async def raw_body(request: Request) -> bytes:

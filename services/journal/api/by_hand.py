@@ -26,7 +26,7 @@ def routes(journal: Journal) -> APIRouter:
     def done_by_hand(request: Request, id: int, body: DoneByHand) -> dict[str, Any]:
         """A person has created the order in the ERP: link it, create it no more, and let its exports go on."""
         actor = actor_of(request)
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             said = mark_done_by_hand(conn, id, body.erp_number, actor.name) if 0 < id < 2**63 else None
             if said is None:
                 raise ApiProblem(404, "not-found", "There is no such order.")

@@ -44,7 +44,7 @@ def routes(journal: Journal) -> APIRouter:
     def post_rehearsal(request: Request, response: Response, slug: str) -> dict[str, Any]:
         """Look at both systems now; only reads. Answers with an errand, one under way is answered again."""
         actor = actor_of(request).name
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             known(conn, slug)
             errand = ask_errand(conn, "rehearsal", slug, actor)
             audit(conn, actor, "interfaces.rehearsal", {"interface": slug, "errand": str(errand)})

@@ -81,11 +81,15 @@ def routes(journal: Journal) -> APIRouter:
         """Create a token. `token` is shown this once."""
         with journal.database() as conn, conn.transaction():
             try:
-                token = tokens.create_token(conn, body.name, body.role, body.interfaces)
+                token = tokens.create_token(conn, body.name, body.role, body.interfaces, body.expires_in_days)
             except tokens.TokenError as error:
                 raise ApiProblem(422, "token-not-possible", str(error)) from None
-            audit(conn, actor_of(request).name, "tokens.create", {"token": body.name, "role": body.role})
-        return {"name": body.name.strip(), "role": body.role, "interfaces": body.interfaces, "token": token}
+            told = {"token": body.name, "role": body.role, "days": body.expires_in_days}
+            audit(conn, actor_of(request).name, "tokens.create", told)
+        return {
+            "name": body.name.strip(), "role": body.role, "interfaces": body.interfaces,
+            "expires_in_days": body.expires_in_days, "token": token,
+        }  # fmt: skip
 
     @router.post("/tokens/{name}/revoke")
     @needs("admin")

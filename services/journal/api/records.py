@@ -104,7 +104,7 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     ) -> dict[str, Any]:
         """The answer is a receipt that fills. With dry_run it shows what would be sent, and nothing is changed."""
         actor = actor_of(http).name
-        with journal.database() as conn, understood():
+        with journal.database() as conn, conn.transaction(), understood():
             if body.numbers is not None:
                 if body.interface not in modes(conn):
                     raise ApiProblem(404, "interface-unknown", f"There is no interface “{body.interface}”.")

@@ -67,7 +67,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     def send(request: Request, verb: ErrandVerb, interface: str) -> Response:
         actor = actor_of(request).name
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             if interface not in modes(conn):
                 return pages.error(request, speaker(request), 422)
             errand = ask_errand(conn, verb, interface, actor)

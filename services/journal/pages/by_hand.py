@@ -29,7 +29,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         actor, number = actor_of(request).name, erp_number.strip()
         if not 0 < len(number) <= ORDERS.number_length or "\0" in number:
             return pages.error(request, speaker(request), 422)
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             said = mark_done_by_hand(conn, id, number, actor) if 0 < id < 2**63 else None
             if said is None:
                 return pages.error(request, speaker(request), 404)

@@ -83,7 +83,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def post_rehearsal(request: Request, slug: str) -> Response:
         """Look at both systems now."""
         actor = actor_of(request).name
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             if slug not in modes(conn):
                 return pages.error(request, speaker(request), 404)
             errand = ask_errand(conn, "rehearsal", slug, actor)

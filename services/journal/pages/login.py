@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.journal.browser_name import browser_of
+from services.journal.came_from import came_from
 from services.journal.cookies import drop_session, session_token, set_session
 from services.journal.guard import guarded_router, needs
 from services.journal.inside import inside
 from services.journal.language import speaker
+from services.journal.logins import note_login
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.people.sessions import close_session, open_session
@@ -46,14 +48,17 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         next: Annotated[str, Form()] = "/",
     ) -> Response:
         """Check name and password, open a session, go where the reader wanted to go."""
-        address = request.client.host if request.client else "?"
+        address = came_from(request, journal.trusted)
         try:
-            with journal.database() as conn, journal.hashing:
-                user_id = check_password(conn, user, password, address)
-                token = None if user_id is None else open_session(conn, user_id, browser_of(request))
-                before = session_token(request, journal.secure)
-                if token is not None and before is not None:
-                    close_session(conn, before)
+            with journal.database() as conn:
+                with journal.hashing:
+                    user_id = check_password(conn, user, password, address)
+                with conn.transaction():
+                    note_login(conn, user, user_id is not None, address)
+                    token = None if user_id is None else open_session(conn, user_id, browser_of(request))
+                    before = session_token(request, journal.secure)
+                    if token is not None and before is not None:
+                        close_session(conn, before)
         except Throttled as error:
             return form(request, "login.throttled", inside(next), 429, error.after)
         if token is None:

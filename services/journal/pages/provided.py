@@ -11,16 +11,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.journal.browser_name import browser_of
+from services.journal.came_from import came_from
 from services.journal.cookies import drop_journey, journey_state, session_token, set_journey, set_session
 from services.journal.guard import guarded_router, needs
 from services.journal.inside import inside
 from services.journal.language import speaker
+from services.journal.logins import note_login
 from services.journal.provider import Named, ProviderError
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.people.federated import Journey, come_back, provided_user, set_out
 from shared.people.sessions import close_session, open_session
-from shared.people.users import UserError
+from shared.people.users import UserError, read_user
 
 BACK = "/login/provider/back"
 
@@ -91,7 +93,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
 
     def _enter(request: Request, named: Named, role: str, issuer: str) -> str | None:
         """Open a session for whom the provider named; None for somebody who is locked out."""
-        with journal.database() as conn:
+        with journal.database() as conn, conn.transaction():
             try:
                 user = provided_user(conn, issuer, named.subject, named.name, role)
             except UserError:
@@ -100,6 +102,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 return None
             if (before := session_token(request, journal.secure)) is not None:
                 close_session(conn, before)
+            known = read_user(conn, user)
+            note_login(conn, known["name"] if known else "", True, came_from(request, journal.trusted), "provider")
             return open_session(conn, user, browser_of(request))
 
     return router

@@ -22,6 +22,7 @@ from shared.people.actor import TOKEN_ROLES, USER_ROLES
 from shared.people.audit import audit
 
 MADE_LETTERS = 15
+TOKEN_DAYS = (30, 90, tokens.USUAL_DAYS, 0)
 
 
 def routes(journal: Journal, pages: Pages) -> APIRouter:
@@ -35,6 +36,8 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
                 "tokens": tokens.list_tokens(conn),
                 "user_roles": USER_ROLES,
                 "token_roles": TOKEN_ROLES,
+                "token_days": TOKEN_DAYS,
+                "usual_days": tokens.USUAL_DAYS,
                 "problem": None,
                 "wrong": None,
                 "made": None,
@@ -135,12 +138,15 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
         name: Annotated[str, Form()] = "",
         role: Annotated[str, Form()] = "viewer",
         interfaces: Annotated[list[str] | None, Form()] = None,
+        days: Annotated[int | None, Form(ge=0, le=tokens.LONGEST_DAYS)] = tokens.USUAL_DAYS,
     ) -> Response:
-        """Make a token and show it once."""
+        """Make a token and show it once. days: 0 for one without an end."""
+        chosen = (interfaces or None) if role == "publisher" else None
         try:
             with journal.database() as conn, conn.transaction():
-                token = tokens.create_token(conn, name, role, (interfaces or None) if role == "publisher" else None)
-                audit(conn, actor_of(request).name, "tokens.create", {"token": name.strip(), "role": role})
+                told = {"token": name.strip(), "role": role, "days": days or None}
+                token = tokens.create_token(conn, name, role, chosen, days or None)
+                audit(conn, actor_of(request).name, "tokens.create", told)
         except tokens.TokenError as error:
             return show(request, 422, problem=str(error), wrong="token", given={"token": name, "token_role": role})
         return show(request, 201, made={"kind": "token", "name": name.strip(), "value": token})

@@ -48,7 +48,7 @@ def read_day(raw: Any) -> datetime | None:
         return None
     try:
         return datetime(raw["year"], raw["month"], raw["day"], tzinfo=UTC)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -58,5 +58,5 @@ def read_moment(raw: Any) -> datetime | None:
         return None
     try:
         return datetime(*(raw.get(name, 0) for name in PARTS)).replace(tzinfo=UTC)  # noqa: DTZ001
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

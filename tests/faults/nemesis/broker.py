@@ -47,18 +47,19 @@ def kill(scene: Scene) -> None:
 def _away(scene: Scene, stop: Callable[[], None]) -> None:
     rabbit = scene.ground.rabbit
     scene.until_started(scene.start())
-    for _ in range(TIMES):
-        flow = scene.driver.flow(scene.take(30))
-        half = scene.driver.published + scene.size * 15 // 100
+    times = TIMES * scene.rounds
+    for _ in range(times):
+        flow = scene.driver.flow(scene.take(60 / times))
+        half = scene.driver.published + scene.size * 30 // times // 100
         until(lambda: scene.driver.published >= half or not flow.running, "events flow", 30)  # noqa: B023
         struck = time.monotonic()
         stop()
         scene.fault(f"broker/{scene.case.fault}")
-        once = scene.take(2)  # told to go once while nobody listens: they may be lost, and may not be doubled
+        once = scene.take(4 / times)  # told to go once while nobody listens: they may be lost, and may not be doubled
         scene.driver.publish(once, once=True, deadline=1.0)
         rabbit.start()
         scene.recovered(f"broker/{scene.case.fault}, server back", time.monotonic() - struck)
-        share = scene.take(10)
+        share = scene.take(20 / times)
         scene.driver.publish(share)
         scene.flows(f"broker/{scene.case.fault}", struck, share)
         flow.join()
@@ -111,17 +112,18 @@ def disk_alarm(scene: Scene) -> None:
     """No room on the disk: publishers are blocked; what is there is consumed; then there is room again."""
     control = scene.ground.rabbit.control
     scene.until_started(scene.start())
-    for _ in range(TIMES):
-        scene.driver.publish(scene.take(20))
+    times = TIMES * scene.rounds
+    for _ in range(times):
+        scene.driver.publish(scene.take(40 / times))
         control.evaluate("rabbit_disk_monitor:set_disk_free_limit(1000000000000000).")
         alarmed = time.monotonic()
         try:
             scene.fault("broker/disk-alarm")
             until(lambda: "disk" in control.evaluate("rabbit_alarm:get_alarms()."), "the alarm is raised", 30)
-            scene.driver.publish(scene.take(2), once=True, deadline=2.0)
+            scene.driver.publish(scene.take(4 / times), once=True, deadline=2.0)
         finally:
             control.evaluate("rabbit_disk_monitor:set_disk_free_limit(50000000).")
-        share = scene.take(20)
+        share = scene.take(40 / times)
         scene.driver.publish(share)
         scene.flows("broker/disk-alarm", alarmed, share)
 

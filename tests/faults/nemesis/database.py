@@ -32,16 +32,17 @@ def kill(scene: Scene) -> None:
 
 def _away(scene: Scene, stop: Callable[[], None]) -> None:
     postgres = scene.ground.postgres
-    for _ in range(TIMES):
-        flow = scene.driver.flow(scene.take(20))
-        half = scene.driver.published + scene.size * 10 // 100
+    times = TIMES * scene.rounds
+    for _ in range(times):
+        flow = scene.driver.flow(scene.take(60 / times))
+        half = scene.driver.published + scene.size * 30 // times // 100
         until(lambda: scene.driver.published >= half or not flow.running, "events flow", 30)  # noqa: B023
         struck = time.monotonic()
         stop()
         postgres.start()
         scene.fault(f"database/{scene.case.fault}")
         scene.recovered(f"database/{scene.case.fault}, server back", time.monotonic() - struck)
-        share = scene.take(8)
+        share = scene.take(24 / times)
         scene.driver.publish(share)
         scene.flows(f"database/{scene.case.fault}", struck, share)
         flow.join()

@@ -19,11 +19,12 @@ def erp(scene: Scene) -> None:
     """The fault of the case, in several strikes of one to eight calls; five in a row open the breaker."""
     stand, fault = scene.system.stand, scene.case.fault
     scene.until_started(scene.start())
-    for turn in range(STRIKES):
+    strikes = STRIKES * scene.rounds
+    for turn in range(strikes):
         operation = OPERATIONS[turn % len(OPERATIONS)] if "after_success" not in fault else "create-order"
         stand.fault("xentral", fault, operation, scene.chance.randint(1, 8), **_more(scene))
         scene.fault(f"erp/{fault}")
-        scene.driver.publish(scene.take(80 / STRIKES))
+        scene.driver.publish(scene.take(80 / strikes))
         until(lambda: _struck(scene), "the strike has hit", 60)
         stand.clear("xentral")
         scene.retry_waiting()

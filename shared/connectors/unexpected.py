@@ -1,0 +1,60 @@
+"""An answer whose form nobody expects is a broken answer, whatever the reading of it raised. Called by `open`.
+
+Connectors read what vendors document. A text where a list should be is no reason to stop with an error of Python: the
+runtime knows what to do about a broken answer, of a read as of a call whose outcome is unknown by then.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.http import Http
+
+Capability = TypeVar("Capability")
+MISREAD = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What reading raises that trusts a form. Raised before anything was answered it is a mistake of ours, and stays one."""
+
+
+def careful(capability: Capability, http: Http) -> Capability:
+    """The same object, whose methods raise RemoteError(BROKEN_ANSWER) where they could not read an answer of `http`."""
+    for name in dir(type(capability)):
+        method = getattr(capability, name)
+        if not name.startswith("_") and callable(method):
+            setattr(capability, name, _guarded(name, method, http))
+    return capability
+
+
+def _guarded(name: str, method: Callable[..., Any], http: Http) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def guarded(*values: Any, **named: Any) -> Any:
+        before = http.answers
+        try:
+            found = method(*values, **named)
+        except MISREAD as error:
+            raise _told(name, error, http.answers > before) from error
+        return _pages(name, found, http) if isinstance(found, Iterator) else found
+
+    return guarded
+
+
+def _pages(name: str, pages: Iterator[Any], http: Http) -> Iterator[Any]:
+    """What a method yields, read with the same care."""
+    before = http.answers
+    try:
+        yield from pages
+    except MISREAD as error:
+        raise _told(name, error, http.answers > before) from error
+
+
+def _told(name: str, error: Exception, answered: bool) -> Exception:
+    """As a broken answer, with the place that could not read it; no value, which may be personal."""
+    if not answered:
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    return RemoteError(Reason.BROKEN_ANSWER, f"{name.replace('_', '-')}: the answer has an unexpected form ({place})")

@@ -1,0 +1,193 @@
+"""Personal data goes by its age: walks along the ids, a slice at a time, and never twice over the same rows.
+
+    walk ─▶ old enough? ─ no ─▶ that is the end for now (ids grow with time)
+              └ yes ─▶ over? ─ yes ─▶ overwritten
+                         └ no, or held ─▶ noted in `privacy_later`, looked at again each day
+
+Orders whose data an event brought back after they were erased are noted the same way, as soon as they are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.db.connect import Connection
+from shared.people.audit import audit
+from shared.privacy.orders import erase_orders, lock_orders, order_and_export
+from shared.privacy.rejections import erase_rejections
+
+AT_ONCE = 100
+AGAIN = "1 day"
+SOON = "1 minute"
+OVERLAP = "15 minutes"
+"""A transaction that takes an event in may be seen so long after its beginning."""
+
+ACTOR = "Connect"
+
+_RETURNED = """
+WITH seen AS (UPDATE privacy_walks SET looked = now()
+              WHERE class = 'returned' AND looked < now() - interval '10 seconds'
+              RETURNING (SELECT looked FROM privacy_walks WHERE class = 'returned') AS was)
+INSERT INTO privacy_later(class, ref)
+SELECT DISTINCT 'orders', r.id FROM seen, events e JOIN privacy_erased x ON x.record_id = e.record_id
+    JOIN records r ON r.id = e.record_id
+WHERE e.received_at >= seen.was - %s::interval AND r.payload_no > x.payload_no
+ON CONFLICT DO NOTHING RETURNING ref
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Days that personal data stays; 0: for ever."""
+
+    orders: int
+    rejections: int
+    audit: int
+
+
+def retain(conn: Connection, keep: Keep, failpoint: Callable[[str], None]) -> int:
+    """One slice of each class; how many rows went or were looked at. 0: there is nothing to do for a while."""
+    done = _returned(conn) + _later(conn, keep, failpoint)
+    if keep.orders:
+        done += _orders(conn, keep.orders, failpoint)
+    if keep.rejections:
+        done += _rejections(conn, keep.rejections, failpoint)
+    if keep.audit:
+        row = conn.execute(
+            "WITH f AS (SELECT forget_audit(%s, %s) AS gone) UPDATE privacy_walks SET total = total + f.gone,"
+            " looked = now() FROM f WHERE class = 'audit' RETURNING f.gone",
+            (keep.audit, AT_ONCE * 10),
+        ).fetchone()
+        done += row[0] if row else 0
+    return done
+
+
+def walks(conn: Connection) -> dict[str, int]:
+    """By class, how many rows went by their age so far."""
+    return dict(conn.execute("SELECT class, total FROM privacy_walks ORDER BY class").fetchall())
+
+
+def _returned(conn: Connection) -> int:
+    """Note orders whose data came back with a later event. Reads the inbox since the last look, by its time."""
+    with conn.transaction():
+        rows = conn.execute(_RETURNED.encode(), (OVERLAP,)).fetchall()
+        if rows:
+            audit(conn, ACTOR, "privacy.returned", {"count": len(rows), "records": sorted(row[0] for row in rows)[:50]})
+    return len(rows)
+
+
+def _later(conn: Connection, keep: Keep, failpoint: Callable[[str], None]) -> int:
+    """What could not go when its turn was."""
+    with conn.transaction():
+        refs = _due(conn, "orders")
+        gone = _erase(conn, refs, failpoint) if refs else 0
+    with conn.transaction():
+        refused = _due(conn, "rejections")
+        return gone + (_refused(conn, refused, keep.rejections) if refused else 0)
+
+
+def _due(conn: Connection, class_: str) -> list[int]:
+    rows = conn.execute(
+        "SELECT ref FROM privacy_later WHERE class = %s AND look_at <= now() ORDER BY look_at LIMIT %s"
+        " FOR UPDATE SKIP LOCKED",
+        (class_, AT_ONCE),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _orders(conn: Connection, days: int, failpoint: Callable[[str], None]) -> int:
+    with conn.transaction():
+        at = _lock(conn, "orders")
+        if at is None:
+            return 0
+        rows = conn.execute(
+            "SELECT id, flow <> 'stock', received_at < now() - make_interval(days => %s) FROM records WHERE id > %s"
+            " ORDER BY id LIMIT %s",
+            (days, at, AT_ONCE),
+        ).fetchall()
+        old = []
+        for id_, of_order, is_old in rows:
+            if not is_old:
+                break
+            old.append((id_, of_order))
+        if not old:
+            return 0
+        gone = _erase(conn, [id_ for id_, of_order in old if of_order], failpoint)
+        _move(conn, "orders", old[-1][0], gone)
+        failpoint("privacy.retained")
+    return len(old)
+
+
+def _erase(conn: Connection, ids: list[int], failpoint: Callable[[str], None]) -> int:
+    """Erase what is over, note the rest for later."""
+    both = [one[0] for one in order_and_export(conn, ids)]
+    free, _ = lock_orders(conn, both)
+    told = erase_orders(conn, free) if free else {}
+    failpoint("privacy.sliced")
+    stays = [id_ for id_ in ids if id_ not in free]
+    conn.execute(
+        "INSERT INTO privacy_later(class, ref, look_at) SELECT 'orders', ref, now() + CASE WHEN EXISTS ("
+        "   SELECT FROM privacy_erased x WHERE x.record_id = ref) THEN %s::interval ELSE %s::interval END"
+        " FROM unnest(%s::int8[]) ref ON CONFLICT (class, ref) DO UPDATE SET look_at = excluded.look_at",
+        (SOON, AGAIN, stays),
+    )
+    return told.get("records", 0)
+
+
+def _rejections(conn: Connection, days: int, failpoint: Callable[[str], None]) -> int:
+    with conn.transaction():
+        at = _lock(conn, "rejections")
+        if at is None:
+            return 0
+        rows = conn.execute(
+            "SELECT id, received_at < now() - make_interval(days => %s) FROM rejections WHERE id > %s"
+            " ORDER BY id LIMIT %s",
+            (days, at, AT_ONCE),
+        ).fetchall()
+        old = []
+        for id_, is_old in rows:
+            if not is_old:
+                break
+            old.append(id_)
+        if not old:
+            return 0
+        gone = _refused(conn, old, days)
+        _move(conn, "rejections", old[-1], gone)
+        failpoint("privacy.retained")
+    return len(old)
+
+
+def _refused(conn: Connection, ids: list[int], days: int) -> int:
+    """Overwrite those that were resolved long ago; the others are somebody's work. In the caller's transaction."""
+    over = [
+        row[0]
+        for row in conn.execute(
+            "SELECT id FROM rejections WHERE id = ANY(%s) AND state <> 'open'"
+            " AND resolved_at < now() - make_interval(days => %s) FOR UPDATE",
+            (ids, days or 36_500),
+        ).fetchall()
+    ]
+    gone = erase_rejections(conn, over, ACTOR) if over else 0
+    conn.execute("DELETE FROM privacy_later WHERE class = 'rejections' AND ref = ANY(%s)", (over,))
+    conn.execute(
+        "INSERT INTO privacy_later(class, ref, look_at) SELECT 'rejections', unnest(%s::int8[]), now() + %s::interval"
+        " ON CONFLICT (class, ref) DO UPDATE SET look_at = excluded.look_at",
+        ([id_ for id_ in ids if id_ not in over], AGAIN),
+    )
+    return gone
+
+
+def _lock(conn: Connection, class_: str) -> int | None:
+    """Where the walk is; None while somebody else walks."""
+    row = conn.execute(
+        "SELECT position FROM privacy_walks WHERE class = %s FOR UPDATE SKIP LOCKED", (class_,)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _move(conn: Connection, class_: str, to: int, gone: int) -> None:
+    conn.execute(
+        "UPDATE privacy_walks SET position = %s, total = total + %s, looked = now() WHERE class = %s",
+        (to, gone, class_),
+    )

@@ -1,0 +1,143 @@
+"""Stock coalescing, step by step: the newest quantity wins, and none that is older is ever sent after a newer one.
+
+The reference is a list of changes by their order; what is asked are the marketplace's shelf and its ledger. The worker,
+its claims and settles are the real ones, over a real Postgres. Histories as a whole: tests/flow/test_stock_histories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from services.stock import send
+from services.stock.wanted import Wanted
+from shared.db.connect import Connection, connect
+from shared.records import receive_known
+from shared.records.change import Decision, Standing, decide
+from shared.records.states import State
+from shared.runtime.stage import Held
+from tests.flow.test_stock_histories import MOST_DEATHS, PLACES, SKUS, Again, Change, History, Other, Turn
+from tests.models.running import run
+from tests.support.shelf import FAULTS
+from tests.support.spine import assert_sound, store_lane
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+skus = st.integers(0, SKUS - 1)
+quantities = st.integers(-1, 3)
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+class Stock(RuleBasedStateMachine):
+    """One marketplace, two articles, a worker that may die or stand still anywhere."""
+
+    def __init__(self, conn: Connection) -> None:
+        super().__init__()
+        self.history = History(conn, [])
+        self.not_applied = False
+
+    @rule(sku=skus, quantity=quantities, late=st.booleans())
+    def erp_changes(self, sku: int, quantity: int, late: bool) -> None:
+        self.history.step(Change(sku, quantity, late))
+
+    @rule(sku=skus, first=quantities, second=quantities)
+    def two_changes_before_anybody_works(self, sku: int, first: int, second: int) -> None:
+        """They are coalesced: one call carries the second."""
+        before = len(self.history.shelf.ledger)
+        self.history.step(Change(sku, first))
+        self.history.step(Change(sku, second))
+        self.history.step(Turn())
+        sent = [one for one in self.history.shelf.ledger[before:] if one[0] == self.history.skus[sku]]
+        assert len(sent) <= 1, sent
+
+    @precondition(lambda self: self.history.last)
+    @rule(sku=skus)
+    def the_same_again(self, sku: int) -> None:
+        self.history.step(Again(sku))
+
+    @rule(fault=st.sampled_from(["", "", *FAULTS]))
+    def worker_has_a_turn(self, fault: str) -> None:
+        self.not_applied |= fault == "not-applied"
+        self.history.step(Turn(fault=fault))
+
+    @precondition(lambda self: self.history.deaths < MOST_DEATHS)
+    @rule(place=st.sampled_from(PLACES), sku=skus, quantity=quantities)
+    def worker_dies_over_a_change(self, place: str, sku: int, quantity: int) -> None:
+        self.history.step(Turn((Change(sku, quantity),), dies=place))
+
+    @precondition(lambda self: self.history.deaths < MOST_DEATHS)
+    @rule(place=st.sampled_from(PLACES), sku=skus, quantity=quantities, newer=quantities)
+    def worker_stands_still_and_is_overtaken(self, place: str, sku: int, quantity: int, newer: int) -> None:
+        self.history.step(Turn((Change(sku, quantity),), still=place, meanwhile=Change(sku, newer)))
+
+    @rule(what=st.sampled_from(["time", "time", "look", "sync"]), sku=skus)
+    def else_happens(self, what: str, sku: int) -> None:
+        self.history.step(Other(what, sku))
+
+    @invariant()
+    def nothing_older_was_sent_after_a_newer_one(self) -> None:
+        self.history.assert_order()
+
+    def teardown(self) -> None:
+        """All comes to rest: the watermark is the newest, at the marketplace as in our books."""
+        self.history.end(looking=False)
+        self.history.assert_order()
+        if not self.not_applied:
+            self.history.assert_newest(confirmed=False)
+        self.history.end(looking=True)
+        self.history.assert_order()
+        self.history.assert_newest(confirmed=True)
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    with connect(database_url, "tests", plan_once=True) as opened:
+        store_lane(opened)
+        yield opened
+
+
+def test_the_newest_stands_whatever_happens(conn: Connection) -> None:
+    run(lambda: Stock(conn), 15, 12)
+    assert_sound(conn)
+
+
+# -- bugs that are planted have to be found ------------------------------------------------------------------------
+
+
+def the_last_that_came_wins(patch: pytest.MonkeyPatch) -> None:
+    def by_arrival(staged: Standing, state: State, new: Standing) -> Decision:
+        return decide(staged, state, Standing(max(staged.changed_at, new.changed_at), 99, new.data_hash))
+
+    patch.setattr(receive_known, "decide", by_arrival)
+
+
+def nobody_looks_at_the_lease(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Held, "check", lambda _: None)
+
+
+def what_was_accepted_before_is_not_sent_though_another_call_may_have_been_carried_out(
+    patch: pytest.MonkeyPatch,
+) -> None:
+    patch.setattr(Wanted, "unchanged", property(lambda one: one.article.sent == one.quantity))
+
+
+def what_is_accepted_is_not_noted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "store_accepted", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        the_last_that_came_wins,
+        nobody_looks_at_the_lease,
+        what_was_accepted_before_is_not_sent_though_another_call_may_have_been_carried_out,
+        what_is_accepted_is_not_noted,
+    ],
+    ids=lambda plant: plant.__name__,
+)
+def test_a_planted_bug_is_found(conn: Connection, monkeypatch: pytest.MonkeyPatch, plant: Plant) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run(lambda: Stock(conn), 60, 12)
