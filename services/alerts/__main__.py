@@ -25,6 +25,7 @@ from services.alerts.targets import targets
 from services.alerts.webhook import Webhook
 from shared.alarms import queue
 from shared.alarms.planned import set_zone
+from shared.alarms.signed import Links
 from shared.db.connect import GONE, Connection, connect
 from shared.db.migrate import pending
 from shared.failpoint import Failpoints
@@ -65,7 +66,7 @@ def run(settings: Settings) -> int:
         probe_minutes=settings.probe_minutes,
         heart=heart,
     )
-    where = Post(server.sender if server else "", str(settings.base_url).rstrip("/"))
+    where = Post(server.sender, str(settings.base_url).rstrip("/"), Links(settings.secret()).sign) if server else None
     token = settings.alertmanager_token
     webhook = Webhook(
         partial(connect, database, "connect-alerts-webhook", statement_timeout=5.0),
@@ -88,7 +89,7 @@ def run(settings: Settings) -> int:
         def mails(conn: Connection) -> None:
             while not life.stopping():
                 beat()
-                if server is not None:
+                if server is not None and where is not None:
                     send_due(conn, server, where, metrics, failpoint, beat=beat)
                 metrics.mails_waiting.set(queue.counts(conn)["queued"])
                 life.pause(POST_SECONDS)
@@ -99,7 +100,7 @@ def run(settings: Settings) -> int:
         structlog.get_logger().warning("mail.none", reason="CONNECT_SMTP_URL is not set: mails wait until it is")
     life.loop("watch", watch)
     life.loop("post", post, stall_seconds=120.0)
-    if server is not None and (outage := open_outage(
+    if server is not None and where is not None and (outage := open_outage(
         settings.data_dir,
         settings.secret_key.get_secret_value() if settings.secret_key else None,
         connect=partial(connect, database, "connect-alerts-outage", statement_timeout=5.0),

@@ -7,7 +7,7 @@ written by a shop's customer.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -25,6 +25,7 @@ from shared import moments
 from shared.alarms.contents import Contents
 from shared.alarms.queue import Taken
 from shared.alarms.rows import rows_filter
+from shared.alarms.signed import Deed
 from shared.errors.catalogue import explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
@@ -36,10 +37,12 @@ SAFE = re.compile(r"[^A-Za-z0-9._:/-]")
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where mails come from and where their links lead. sender: an address; base: of the Journal, without a slash."""
+    """Where mails come from and where their links lead. sender: an address; base: of the Journal, without a slash;
+    link: signs one, by what it does, whose it is, and when its mail was made."""
 
     sender: str
     base: str
+    link: Callable[[Deed, int, datetime], str]
 
     @property
     def domain(self) -> str:
@@ -79,7 +82,7 @@ def letter(mail: Taken, found: Sequence[Contents], post: Post, now: datetime) ->
     message["X-Auto-Response-Suppress"] = "All"
     message["List-Id"] = f"<alarm.{mail.subscription}.connect.{post.domain}>"
     if mail.kind != "confirm":
-        message["List-Unsubscribe"] = f"<{post.base}/alarms/leave/{mail.token}>"
+        message["List-Unsubscribe"] = f"<{post.base}/alarms/leave/{writer.link('leave')}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     values = writer.values(found)
     message.set_content(in_text(_templates().get_template("mail.txt").render(values)))
@@ -97,6 +100,9 @@ class _Writer:
         table, _, text = text_name.partition(".")
         found = texts(self._language)[table][text]
         return found.format(**values) if values else found
+
+    def link(self, deed: Deed) -> str:
+        return self._post.link(deed, self._mail.recipient, self._mail.created_at)
 
     def subject(self, found: Sequence[Contents]) -> str:
         if not found:
@@ -131,8 +137,8 @@ class _Writer:
                 interfaces=", ".join(mail.interfaces) or every,
                 frequency=self.say(f"foot.{mail.frequency}"),
             ),
-            "leave": f"{base}/alarms/leave/{mail.token}",
-            "confirm": f"{base}/alarms/confirm/{mail.token}",
+            "leave": f"{base}/alarms/leave/{self.link('leave')}",
+            "confirm": f"{base}/alarms/confirm/{self.link('confirm')}",
             "why": f"{base}/alarms/{mail.subscription}",
         }
 
@@ -204,7 +210,7 @@ class _Writer:
         return f"{self._post.base}/interfaces/{one.cause.interface}/{name}{asked}"
 
     def _answer(self, one: Contents, what: str) -> str:
-        return f"{self._post.base}/alarms/answer/{self._mail.token}/{one.id}/{what}"
+        return f"{self._post.base}/alarms/answer/{self.link('answer')}/{one.id}/{what}"
 
     def _next(self) -> str:
         if self._mail.kind == "resolved":

@@ -204,7 +204,7 @@ def _told(mail: dict[str, Any]) -> Told:
 def _taken(mail: dict[str, Any], person: Person, since: datetime) -> Taken:
     return Taken(
         id=0, kind="opened", message_id=mail["id"], thread=None, tries=mail["tries"], created_at=since,
-        address=person.address, token=person.token, language=person.language, time_zone=person.time_zone,
+        address=person.address, recipient=person.recipient, language=person.language, time_zone=person.time_zone,
         subscription=person.subscription, name=person.name, frequency=person.frequency, interfaces=[], filter="",
         incidents=None, severity="error", at=since, until=None,
     )  # fmt: skip

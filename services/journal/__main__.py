@@ -24,6 +24,7 @@ from services.journal.sealing import keep_sealed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
 from shared import log, settings
+from shared.alarms.signed import Links
 from shared.broker.watched import WatchedBroker
 from shared.connectors.registry import discover
 from shared.db.connect import connect, open_pool
@@ -76,6 +77,7 @@ def main() -> int:
         connectors=connectors,
         seal=seal,
         networks=given.networks(),
+        links=Links(given.secret()),
         trusted=Networks.parse(given.trusted_proxies),
         rates=Rates(given.requests_per_minute),
         provider=None if identity is None else Provider(Client(**identity)),

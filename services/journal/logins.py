@@ -14,8 +14,8 @@ from shared.people.users import find_user
 UNKNOWN = "?"
 
 
-def note_login(conn: Connection, name: str, done: bool, address: str, by: str = "password") -> None:
+def note_login(conn: Connection, name: str, done: bool, address: str, through: str = "password") -> None:
     """One line. Runs inside the caller's transaction. The brake bounds how many refused ones there can be."""
     user = find_user(conn, name)
     who = UNKNOWN if user is None else str(user["name"])
-    audit(conn, who, "login.done" if done else "login.refused", {"by": by, "network": network_of(address)})
+    audit(conn, who, "login.done" if done else "login.refused", {"through": through, "network": network_of(address)})

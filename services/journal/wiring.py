@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from services.journal.provider import Provider
 from services.journal.rates import Rates
+from shared.alarms.signed import Links
 from shared.broker.watched import WatchedBroker
 from shared.connectors.contract import Connector
 from shared.db.connect import Connection
@@ -36,8 +38,8 @@ class Journal:
     zone: of days and dates; titles: connector key → its name for people; secure: cookies over https only;
     connectors, seal: for webhooks, which are verified with the settings of an interface, and for tests of connections;
     networks: the private addresses that those may call; provider: by which people may log in; base_url: where they
-    reach the Journal; trusted: proxies whose word about addresses is believed; rates: how many requests one caller may
-    make; broker: for the status page.
+    reach the Journal; links: of mails, by the key that signs them (a random one opens none); trusted: proxies whose
+    word about addresses is believed; rates: how many requests one caller may make; broker: for the status page.
     """
 
     pool: ConnectionPool[Connection]
@@ -52,6 +54,7 @@ class Journal:
     networks: Networks | None = None
     provider: Provider | None = None
     base_url: str = "http://127.0.0.1:8080"
+    links: Links = field(default_factory=lambda: Links(secrets.token_urlsafe(32)))
     trusted: Networks | None = None
     rates: Rates = field(default_factory=Rates)
     broker: WatchedBroker = field(default_factory=lambda: WatchedBroker(None))

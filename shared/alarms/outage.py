@@ -25,7 +25,6 @@ class Person:
     recipient: int
     subscription: int
     address: str
-    token: str
     language: str
     time_zone: str
     name: str
@@ -60,7 +59,7 @@ def people(conn: Connection) -> list[Person]:
     for everything; else whoever wants errors of anything, because without the database nothing works at all."""
     with conn.cursor(row_factory=class_row(Person)) as cursor:
         found = cursor.execute(
-            "SELECT DISTINCT ON (level, lower(r.address)) r.id AS recipient, s.id AS subscription, r.address, r.token,"
+            "SELECT DISTINCT ON (level, lower(r.address)) r.id AS recipient, s.id AS subscription, r.address,"
             " coalesce(r.language, s.language) AS language, s.time_zone, s.name, s.frequency, s.hours::text AS hours,"
             " CASE WHEN s.interfaces <> '{}' OR s.flows <> '{}' THEN 3 WHEN s.frequency = 'immediately' THEN 1 ELSE 2"
             "  END AS level FROM recipients r JOIN subscriptions s ON s.id = r.subscription"

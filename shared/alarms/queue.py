@@ -92,7 +92,7 @@ class Taken:
     tries: int
     created_at: datetime
     address: str
-    token: str
+    recipient: int
     language: str
     time_zone: str
     subscription: int
@@ -114,7 +114,7 @@ def take(conn: Connection) -> Taken | None:
             "   FOR UPDATE SKIP LOCKED LIMIT 1),"
             " u AS (UPDATE mails SET tries = tries + 1, due_at = now() + %s::interval FROM m WHERE mails.id = m.id"
             "   RETURNING mails.*)"
-            " SELECT u.id, u.kind, u.message_id, u.thread, u.tries, u.created_at, r.address, r.token,"
+            " SELECT u.id, u.kind, u.message_id, u.thread, u.tries, u.created_at, r.address, r.id AS recipient,"
             "  coalesce(r.language, s.language) AS language, s.time_zone, s.id AS subscription, s.name, s.frequency,"
             "  s.interfaces, s.filter, d.incidents, d.severity, d.at, d.until"
             " FROM u JOIN recipients r ON r.id = u.recipient JOIN subscriptions s ON s.id = r.subscription"

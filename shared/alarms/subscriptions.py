@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -223,9 +222,9 @@ def _keep_recipients(conn: Connection, subscription: int, asked: Iterable[str], 
     conn.execute("DELETE FROM recipients WHERE subscription = %s AND address <> ALL(%s)", (subscription, wanted))
     for address in wanted:
         conn.execute(
-            "INSERT INTO recipients(subscription, address, language, verified_at, token)"
-            " VALUES (%s, %s, %s, CASE WHEN %s THEN now() END, %s) ON CONFLICT (subscription, address)"
+            "INSERT INTO recipients(subscription, address, language, verified_at)"
+            " VALUES (%s, %s, %s, CASE WHEN %s THEN now() END) ON CONFLICT (subscription, address)"
             " DO UPDATE SET verified_at = coalesce(recipients.verified_at, excluded.verified_at),"
             " language = excluded.language",
-            (subscription, address, languages[address], verified, secrets.token_urlsafe(24)),
+            (subscription, address, languages[address], verified),
         )

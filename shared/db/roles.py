@@ -40,6 +40,7 @@ REPORTED: Mapping[str, tuple[str, ...]] = {
     "articles": (),
     "attempts": ("detail",),
     "audit": (),
+    "audit_chain": (),
     "causes": ("note",),
     "cursors": (),
     "duplicates": (),

@@ -141,7 +141,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "records": ("Datensätze", "records"),
     "days": ("Tage", "days"),
     "network": ("aus dem Netz", "from the network"),
-    "by": ("über", "by"),
+    "through": ("mit", "with"),
 }
 YES_NO = {True: ("ja", "yes"), False: ("nein", "no")}
 

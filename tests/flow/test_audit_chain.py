@@ -100,15 +100,10 @@ def test_a_line_that_came_late_and_many_at_once_are_sealed(database_url: str) ->
 def test_what_the_rules_forget_is_counted_and_nothing_wrong(database_url: str) -> None:
     with connect(database_url, "tests") as conn:
         _lines(conn)
-        conn.execute(
-            "CREATE OR REPLACE FUNCTION forget_audit(keep_days integer, at_once integer) RETURNS integer"
-            " LANGUAGE plpgsql AS $$BEGIN DELETE FROM audit WHERE id = 1; RETURN 1; END$$"
-        )
-        conn.execute(
-            "CREATE OR REPLACE FUNCTION erase_in_audit(line bigint, new_target jsonb, new_reason text) RETURNS void"
-            " LANGUAGE sql AS $$UPDATE audit SET target = new_target, reason = new_reason WHERE id = line$$"
-        )
-        conn.execute("SELECT forget_audit(1, 1), erase_in_audit(2, '{}', NULL)")
+        conn.execute("SELECT erase_in_audit(2, '{}', NULL)")
+        _behind_its_back(conn, "UPDATE audit SET at = now() - interval '500 days' WHERE id = 1")
+        assert not verify(conn).whole
+        assert conn.execute("SELECT forget_audit(400, 100)").fetchone() == (1,)
         found = verify(conn)
         assert (found.whole, found.lines, found.sealed, found.erased) == (True, 4, 5, 2)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -1,4 +1,4 @@
-"""One soak: traffic, faults, quiet stretches in which the lasting processes are looked at; in the end, all is checked."""
+"""One soak: traffic, faults, quiet stretches in which lasting processes are looked at; in the end all is checked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ CALM_SECONDS = 5.0
 CALLS_AT_ONCE = 8
 SOMEBODY = "oncall@example.org"
 UNDER_WAY = (
-    "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL), (SELECT count(*) FROM hints WHERE due_at <= now()),"
+    "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL),"
+    " (SELECT count(*) FROM hints WHERE due_at <= now()),"
     " (SELECT count(*) FROM mails WHERE state = 'queued' AND due_at <= now())"
 )
 

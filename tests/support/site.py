@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from services.journal.app import create_app
 from services.journal.wiring import Journal
+from shared.alarms.signed import Links
 from shared.db.connect import Connection, connect, open_pool
 from shared.metrics import Metrics
 from shared.people.tokens import create_token
@@ -24,6 +25,7 @@ from tests.support.stored import store_interface
 
 PASSWORD = "correct-horse-battery"
 CONNECTIONS = 4
+LINKS = Links("a-key-that-signs-links-in-tests")
 
 
 @dataclass
@@ -86,7 +88,11 @@ def site_over(database_url: str, **journal: Any) -> Iterator[Site]:
         stack.callback(pool.close)
         titles = {"otto": "OTTO Market", "xentral": "Xentral"}
         wired = Journal(
-            pool, ZoneInfo("Europe/Berlin"), Metrics("journal", "0"), titles, **({"patience": 0.3} | journal)
+            pool,
+            ZoneInfo("Europe/Berlin"),
+            Metrics("journal", "0"),
+            titles,
+            **{"patience": 0.3, "links": LINKS, **journal},
         )
         clients = contextlib.ExitStack()
         url = stack.enter_context(served(create_app(wired)))

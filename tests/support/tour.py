@@ -37,9 +37,10 @@ SAMPLES = {
     "/interfaces/{slug}/mappings/remove": f"/interfaces/{SLUG}/mappings/remove?kind=payment&source=INVOICE_SINGLE",
     "/alarms/{id}": "/alarms/{alarm}",
     "/alarms/{id}/edit": "/alarms/{alarm}/edit",
-    "/alarms/leave/{token}": "/alarms/leave/{link}",
-    "/alarms/confirm/{token}": "/alarms/confirm/{link}",
-    "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link}/{incident}/later",
+    "/alarms/leave/{token}": "/alarms/leave/{link-leave}",
+    "/alarms/confirm/{token}": "/alarms/confirm/{link-confirm}",
+    "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link-answer}/{incident}/later",
+    "/privacy/{id}": "/privacy/{deed}",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
 }
@@ -63,6 +64,7 @@ VARIANTS = {
     "books-done": "/accounting/inputs?term=done",
     "books-rejected": "/accounting/inputs?term=rejected",
     "not-there": "/orders/999999999",
+    "link-ended": "/alarms/leave/of-nobody",
 }
 """More than one look at a page."""
 

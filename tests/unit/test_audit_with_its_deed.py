@@ -25,8 +25,9 @@ def alone(source: str) -> Iterator[int]:
 
     def visit(node: ast.AST, inside: bool) -> Iterator[int]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            handed = any(argument.arg == "conn" for argument in node.args.args)
-            inside = handed
+            takes = [argument.arg for argument in node.args.args]
+            # `turn.conn` of a turn that was handed over is the caller's connection as well.
+            inside = "conn" in takes or any(f"{one}.conn" in ast.unparse(node) for one in takes)
         if isinstance(node, ast.With):
             inside = inside or any(
                 isinstance(item.context_expr, ast.Call)

@@ -18,7 +18,7 @@ from shared.alarms.incidents import Cause
 from shared.alarms.queue import Taken
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-POST = Post("connect@example.org", "https://connect.example.org")
+POST = Post("connect@example.org", "https://connect.example.org", lambda *_: "its-link")
 UNMAPPED = {"code": "payment-unmapped", "field": "", "values": {"payment": "<b>PAYPAL</b>"}}
 
 
@@ -45,7 +45,7 @@ OVER = Contents(
 def mail(kind: str, language: str, *found: Contents, **more: Any) -> EmailMessage:
     values: dict[str, Any] = {
         "id": 1, "kind": kind, "message_id": "7.a.1", "thread": None, "tries": 1, "created_at": NOW,
-        "address": "night@example.org", "token": "its-link", "language": language, "time_zone": "Europe/Berlin",
+        "address": "night@example.org", "recipient": 7, "language": language, "time_zone": "Europe/Berlin",
         "subscription": 4, "name": "Night", "frequency": "hourly", "interfaces": ["otto-de"], "filter": "",
         "incidents": [one.id for one in found], "severity": "error", "at": NOW, "until": NOW + timedelta(hours=2),
     }  # fmt: skip

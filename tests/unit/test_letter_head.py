@@ -17,7 +17,7 @@ from shared.alarms.incidents import Cause
 from shared.alarms.queue import Taken
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-POST = Post("connect@example.org", "https://connect.example.org")
+POST = Post("connect@example.org", "https://connect.example.org", lambda *_: "t0ken")
 HEADS = [
     "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
     "X-Auto-Response-Suppress", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version", "Content-Type",
@@ -35,7 +35,7 @@ TRICKS = [
 def mail(**changed: Any) -> Taken:
     values: dict[str, Any] = {
         "id": 1, "kind": "opened", "message_id": "7.ab.1", "thread": "6.ab.1", "tries": 1, "created_at": NOW,
-        "address": "a@example.org", "token": "t0ken", "language": "de", "time_zone": "Europe/Berlin", "subscription": 3,
+        "address": "a@example.org", "recipient": 7, "language": "de", "time_zone": "Europe/Berlin", "subscription": 3,
         "name": "Nacht", "frequency": "hourly", "interfaces": ["otto-de"], "filter": "", "incidents": [1],
         "severity": "error", "at": NOW, "until": NOW + timedelta(days=1),
     }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.alarms.round import play
+from tests.support.site import LINKS
 from tests.support.stored import store_record
 from tests.web.conftest import Site, count
 
@@ -79,19 +80,27 @@ def test_somebody_elses_address_is_asked_first_and_leaves_by_its_link(site: Site
     operator, anybody = site.api("operator"), site.browser(None)
     number = operator.post("/api/v1/alarms", json=ALARM).json()["id"]
     assert operator.post(f"/api/v1/alarms/{number}/test", json={}).status_code == 409
-    row = site.conn.execute("SELECT token FROM recipients").fetchone()
+    row = site.conn.execute("SELECT id, now(), token FROM recipients").fetchone()
     assert row is not None
-    token = row[0]
+    assert row[2] is None, "what opens something is kept nowhere"
+    sure, leave = LINKS.sign("confirm", row[0], row[1]), LINKS.sign("leave", row[0], row[1])
     assert site.conn.execute("SELECT kind FROM mails").fetchall() == [("confirm",)]
-    assert "night@example.org" in anybody.get(f"/alarms/confirm/{token}").text
+    assert "night@example.org" in anybody.get(f"/alarms/confirm/{sure}").text
     assert site.conn.execute("SELECT verified_at FROM recipients").fetchone() == (None,), "opening changes nothing"
-    assert anybody.post(f"/alarms/confirm/{token}").status_code == 200
+    assert anybody.post(f"/alarms/confirm/{sure}").status_code == 200
     assert operator.post(f"/api/v1/alarms/{number}/test", json={}).json() == {"queued": 1}
     one_click = {"List-Unsubscribe": "One-Click"}
     anonymous = site.api(None)
-    assert anonymous.post(f"/alarms/leave/{token}", data=one_click).status_code == 200, "a mail program, without login"
+    assert anonymous.post(f"/alarms/leave/{leave}", data=one_click).status_code == 200, "a mail program, without login"
     assert site.conn.execute("SELECT count(*) FROM mails WHERE state = 'queued'").fetchone() == (0,)
-    assert anybody.get("/alarms/leave/of-nobody").status_code == 404
+    old = LINKS.sign("leave", row[0], row[1] - timedelta(days=401))
+    lines = count(site.conn, "audit")
+    for text in ("of-nobody", sure, leave[:-4], old, leave + "=", "ü"):
+        for path in (f"/alarms/leave/{text}", f"/alarms/answer/{text}/1/known"):
+            kind = anybody.get(path, headers={"Accept-Language": "de"})
+            assert (kind.status_code, "Dieser Link gilt nicht mehr" in kind.text) == (410, True), path
+            assert anybody.post(path).status_code == 410
+    assert count(site.conn, "audit") == lines
 
 
 def test_the_form_shows_what_would_have_been_mailed_and_keeps_the_alarm(site: Site) -> None:
@@ -124,9 +133,10 @@ def test_an_incident_is_acknowledged_by_a_link_that_asks_first(site: Site) -> No
     play(site.conn)
     fail(site, "1")
     play(site.conn)
-    row = site.conn.execute("SELECT r.token, i.id FROM recipients r, incidents i").fetchone()
+    row = site.conn.execute("SELECT r.id, i.id, now() FROM recipients r, incidents i").fetchone()
     assert row is not None
-    anybody, path = site.browser(None), f"/alarms/answer/{row[0]}/{row[1]}/known"
+    link = LINKS.sign("answer", row[0], row[2])
+    anybody, path = site.browser(None), f"/alarms/answer/{link}/{row[1]}/known"
     assert anybody.get(path).status_code == 200
     assert count(site.conn, "alarm_answers") == 0
     assert anybody.post(path).status_code == 200

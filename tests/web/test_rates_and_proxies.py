@@ -63,8 +63,8 @@ def test_a_stranger_behind_the_proxy_brakes_nobody_else_and_logins_are_told(data
         assert _log_in(site, "erika", PASSWORD, "198.51.100.7") == 303, "another address is not braked"
         lines = site.conn.execute("SELECT actor, verb, target FROM audit ORDER BY id").fetchall()
         assert lines[-2:] == [
-            ("Erika", "login.refused", {"by": "password", "network": "198.51.100.0/24"}),
-            ("Erika", "login.done", {"by": "password", "network": "198.51.100.0/24"}),
+            ("Erika", "login.refused", {"through": "password", "network": "198.51.100.0/24"}),
+            ("Erika", "login.done", {"through": "password", "network": "198.51.100.0/24"}),
         ]
         assert len(lines) == PER_ADDRESS + 2, "a try that was braked writes nothing: nobody fills the audit"
         assert {(actor, verb) for actor, verb, _ in lines[:-2]} == {("?", "login.refused")}

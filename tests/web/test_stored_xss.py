@@ -23,7 +23,7 @@ from tests.support import servers
 from tests.support.hostile import NAME, TEXTS, furnish, joined, soil, wrong
 from tests.support.mail_server import html, plain
 from tests.support.seed import seed
-from tests.support.site import Site, site_over
+from tests.support.site import LINKS, Site, site_over
 from tests.support.tour import Stop, stops
 
 pytestmark = [pytest.mark.servers, pytest.mark.web]
@@ -218,10 +218,10 @@ def test_a_mail_holds_them_as_text_and_shows_what_cannot_be_seen(soiled: Soiled,
     mail = letter(
         Taken(
             id=1, kind=kind, message_id="7.a.1", thread=None, tries=1, created_at=now, address="night@example.org",
-            token="its-link", language="de", time_zone="Europe/Berlin", subscription=4, name=joined(0),
+            recipient=1, language="de", time_zone="Europe/Berlin", subscription=4, name=joined(0),
             frequency="hourly", interfaces=["otto-de"], filter="", incidents=[1], severity="error", at=now, until=None,
         ),
-        found, Post("connect@example.org", "https://connect.example.org"), now,
+        found, Post("connect@example.org", "https://connect.example.org", LINKS.sign), now,
     )  # fmt: skip
     broken, times = wrong(html(mail).replace(' style="', ' data-style="'))
     assert not broken

@@ -17,7 +17,14 @@ from services.journal.language import LANGUAGES, Speaker, speaker
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.alarms import links
+from shared.alarms.signed import Deed
 from shared.people.audit import audit
+
+DEEDS: dict[str, Deed] = {
+    "leave": "leave", "left": "leave", "confirm": "confirm", "confirmed": "confirm",
+    "known": "answer", "known_done": "answer", "later": "answer", "later_done": "answer",
+}  # fmt: skip
+"""What a page says → what its link was signed for."""
 
 
 def routes(journal: Journal, pages: Pages) -> APIRouter:
@@ -35,10 +42,10 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def post_leave(request: Request, token: str) -> Response:
         """No more mails of this alarm to this address; also what a mail program does by itself (RFC 8058)."""
         with journal.database() as conn, conn.transaction():
-            who = links.recipient(conn, token)
+            who = links.recipient(conn, journal.links, "leave", token)
             if who is None:
-                return pages.error(request, speaker(request), 404)
-            links.leave(conn, token)
+                return ended(request)
+            links.leave(conn, who["id"])
             audit(conn, "mail link", "alarms.leave", {"alarm": who["subscription"], "recipient": who["id"]})
         return ask(request, token, "left")
 
@@ -53,10 +60,10 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def post_confirm(request: Request, token: str) -> Response:
         """From now on mails of this alarm go there."""
         with journal.database() as conn, conn.transaction():
-            who = links.recipient(conn, token)
+            who = links.recipient(conn, journal.links, "confirm", token)
             if who is None:
-                return pages.error(request, speaker(request), 404)
-            links.confirm(conn, token)
+                return ended(request)
+            links.confirm(conn, who["id"])
             audit(conn, "mail link", "alarms.confirm", {"alarm": who["subscription"], "recipient": who["id"]})
         return ask(request, token, "confirmed")
 
@@ -71,19 +78,28 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
     def post_answer(request: Request, token: str, id: int, what: Literal["known", "later"]) -> Response:
         """Do it, for all recipients of all alarms: an incident is known or it is not."""
         with journal.database() as conn, conn.transaction():
-            who = links.recipient(conn, token)
-            if who is None or not 0 < id < 2**63 or links.incident(conn, id) is None:
+            who = links.recipient(conn, journal.links, "answer", token)
+            if who is None:
+                return ended(request)
+            if not 0 < id < 2**63 or links.incident(conn, id) is None:
                 return pages.error(request, speaker(request), 404)
             links.answer(conn, id, f"recipient {who['id']}", later=what == "later")
             about = {"incident": id, "recipient": who["id"]}
             audit(conn, "mail link", "incidents.snooze" if what == "later" else "incidents.acknowledge", about)
         return ask(request, token, f"{what}_done", id)
 
+    def ended(request: Request) -> Response:
+        """Says kindly that the link works no more, and what to do instead."""
+        values = {"tab": None, "slug": None, "refused": 0, "what": "ended", "who": None, "about": None}
+        return pages.show(request, speaker(request), "mail_link.html", values, 410)
+
     def ask(request: Request, token: str, what: str, incident: int | None = None) -> Response:
         with journal.database() as conn:
-            who = links.recipient(conn, token)
+            who = links.recipient(conn, journal.links, DEEDS[what], token)
             about = links.incident(conn, incident) if incident is not None and 0 < incident < 2**63 else None
-        if who is None or (incident is not None and about is None):
+        if who is None:
+            return ended(request)
+        if incident is not None and about is None:
             return pages.error(request, speaker(request), 404)
         asked = request.query_params.get("lang")
         reader = speaker(request) if asked in LANGUAGES else Speaker(who["language"])
