@@ -67,18 +67,19 @@ class Remark:
 def ways(settings: Settings, environment: Mapping[str, str]) -> Iterator[Way]:
     """Database, broker and mail server, those that are set."""
     if settings.database_url is not None:
-        yield _postgres("CONNECT_DATABASE_URL", str(settings.database_url), environment)
+        yield from _postgres("CONNECT_DATABASE_URL", str(settings.database_url), environment)
     if settings.amqp_url is not None:
         where = parse(str(settings.amqp_url))
         if where.scheme == "pgmq":
             url = str(settings.amqp_url).partition("?")[0]
             options = "&".join(f"{name}={value}" for name, value in where.options.items() if name.startswith("ssl"))
-            yield _postgres("CONNECT_AMQP_URL", f"postgresql{url.removeprefix('pgmq')}?{options}", environment)
+            yield from _postgres("CONNECT_AMQP_URL", f"postgresql{url.removeprefix('pgmq')}?{options}", environment)
         else:
-            yield Way(
-                "CONNECT_AMQP_URL", where.host, where.port, "checked" if where.tls else "none",
-                "amqps://…?cacertfile=FILE", "tls" if where.tls else "", where.options.get("certfile"),
-            )  # fmt: skip
+            for host, port in where.nodes:
+                yield Way(
+                    "CONNECT_AMQP_URL", host, port, "checked" if where.tls else "none", "amqps://…?cacertfile=FILE",
+                    "tls" if where.tls else "", where.options.get("certfile"),
+                )  # fmt: skip
     if settings.smtp_url is not None:
         parts = urlsplit(str(settings.smtp_url))
         required = parse_qs(parts.query).get("starttls") == ["required"]
@@ -99,13 +100,14 @@ def unprotected(settings: Settings, environment: Mapping[str, str]) -> Iterator[
 
 def certificates(settings: Settings, environment: Mapping[str, str], now: datetime) -> Iterator[Remark]:
     """Certificates, the servers' and our own, that are over or end within 30 days."""
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int] | str] = set()
     for way in ways(settings, environment):
         if way.speaks and way.tls != "none" and (way.host, way.port) not in seen:
             seen.add((way.host, way.port))
             if (ends := _shown(way)) is not None:
                 yield from _ending(f"The certificate of {way.host} ({way.setting})", ends, now)
-        if way.certificate is not None:
+        if way.certificate is not None and way.certificate not in seen:
+            seen.add(way.certificate)
             ends = x509.load_pem_x509_certificate(Path(way.certificate).read_bytes()).not_valid_after_utc
             yield from _ending(f"Our certificate {way.certificate} ({way.setting})", ends, now)
 
@@ -122,20 +124,21 @@ def _ending(what: str, ends: datetime, now: datetime) -> Iterator[Remark]:
         )
 
 
-def _postgres(setting: str, url: str, environment: Mapping[str, str]) -> Way:
+def _postgres(setting: str, url: str, environment: Mapping[str, str]) -> Iterator[Way]:
     try:
         said = conninfo_to_dict(url)
     except psycopg.Error:
         said = {}
     mode = str(said.get("sslmode") or environment.get("PGSSLMODE") or "prefer")
     tls = "checked" if mode == "verify-full" else "unchecked" if mode in ("require", "verify-ca") else "none"
-    host, _, _ = str(said.get("host") or "localhost").partition(",")
-    port, _, _ = str(said.get("port") or 5432).partition(",")
+    hosts = str(said.get("host") or "localhost").split(",")
+    ports = str(said.get("port") or 5432).split(",")
     certificate = said.get("sslcert")
-    return Way(
-        setting, host, int(port), tls, "sslmode=verify-full and sslrootcert=FILE behind it",
-        "" if host.startswith("/") else "postgres", str(certificate) if certificate else None,
-    )  # fmt: skip
+    for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True):
+        yield Way(
+            setting, host, int(port or 5432), tls, "sslmode=verify-full and sslrootcert=FILE behind it",
+            "" if host.startswith("/") else "postgres", str(certificate) if certificate else None,
+        )  # fmt: skip
 
 
 def _shown(way: Way) -> datetime | None:

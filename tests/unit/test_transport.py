@@ -46,6 +46,16 @@ def test_what_leaves_the_machine_unprotected_is_named(setting: str, url: str, sa
     assert [said in one and setting in one and ":p@" not in one for one in found] == ([True] if said else [])
 
 
+def test_each_of_several_hosts_is_looked_at() -> None:
+    settings = load(
+        {
+            "CONNECT_DATABASE_URL": "postgresql://u:p@127.0.0.1:1,db.example.org:2/connect",
+            "CONNECT_AMQP_URL": "amqp://u:p@rabbitmq:1,mq.example.org:2/connect",
+        }
+    )
+    assert [remark.said.split()[-1] for remark in unprotected(settings, {})] == ["db.example.org.", "mq.example.org."]
+
+
 def test_what_the_environment_says_to_libpq_counts() -> None:
     settings = load({"CONNECT_DATABASE_URL": "postgresql://u:p@db.example.org/connect"})
     assert list(unprotected(settings, {"PGSSLMODE": "verify-full"})) == []
