@@ -94,11 +94,7 @@ def ask(conn: Connection, kind: Kind, who: Subject, actor: str, reason: str) -> 
             (kind, Jsonb(who.as_json()), said, actor),
         ).fetchone()
         assert row is not None
-        target = {
-            "deed": str(row[0]),
-            "sought": who.named_by,
-            **({"interface": who.interface} if who.interface else {}),
-        }
+        target = {"deed": str(row[0]), "sought": who.named_by, **({"interface": who.interface} if who.interface else {})}
         audit(conn, actor, f"privacy.{kind}", target, said)
     return UUID(str(row[0]))
 
