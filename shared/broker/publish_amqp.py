@@ -25,6 +25,7 @@ IDLE_CLOSE_SECONDS = 0.3
 # Of a cluster: after so long without a confirm the node is asked whether it is there, and has so long to answer. One
 # that is waits for its queue's new leader better than a new channel would; one that stands still is left.
 QUIET_SECONDS = 2.0
+PATIENT_SECONDS = 6.0  # for its queue; its neighbours have noticed by then, and another node knows who leads
 ANSWER_SECONDS = 1.0
 NODE_SECONDS = 1.5
 
@@ -96,8 +97,13 @@ class AmqpPublisher:
 
     def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
         """Wait for the confirms; of a cluster, not until the deadline for a node that says nothing at all."""
+        least, since = len(task.open), time.monotonic()
         while len(self._nodes) > 1 and time.monotonic() < until:
             left = len(task.open)
+            if left < least or session.blocked:
+                least, since = left, time.monotonic()
+            if time.monotonic() > since + PATIENT_SECONDS:
+                return False
             if session.run(lambda: not task.open, min(until, time.monotonic() + QUIET_SECONDS)):
                 return True
             silent = session.closed is None and len(task.open) == left and not session.blocked

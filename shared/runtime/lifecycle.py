@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
@@ -182,7 +182,10 @@ class Lifecycle:
                 self._json(status, value, retry=status == 503)
 
             def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
+                with suppress(OSError):  # whoever asked is gone
+                    self._get(self.path.partition("?")[0])
+
+            def _get(self, path: str) -> None:
                 if path == "/metrics":
                     encode, content_type = choose_encoder(self.headers.get("Accept", ""))
                     self._answer(200, content_type, encode(frame._metrics.registry))

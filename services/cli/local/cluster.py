@@ -68,7 +68,8 @@ def answers(folder: Path, port: int) -> bool:
     """Whether the server takes connections; the first time, role and database are made as well."""
     try:
         with psycopg.connect(url(folder, "connect_admin", port, "postgres"), connect_timeout=5, autocommit=True) as db:
-            _complete(db, folder)
+            if db.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):  # a standby has what its primary has
+                _complete(db, folder)
             return True
     except psycopg.OperationalError:
         return False
