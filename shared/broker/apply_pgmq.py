@@ -47,7 +47,10 @@ def apply(address: Address, topology: Topology) -> list[str]:
     with connected(address) as link, link.transaction():
         # Two services that start at once must not install at once.
         link.execute("SELECT pg_advisory_xact_lock(hashtext('connect.pgmq'))")
-        if not _exists(link, "to_regclass('pgmq.meta')"):
+        there = _exists(link, "to_regclass('pgmq.meta')")
+        if there and not _may_declare(link):
+            return _problems(link, topology)
+        if not there:
             link.execute(get_embedded_install_sql().encode())
         for queue in topology.queues:
             made = link.execute("SELECT FROM pgmq.meta WHERE queue_name = %s", (entity(queue.name),)).fetchone()
@@ -73,23 +76,7 @@ def apply(address: Address, topology: Topology) -> list[str]:
 def check(address: Address, topology: Topology) -> list[str]:
     """See `apply.check`."""
     with connected(address) as link:
-        if not _exists(link, "to_regclass('pgmq.meta')"):
-            return ["The database holds no broker yet: `connect topology apply` makes it."]
-        have = {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
-        problems = [
-            f"The queue {queue.name} is missing: `connect topology apply` makes it."
-            for queue in topology.queues
-            if entity(queue.name) not in have
-        ]
-        bound = {(row[0], row[1]) for row in link.execute("SELECT pattern, queue_name FROM pgmq.topic_bindings")}
-        problems += [
-            f"The binding of {EVENTS_EXCHANGE} to {queue} is missing: `connect topology apply` makes it."
-            for pattern, queue in _bindings(topology)
-            if (pattern, queue) not in bound
-        ]
-        if not _has_alternate(link):
-            problems.append(f"Unroutable messages do not reach {UNROUTED}: `connect topology apply` mends it.")
-        return problems
+        return _problems(link, topology)
 
 
 def depths(address: Address, topology: Topology) -> dict[str, int]:
@@ -111,6 +98,26 @@ def made(link: Link) -> set[str]:
     return {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
 
 
+def _problems(link: Link, topology: Topology) -> list[str]:
+    if not _exists(link, "to_regclass('pgmq.meta')"):
+        return ["The database holds no broker yet: `connect topology apply` makes it."]
+    have = {row[0] for row in link.execute("SELECT queue_name FROM pgmq.meta")}
+    problems = [
+        f"The queue {queue.name} is missing: `connect topology apply` makes it."
+        for queue in topology.queues
+        if entity(queue.name) not in have
+    ]
+    bound = {(row[0], row[1]) for row in link.execute("SELECT pattern, queue_name FROM pgmq.topic_bindings")}
+    problems += [
+        f"The binding of {EVENTS_EXCHANGE} to {queue} is missing: `connect topology apply` makes it."
+        for pattern, queue in _bindings(topology)
+        if (pattern, queue) not in bound
+    ]
+    if not _has_alternate(link):
+        problems.append(f"Unroutable messages do not reach {UNROUTED}: `connect topology apply` mends it.")
+    return problems
+
+
 def _bindings(topology: Topology) -> list[tuple[str, str]]:
     """Patterns and queues. In AMQP `#` is also no word at all, here it is one or more: hence two for each."""
     return [
@@ -119,6 +126,10 @@ def _bindings(topology: Topology) -> list[tuple[str, str]]:
         if binding.exchange == EVENTS_EXCHANGE
         for pattern in dict.fromkeys((binding.key, binding.key.removesuffix(".#")))
     ]
+
+
+def _may_declare(link: Link) -> bool:
+    return link.execute("SELECT has_schema_privilege('pgmq', 'CREATE')").fetchone() == (True,)
 
 
 def _has_alternate(link: Link) -> bool:

@@ -17,7 +17,7 @@ from shared.connectors.http import Http
 
 Capability = TypeVar("Capability")
 MISREAD = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
-"""What reading raises that trusts a form. Raised before anything was answered it is a mistake of ours, and stays one."""
+"""What reading raises that trusts a form. Before anything was answered it is a mistake of ours, and stays one."""
 
 
 def careful(capability: Capability, http: Http) -> Capability:

@@ -134,14 +134,14 @@ def grant(conn: Plain) -> list[str]:
     if not there:
         return []
     with conn.transaction():
+        _alone(conn)
         _close_to_everybody(conn)
         tables = _tables(conn)
         for table in {*WRITTEN_ONCE, *READ_ONLY}.intersection(tables):
             conn.execute(sql.SQL("REVOKE ALL ON public.{} FROM PUBLIC").format(sql.Identifier(table)))
         for kind, name in there.items():
             who = sql.Identifier(name)
-            conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(conn.info.dbname), who))
-            conn.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(who))
+            _let_in(conn, name)
             conn.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(who))
             (_to_services if kind == "services" else _to_reading)(conn, who, tables)
         if "services" in there:
@@ -152,9 +152,13 @@ def grant(conn: Plain) -> list[str]:
 def grant_queues(conn: Plain) -> None:
     """Let the services work with the queues of pgmq, where they are: put in, take out; not make or drop."""
     name = existing(conn).get("services")
-    found = conn.execute("SELECT to_regclass('pgmq.meta') IS NOT NULL").fetchone()
+    found = conn.execute(
+        "SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'pgmq'"
+        " AND to_regclass('pgmq.meta') IS NOT NULL"
+    ).fetchone()
     if name is None or found != (True,):
         return
+    _alone(conn)
     who = sql.Identifier(name)
     queues = conn.execute("SELECT format('pgmq.%I', 'q_' || queue_name) FROM pgmq.meta ORDER BY 1").fetchall()
     conn.execute(sql.SQL("GRANT USAGE ON SCHEMA pgmq TO {}").format(who))
@@ -182,6 +186,26 @@ def _let_look(conn: Plain, name: str) -> None:
             conn.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         return  # they still see their own sessions
+
+
+def _alone(conn: Plain) -> None:
+    """Two who grant at once would meet in the same rows of the catalogue, and one would fail."""
+    conn.execute("SELECT pg_advisory_xact_lock(hashtext('connect.roles'))")
+
+
+def _let_in(conn: Plain, name: str) -> None:
+    """Into the database and its schema; mostly everybody is, and then who owns neither need not say so."""
+    row = conn.execute(
+        "SELECT has_database_privilege(%(who)s, current_database(), 'CONNECT'),"
+        " has_schema_privilege(%(who)s, 'public', 'USAGE')",
+        {"who": name},
+    ).fetchone()
+    assert row is not None
+    who = sql.Identifier(name)
+    if not row[0]:
+        conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(conn.info.dbname), who))
+    if not row[1]:
+        conn.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(who))
 
 
 def _close_to_everybody(conn: Plain) -> None:

@@ -135,7 +135,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "role": ("Rolle", "role"),
     "token": ("Token", "token"),
     "deed": ("Vorgang", "request"),
-    "by": ("gesucht nach", "looked up by"),
+    "sought": ("gesucht nach", "looked up by"),
     "number": ("Nummer", "number"),
     "left_alone": ("bleiben", "left alone"),
     "records": ("Datensätze", "records"),

@@ -94,7 +94,11 @@ def ask(conn: Connection, kind: Kind, who: Subject, actor: str, reason: str) -> 
             (kind, Jsonb(who.as_json()), said, actor),
         ).fetchone()
         assert row is not None
-        target = {"deed": str(row[0]), "by": who.named_by, **({"interface": who.interface} if who.interface else {})}
+        target = {
+            "deed": str(row[0]),
+            "sought": who.named_by,
+            **({"interface": who.interface} if who.interface else {}),
+        }
         audit(conn, actor, f"privacy.{kind}", target, said)
     return UUID(str(row[0]))
 
@@ -117,7 +121,7 @@ def go_on_to_erase(conn: Connection, deed: UUID, actor: str, reason: str) -> Non
             " left_alone = '[]', finished_at = NULL, reason = %s, created_by = %s WHERE id = %s",
             (FIRST, said, actor, deed),
         )
-        audit(conn, actor, "privacy.erase", {"deed": str(deed), "by": read_subject(row[1]).named_by}, said)
+        audit(conn, actor, "privacy.erase", {"deed": str(deed), "sought": read_subject(row[1]).named_by}, said)
 
 
 def read_deed(conn: Connection, deed: UUID) -> Deed | None:

@@ -84,10 +84,19 @@ def order_and_export(conn: Connection, ids: Sequence[int]) -> list[tuple[int, st
     return [(row[0], row[1], row[2]) for row in conn.execute(_BOTH, (list(ids),)).fetchall()]
 
 
-def lock_orders(conn: Connection, ids: Sequence[int]) -> tuple[list[int], list[dict[str, str]]]:
-    """`judge_orders`, and hold the rows until the end of the caller's transaction."""
-    conn.execute("SELECT FROM records WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (list(ids),))
-    return judge_orders(conn, ids)
+def lock_orders(conn: Connection, ids: Sequence[int]) -> tuple[list[int], list[dict[str, str]], list[int]]:
+    """`judge_orders`, and hold the rows until the end of the caller's transaction. The third are the ids of orders that
+    somebody else holds this moment: they are not waited for, as whoever takes events in locks in another order."""
+    locked = {
+        row[0]
+        for row in conn.execute(
+            "SELECT id FROM records WHERE id = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED", (list(ids),)
+        ).fetchall()
+    }
+    names = {one[0]: one[1:] for one in order_and_export(conn, ids)}
+    busy = {name for id_, name in names.items() if id_ not in locked}
+    free, stays = judge_orders(conn, [id_ for id_ in ids if names.get(id_) not in busy])
+    return free, stays, [id_ for id_ in ids if names.get(id_) in busy]
 
 
 def judge_orders(conn: Connection, ids: Sequence[int]) -> tuple[list[int], list[dict[str, str]]]:

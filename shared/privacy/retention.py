@@ -26,13 +26,10 @@ OVERLAP = "15 minutes"
 ACTOR = "Connect"
 
 _RETURNED = """
-WITH seen AS (UPDATE privacy_walks SET looked = now()
-              WHERE class = 'returned' AND looked < now() - interval '10 seconds'
-              RETURNING (SELECT looked FROM privacy_walks WHERE class = 'returned') AS was)
 INSERT INTO privacy_later(class, ref)
-SELECT DISTINCT 'orders', r.id FROM seen, events e JOIN privacy_erased x ON x.record_id = e.record_id
+SELECT DISTINCT 'orders', r.id FROM events e JOIN privacy_erased x ON x.record_id = e.record_id
     JOIN records r ON r.id = e.record_id
-WHERE e.received_at >= seen.was - %s::interval AND r.payload_no > x.payload_no
+WHERE e.received_at >= %s::timestamptz - %s::interval AND r.payload_no > x.payload_no
 ON CONFLICT DO NOTHING RETURNING ref
 """
 
@@ -71,7 +68,16 @@ def walks(conn: Connection) -> dict[str, int]:
 def _returned(conn: Connection) -> int:
     """Note orders whose data came back with a later event. Reads the inbox since the last look, by its time."""
     with conn.transaction():
-        rows = conn.execute(_RETURNED.encode(), (OVERLAP,)).fetchall()
+        seen = conn.execute(
+            "SELECT looked FROM privacy_walks WHERE class = 'returned' AND looked < now() - interval '10 seconds'"
+            " FOR UPDATE SKIP LOCKED"
+        ).fetchone()
+        if seen is None:
+            return 0
+        # The inbox has no order but its time: without its index all of it would be read.
+        conn.execute("SET LOCAL enable_seqscan = off")
+        rows = conn.execute(_RETURNED.encode(), (seen[0], OVERLAP)).fetchall()
+        conn.execute("UPDATE privacy_walks SET looked = now() WHERE class = 'returned'")
         if rows:
             audit(conn, ACTOR, "privacy.returned", {"count": len(rows), "records": sorted(row[0] for row in rows)[:50]})
     return len(rows)
@@ -122,7 +128,7 @@ def _orders(conn: Connection, days: int, failpoint: Callable[[str], None]) -> in
 def _erase(conn: Connection, ids: list[int], failpoint: Callable[[str], None]) -> int:
     """Erase what is over, note the rest for later."""
     both = [one[0] for one in order_and_export(conn, ids)]
-    free, _ = lock_orders(conn, both)
+    free, _, _ = lock_orders(conn, both)
     told = erase_orders(conn, free) if free else {}
     failpoint("privacy.sliced")
     stays = [id_ for id_ in ids if id_ not in free]

@@ -32,6 +32,7 @@ from shared.privacy.subject import Subject, read_subject
 from shared.privacy.texts import OF_TABLE, TEXTS, erase_texts, names, rows, said
 
 SLICE = 1_000
+REFUSED_AT_ONCE = 100  # each may have a megabyte
 ORDERS_AT_ONCE = 50
 REST_AT_ONCE = 200
 Waiting = Callable[[], Sequence[str] | None]
@@ -52,6 +53,7 @@ class _Turn:
     counts: dict[str, int] = field(default_factory=dict)
     left_alone: list[dict[str, str]] = field(default_factory=list)
     over: bool = False
+    waits: bool = False
 
     def add(self, place: str, many: int) -> None:
         if many:
@@ -70,6 +72,13 @@ class _Turn:
             ).fetchall()
             self.add(place, len(found))
 
+    def put(self, place: str, refs: Sequence[Any]) -> None:
+        """Note findings without counting them."""
+        self.conn.execute(
+            "INSERT INTO privacy_found(deed, place, ref) SELECT %s, %s, unnest(%s::jsonb[]) ON CONFLICT DO NOTHING",
+            (self.deed, place, [Jsonb(ref) for ref in refs]),
+        )
+
     def take(self, place: str | None, limit: int) -> list[tuple[str, Any]]:
         """The next findings of a place, or of all but orders; they are gone from the list afterwards."""
         return self.conn.execute(
@@ -81,8 +90,8 @@ class _Turn:
 
 
 def step(conn: Connection, deed: UUID, waiting: Waiting, failpoint: Callable[[str], None]) -> bool | None:
-    """Take one. False: it cannot go on just now (messages wait in the broker, or somebody else is at it): come back in
-    a moment. None: it is over."""
+    """Take one. False: it cannot go on just now (messages wait in the broker, somebody else is at it, or at an order):
+    come back in a moment. None: it is over."""
     with conn.transaction():
         row = conn.execute(
             "SELECT kind, subject, created_by, phase, position, counts, left_alone, state FROM privacy_deeds"
@@ -103,7 +112,7 @@ def step(conn: Connection, deed: UUID, waiting: Waiting, failpoint: Callable[[st
         _store(turn)
         failpoint("privacy.counted")
     failpoint("privacy.committed")
-    return None if turn.over else True
+    return None if turn.over else not turn.waits
 
 
 def share(conn: Connection, deed: UUID) -> int:
@@ -152,7 +161,7 @@ def _rejections(turn: _Turn) -> None:
         ).fetchall()
     ]
     numbers += [turn.who.number] if turn.who.number else []
-    found, turn_to = find_rejections(turn.conn, turn.who, numbers, (turn.position or [0])[0], SLICE)
+    found, turn_to = find_rejections(turn.conn, turn.who, numbers, (turn.position or [0])[0], REFUSED_AT_ONCE)
     turn.keep("rejections", found)
     if turn_to is None:
         turn.go_to(f"texts {TEXTS[0].table}")
@@ -191,19 +200,17 @@ def _erase_orders(turn: _Turn) -> None:
         return
     # Both sides of an order are judged, and go, together.
     both = [one[0] for one in order_and_export(turn.conn, taken)]
-    free, stays = lock_orders(turn.conn, both)
+    free, stays, busy = lock_orders(turn.conn, both)
     turn.left_alone += [one for one in stays if one not in turn.left_alone]
     for table, many in erase_orders(turn.conn, free).items() if free else ():
         turn.add(table, many)
     turn.conn.execute(
         "DELETE FROM privacy_found WHERE deed = %s AND place = 'orders' AND ref = ANY(%s)",
-        (turn.deed, [Jsonb(one) for one in both]),
+        (turn.deed, [Jsonb(one) for one in both if one not in busy]),
     )
-    # Kept for the inbox, which is read once for all of them.
-    turn.conn.execute(
-        "INSERT INTO privacy_found(deed, place, ref) SELECT %s, 'inbox', unnest(%s::jsonb[]) ON CONFLICT DO NOTHING",
-        (turn.deed, [Jsonb(one) for one in free]),
-    )
+    turn.put("orders", busy)
+    turn.waits = bool(busy)
+    turn.put("inbox", free)  # which is read once for all of them
 
 
 def _erase_inbox(turn: _Turn) -> None:

@@ -34,13 +34,17 @@ OFTEN = 50_000
 """What the statistics say of a word, in records, from which on it is not looked up at all."""
 
 _FREQUENCY = """
-SELECT c.reltuples, coalesce((SELECT sum(f) FROM pg_stats s,
+WITH f AS (SELECT coalesce(max(f), 1) AS share FROM pg_stats s,
+    unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS e(flow, f)
+  WHERE s.tablename = 'records' AND s.attname = 'flow' AND e.flow = %s),
+w AS (SELECT coalesce(sum(f), 0) AS share FROM pg_stats s,
     unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e(word, f)
-  WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname AND s.attname = 'words'
+  WHERE s.tablename = 'search_texts' AND s.attname = 'words'
     AND EXISTS (SELECT FROM unnest(%s::text[]) AS first WHERE starts_with(e.word, first)
-      AND (e.word LIKE '%% %%') = (first LIKE '%% %%'))), 0)
-FROM pg_class c WHERE c.oid = 'search_texts'::regclass
+      AND (e.word LIKE '%% %%') = (first LIKE '%% %%')))
+SELECT c.reltuples * f.share, least(1, w.share / f.share) FROM pg_class c, f, w WHERE c.oid = 'search_texts'::regclass
 """
+"""How many texts a flow has, and the share of them that say a word that begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,8 @@ def _often(conn: Connection, flow: str, searches: Sequence[Sequence[str]]) -> bo
     """Whether the statistics let expect so many that say a word of each search, were they to meet by chance alone. Of
     what is no common word they say nothing. Only the way depends on it."""
     firsts = [[LETTERS[flow] + fold(word) for word in words] for words in searches]
-    told = [conn.execute(_FREQUENCY.encode(), (some,)).fetchone() or (0.0, 0.0) for some in firsts]
-    every = told[0][0]
-    return bool(every * prod(min(1.0, share) for _, share in told) > OFTEN)
+    told = [conn.execute(_FREQUENCY.encode(), (flow, some)).fetchone() or (0.0, 0.0) for some in firsts]
+    return bool(told[0][0] * prod(share for _, share in told) > OFTEN)
 
 
 def _by_index(term: Term, ordered_by: str | None) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.events.erased import MARK
+
 PERSONAL = ("customer", "billing_address", "shipping_address")
 OPEN = ("city", "country")
 """Parts of an address that name nobody."""
@@ -22,7 +24,9 @@ def customer_name(order: Mapping[str, Any]) -> str | None:
 
 
 def initials(text: str) -> str:
-    """ "Erika Muster" → "E… M…"."""
+    """ "Erika Muster" → "E… M…"; what was erased says so."""
+    if text == MARK:
+        return text
     return " ".join(f"{word[0]}…" for word in text.split())
 
 

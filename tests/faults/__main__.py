@@ -21,7 +21,7 @@ LEDGER = Path("build/faults.jsonl")
 TEACH = """\
 Kills, freezes, cuts and breaks what Connect runs on, and checks that nothing is lost and nothing is done twice.
 
-  python -m tests.faults                                   everything (a night on two cores)
+  python -m tests.faults                                   everything (hours on two cores)
   python -m tests.faults --matrix                          without the tests of the flows back and of planted bugs
   python -m tests.faults --quick                           one case of each kind (some minutes)
   python -m tests.faults --list                            the ids of all cases

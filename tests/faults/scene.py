@@ -170,7 +170,7 @@ class Scene:
 
     def until_started(self, name: str) -> None:
         """Wait until it consumes."""
-        until(lambda: self.says(name, "intake.consuming"), f"{name} consumes", 30)
+        until(lambda: self.says(name, "intake.consuming"), f"{name} consumes", 90)
 
     def says(self, name: str, event: str) -> int:
         """How often its log has this event."""

@@ -189,11 +189,10 @@ def test_data_goes_by_its_age_once_its_order_is_over(conn: Connection) -> None:
     take_in(conn, event("old", **ERIKA), event("bad", lines=[], **ERIKA))
     rest(conn)
     take_in(conn, event("busy", **ERIKA), event("worse", lines=[], **ERIKA))
-    audit(conn, "anna", "orders.retry", {"filter": "x"})
     conn.execute("UPDATE records SET received_at = now() - interval '800 days'")
     conn.execute("UPDATE rejections SET received_at = now() - interval '100 days'")
     conn.execute("UPDATE rejections SET state = 'set-aside', resolved_at = now() - interval '91 days' WHERE id = 1")
-    conn.execute("UPDATE audit SET at = now() - interval '4 years'")
+    conn.execute("INSERT INTO audit(at, actor, verb) VALUES (now() - interval '4 years', 'anna', 'orders.retry')")
     take_in(conn, event("new", **ERIKA))
 
     def all_of_it() -> None:
@@ -265,3 +264,28 @@ def test_an_erasure_that_is_killed_is_carried_on_and_counts_each_row_once(
     assert (told.counts["records"], told.counts["rejections"], told.left_alone) == (2 * len(numbers), 1, [])
     assert "anary" not in everything(conn)
     assert_sound(conn)
+
+
+WALK = """
+import sys
+from shared.db.connect import connect
+from shared.failpoint import Failpoints
+from shared.privacy.retention import Keep, retain
+with connect(sys.argv[1], "tests") as conn:
+    retain(conn, Keep(730, 0, 0), Failpoints(sys.argv[2]))
+"""
+
+
+def test_a_walk_by_age_that_is_killed_begins_its_slice_again(conn: Connection, database_url: str) -> None:
+    take_in(conn, event("A", **ERIKA), event("B", **ERIKA))
+    rest(conn)
+    conn.execute("UPDATE records SET received_at = now() - interval '800 days'")
+    for point in ("sliced", "retained"):
+        command = [sys.executable, "-c", WALK, database_url, f"privacy.{point}:kill"]
+        killed = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert walks(conn)["orders"] == 0
+        assert everything(conn).count("Canaryweg") == 2
+    assert retain(conn, Keep(730, 0, 0), nothing) == 4
+    assert walks(conn)["orders"] == 4
+    assert "anary" not in everything(conn)

@@ -148,19 +148,25 @@ def test_a_queue_in_the_database_works_for_services(database_url: str, role_urls
     theirs = "pgmq" + role_urls["services"].removeprefix("postgresql")
     assert apply(mine) == []
     assert check(theirs) == []
+    assert apply(theirs) == []
     publisher = open_publisher(theirs, name="tests")
     key = "order-imported.v1.otto-de"
     assert publisher.publish([Message(b"1", key), Message(b"2", "nobody.v1.x")]) == [Fate.CONFIRMED] * 2
     publisher.close()
     with consuming(theirs, "order-imported") as consumer:
         consumer.ack(gather(consumer, 1))
+    with connect(database_url, "tests") as conn:
+        conn.execute("SELECT pgmq.drop_queue('order_changed')")
+    assert apply(theirs) == check(theirs) != []  # who may not declare says what is missing
 
 
 def test_a_table_that_a_migration_brings_is_granted_with_it(
     database_url: str, role_urls: dict[roles.Kind, str], owner: Any
 ) -> None:
     owner.execute("CREATE TABLE brought (i bigserial)")
-    owner.execute("GRANT ALL ON audit TO PUBLIC")  # somebody was too kind, by hand
+    owner.execute("GRANT ALL ON audit TO PUBLIC")  # somebody was too kind, by hand, or not kind enough
+    owner.execute(f"REVOKE CONNECT ON DATABASE {owner.info.dbname} FROM PUBLIC")
+    owner.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     migrate(database_url)
     with connect(role_urls["services"], "tests") as services:
         services.execute("INSERT INTO brought DEFAULT VALUES")
@@ -268,6 +274,8 @@ def test_the_command_makes_the_roles_of_an_installation_with_one_role(
             audit(services, "Mara", "tokens.create", {})
             assert refused(services, "DELETE FROM audit")
         monkeypatch.setenv("CONNECT_DATABASE_URL", as_services)
-        assert pending(as_services) == []
+        assert main(["migrate"]) == 0  # nothing is missing, so nothing has to be allowed
+        owner.execute("DELETE FROM schema_migrations WHERE number = 20")
+        assert pending(as_services) == ["0020_roles"]
         assert main(["migrate"]) == 1
         assert "as the database's owner" in capsys.readouterr().err

@@ -82,10 +82,8 @@ def _progress(whole: int) -> Callable[[int, int], None]:
         part = done[0] / whole
         bar = ("#" * round(part * 30)).ljust(30, ".")
         left = gone / part - gone
-        say(
-            f"\r[{bar}] {done[0]:,}/{whole:,}, {done[0] / gone:,.0f}/s, {left / 60:.1f} min to go, {findings} findings ",
-            "",
-        )
+        told = f"{done[0]:,}/{whole:,}, {done[0] / gone:,.0f}/s, {left / 60:.1f} min to go"
+        say(f"\r[{bar}] {told}, {findings} findings ", "")
 
     return tick
 

@@ -52,9 +52,7 @@ def _documents(system: str) -> tuple[tuple[Any, list[Path]], ...]:
         found: tuple[Any, ...] = (corpus.ORDER, *(each["order"] for each in corpus.samples("xentral", "order-*.json")))
     elif system == "webhook":
         (listed,) = corpus.samples("xentral", "webhook-events.json")
-        found = tuple(
-            each["event"] if "event" in each else each for each in (listed if isinstance(listed, list) else [listed])
-        )
+        found = tuple(each.get("event", each) for each in (listed if isinstance(listed, list) else [listed]))
     else:
         found = corpus.orders(system)
     return tuple((each, places(each)) for each in found)

@@ -1,4 +1,4 @@
-"""A short share of the fuzzing with every change; it finds bugs that are planted; and what it has found stays mended."""
+"""A short share of the fuzzing with every change; it finds bugs that are planted; and what it found stays mended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shared.connectors.contract import Reason, RemoteError
 from shared.connectors.depth import MOST_DEPTH, too_deep
 from shared.connectors.http import _parse, retry_after
 from shared.connectors.unexpected import careful
+from shared.connectors.vendure.amounts import shipping_rate
 from shared.db.connect import connect
 from shared.records import filter as filter_module
 from shared.records.filter_sql import to_sql
@@ -56,7 +57,7 @@ def test_inputs_reach_both_sides_of_every_reader() -> None:
 
 
 def test_a_decoder_that_lets_a_nul_pass_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.runtime.decode._suspicious", lambda body: False)
+    monkeypatch.setattr("shared.runtime.decode._suspicious", lambda _: False)
     assert findings("decode", 1500, folder=tmp_path).counts
     file = next(tmp_path.glob("decode-*.bin"))
     with pytest.raises(AssertionError):
@@ -105,6 +106,12 @@ def test_an_answer_that_nests_too_deep_is_no_json() -> None:
     assert http_module._parse(b'{"a": 1}') == ({"a": 1}, True)
 
 
+@pytest.mark.parametrize("price", ["1e-320", 1e-7, "0.0001"])
+def test_a_delivery_that_costs_next_to_nothing_has_no_rate(price: Any) -> None:
+    assert shipping_rate(price, 499, []) is shipping_rate(price, 499, [19]) is None
+    assert shipping_rate(419, 499, [7, 19]) == "19.0"
+
+
 class Trusting:
     """A connector that reads one field of whatever is answered."""
 
@@ -145,7 +152,7 @@ def test_an_unexpected_form_is_a_broken_answer_and_a_mistake_of_ours_stays_one()
             next(pages)
 
 
-# -- real Postgres ------------------------------------------------------------------------------------------------------
+# -- real Postgres ---------------------------------------------------------------------------------------------------
 
 
 def test_the_sql_of_any_filter_is_valid(database_url: str) -> None:

@@ -169,7 +169,7 @@ class Subscriber:
             if story.waits and max(each for each in (story.slot, story.snoozed) if each) <= self.now
             and self.allowed(cause, self.now)
         ]  # fmt: skip
-        for cause, story in [each for each in ready if each[1].waits == "resolved"]:
+        for cause, _ in [each for each in ready if each[1].waits == "resolved"]:
             self.mails.append((self.now, "resolved", frozenset({cause})))
             del self.stories[cause]
         news = [each for each in ready if each[1].waits != "resolved"]

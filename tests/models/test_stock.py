@@ -52,6 +52,14 @@ class Stock(RuleBasedStateMachine):
         sent = [one for one in self.history.shelf.ledger[before:] if one[0] == self.history.skus[sku]]
         assert len(sent) <= 1, sent
 
+    @rule(sku=skus, first=quantities, second=quantities, fault=st.sampled_from(["answer-lost", "bug", "lost"]))
+    def erp_goes_back_while_nobody_knows_what_was_carried_out(
+        self, sku: int, first: int, second: int, fault: str
+    ) -> None:
+        for quantity, fault_ in ((first, ""), (second, fault), (first, "")):
+            self.history.step(Other("time"))
+            self.history.step(Turn((Change(sku, quantity),), fault=fault_))
+
     @precondition(lambda self: self.history.last)
     @rule(sku=skus)
     def the_same_again(self, sku: int) -> None:
@@ -99,7 +107,7 @@ def conn(database_url: str) -> Iterator[Connection]:
 
 
 def test_the_newest_stands_whatever_happens(conn: Connection) -> None:
-    run(lambda: Stock(conn), 15, 12)
+    run(lambda: Stock(conn), 8, 8)
     assert_sound(conn)
 
 
@@ -117,9 +125,8 @@ def nobody_looks_at_the_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Held, "check", lambda _: None)
 
 
-def what_was_accepted_before_is_not_sent_though_another_call_may_have_been_carried_out(
-    patch: pytest.MonkeyPatch,
-) -> None:
+def what_was_sent_before_is_taken_for_what_is_shown(patch: pytest.MonkeyPatch) -> None:
+    """Though another call may have been carried out since."""
     patch.setattr(Wanted, "unchanged", property(lambda one: one.article.sent == one.quantity))
 
 
@@ -131,15 +138,13 @@ def what_is_accepted_is_not_noted(patch: pytest.MonkeyPatch) -> None:
     "plant",
     [
         the_last_that_came_wins,
-        nobody_looks_at_the_lease,
-        what_was_accepted_before_is_not_sent_though_another_call_may_have_been_carried_out,
-        what_is_accepted_is_not_noted,
+        pytest.param(nobody_looks_at_the_lease, marks=pytest.mark.faults_full),
+        pytest.param(what_was_sent_before_is_taken_for_what_is_shown, marks=pytest.mark.faults_full),
+        pytest.param(what_is_accepted_is_not_noted, marks=pytest.mark.faults_full),
     ],
     ids=lambda plant: plant.__name__,
 )
 def test_a_planted_bug_is_found(conn: Connection, monkeypatch: pytest.MonkeyPatch, plant: Plant) -> None:
     plant(monkeypatch)
     with pytest.raises((AssertionError, ExceptionGroup)):
-        run(lambda: Stock(conn), 60, 12)
-
-
+        run(lambda: Stock(conn), 40, 6)

@@ -1,4 +1,4 @@
-"""One soak: traffic, faults, quiet stretches in which the lasting processes are looked at; in the end, all is checked."""
+"""One soak: traffic, faults, quiet stretches in which lasting processes are looked at; in the end all is checked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ CALM_SECONDS = 5.0
 CALLS_AT_ONCE = 8
 SOMEBODY = "oncall@example.org"
 UNDER_WAY = (
-    "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL), (SELECT count(*) FROM hints WHERE due_at <= now()),"
+    "SELECT (SELECT count(*) FROM records WHERE due_at IS NOT NULL),"
+    " (SELECT count(*) FROM hints WHERE due_at <= now()),"
     " (SELECT count(*) FROM mails WHERE state = 'queued' AND due_at <= now())"
 )
 
@@ -112,9 +113,7 @@ class Soak:
             alarm = Alarm(name="Soak", interfaces=(INTERFACE,), recipients=(SOMEBODY,))
             subscriptions.add(conn, alarm, "soak", "UTC", verified=True)
 
-    def _strike(
-        self, begun: float, nemesis: Nemesis, traffic: Traffic, members: Members, system: System
-    ) -> None:
+    def _strike(self, begun: float, nemesis: Nemesis, traffic: Traffic, members: Members, system: System) -> None:
         """Faults until the time is over, with a quiet stretch now and then."""
         whole = self.minutes * 60
         between = max(60.0, min(150.0, whole / 8))
@@ -144,7 +143,9 @@ class Soak:
             {name: files(pid) for name, pid in pids.items()},
         )
         self.drift.looks.append(look)
-        told = ", ".join(f"{name} {held / 2**20:.1f} MiB {look.files[name]} files" for name, held in look.memory.items())
+        told = ", ".join(
+            f"{name} {held / 2**20:.1f} MiB {look.files[name]} files" for name, held in look.memory.items()
+        )
         self._say(f"[{look.minute:5.1f} min] quiet: {told}")
 
     def _heal(self, system: System, traffic: Traffic) -> None:
@@ -202,7 +203,9 @@ def _call_out(system: System, port: int) -> None:
         interface = read(conn, Seal(SECRET), INTERFACE)
         assert interface is not None
         url = f"http://127.0.0.1:{port}/api/v1/webhooks/{INTERFACE}"
-        register(Remotes(discover(), pool, Metrics("soak", "0"), 5.0, networks=Networks.parse(LOOPBACK)), interface, url)
+        register(
+            Remotes(discover(), pool, Metrics("soak", "0"), 5.0, networks=Networks.parse(LOOPBACK)), interface, url
+        )
 
 
 def _quantities(system: System, traffic: Traffic, nemesis: Nemesis) -> list[str]:

@@ -53,7 +53,8 @@ class Traffic:
         self._threads = [
             threading.Thread(target=self._loop, args=(seconds_, turn), daemon=True)
             for seconds_, turn in (
-                (1.0, self._publish), (1.0, self._restock), (SHOP_SECONDS, self._buy), (3.0, self.ship), (1.0, self._look)
+                (1.0, self._publish), (1.0, self._restock), (SHOP_SECONDS, self._buy), (3.0, self.ship),
+                (1.0, self._look),
             )
         ]  # fmt: skip
         for thread in self._threads:

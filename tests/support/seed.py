@@ -23,6 +23,7 @@ from shared.errors.problem import Problem
 from shared.people.audit import audit
 from shared.people.tokens import create_token
 from shared.people.users import add_user
+from shared.privacy.subject import subject
 from shared.records.actions import request
 from shared.records.bulk import How, start
 from shared.records.errands import ask_errand, finish_errand, take_errand
@@ -258,6 +259,7 @@ class _Day:
             finish_errand(self._conn, taken, {"articles": 12})
         self.ids["group"] = str(self._one("SELECT cause FROM troubles WHERE code = 'payment-unmapped' LIMIT 1"))
         self._alarm()
+        self._looked_up()
         chosen = self._conn.execute("SELECT id FROM records WHERE state = 'failed' ORDER BY id DESC LIMIT 3").fetchall()
         slowly = How(per_minute=60, undo_seconds=60)
         run = start(self._conn, "order-import", "retry", "Mara Kern", ids=[row[0] for row in chosen], how=slowly)
@@ -283,6 +285,27 @@ class _Day:
                 SLUG, self._now - timedelta(hours=2),
             )
         )  # fmt: skip
+
+    def _looked_up(self) -> None:
+        """A person was found, in an order that is over and one that is not."""
+        who, places = subject(email="erika.muster@example.org"), {"orders": 3, "views": 1}
+        self.ids["deed"] = str(
+            self._one(
+                "INSERT INTO privacy_deeds(kind, subject, reason, created_by, state, phase, counts, finished_at)"
+                " VALUES ('find', %s, 'Ticket 812', 'Jana Vogt', 'done', 'over', %s, now()) RETURNING id",
+                Jsonb(who.as_json()), Jsonb(places),
+            )
+        )  # fmt: skip
+        for state in ("done", "failed"):
+            record = self._one("SELECT id FROM records WHERE flow = 'order-import' AND state = %s LIMIT 1", state)
+            self._conn.execute(
+                "INSERT INTO privacy_found(deed, place, ref) VALUES (%s, 'orders', %s)",
+                (self.ids["deed"], Jsonb(record)),
+            )
+        self._conn.execute(
+            "INSERT INTO privacy_holds(interface, key, reason, held_by) VALUES (%s, %s, 'Az. 12/26', 'Jana Vogt')",
+            (SLUG, self._one("SELECT key FROM records WHERE state = 'done' LIMIT 1")),
+        )
 
     def _one(self, statement: str, *values: Any) -> Any:
         row = self._conn.execute(statement.encode(), values or None).fetchone()

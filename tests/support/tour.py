@@ -40,6 +40,7 @@ SAMPLES = {
     "/alarms/leave/{token}": "/alarms/leave/{link-leave}",
     "/alarms/confirm/{token}": "/alarms/confirm/{link-confirm}",
     "/alarms/answer/{token}/{id}/{what}": "/alarms/answer/{link-answer}/{incident}/later",
+    "/privacy/{id}": "/privacy/{deed}",
     "/bulk/{id}": "/bulk/{bulk}",
     "/runs/{id}": "/runs/{bulk}",
 }

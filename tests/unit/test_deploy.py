@@ -139,38 +139,27 @@ def test_the_image_runs_without_root() -> None:
 
 
 def test_only_the_job_that_migrates_may_change_schema_and_topology() -> None:
-    """Services, and what reads figures, log in as those who may not; and nobody gets a secret that is not theirs."""
-    read = compose()
-    contents = {name: entry["content"] for name, entry in read["configs"].items()}
-    given = {
-        name: {entry["source"] for entry in service.get("configs", [])} for name, service in read["services"].items()
-    }
-    assert set().union(*given.values()) == contents.keys()
-    logins = {name: re.match(r"\w+://([\w-]+):", text) for name, text in contents.items()}
-    may = {name: match[1] for name, match in logins.items() if match}
-    assert may == {
-        "database-url": "connect_services",
-        "owner-database-url": "connect",
-        "amqp-url": "connect-services",
-        "admin-amqp-url": "connect",
-        "declarer-amqp-url": "connect-declarer",
-    }
+    """Services, and what reads figures, log in as those who may not."""
+    who: dict[str, set[str]] = {}
     for name, service in OURS.items():
-        named = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
-        assert named <= {entry["target"] for entry in service["configs"]}, name
-        if name in PORTS:
-            assert given[name] <= {"database-url", "amqp-url", "secret-key", "alertmanager-token"}, name
-    exporter = read["services"]["postgres-exporter"]["environment"]
+        for text in service["environment"].values():
+            if login := re.match(r"(?:postgresql|amqp)://([\w-]+):", str(text)):
+                who.setdefault(name, set()).add(login[1])
+    few = {roles.role("connect", "services"), users.name("connect", "services")}
+    assert who == {**dict.fromkeys(PORTS, few), "migrate": {"connect"}}
+    exporter = compose()["services"]["postgres-exporter"]["environment"]
     assert exporter["DATA_SOURCE_USER"] == roles.role("connect", "reading")
-    assert contents["postgres-services"] in contents["database-url"]  # both sides of a password agree
-    assert contents["rabbitmq-services"] in contents["amqp-url"]
-    assert contents["rabbitmq-declarer"] in contents["declarer-amqp-url"]
-    assert contents["postgres-owner"] in contents["owner-database-url"]
-    asked = read["services"]["migrate"]["command"][0]
-    assert all(f"{kind}=@/run/connect/rabbitmq-{kind}" in asked for kind in users.KINDS)
-    assert all(f"{kind}=@/run/connect/postgres-{kind}" in asked for kind in roles.KINDS)
+    asked = OURS["migrate"]["command"][0]
+    assert all(f"{kind}=@postgres-{kind}" in asked for kind in roles.KINDS)
+    assert all(f"{kind}=@rabbitmq-{kind}" in asked for kind in users.KINDS)
+    assert f"amqp://{users.name('connect', 'declarer')}:" in asked
 
 
-def test_no_secret_is_handed_to_our_services_in_the_environment() -> None:
-    for name, service in OURS.items():
-        assert not [value for value in service["environment"].values() if "dev-only-" in str(value)], name
+def test_what_compose_writes_into_a_container_is_not_for_one_that_is_read_only() -> None:
+    """It refuses to start such a service: a configuration with its content in the file is copied into the container."""
+    read = compose()
+    inline = {name for name, entry in read["configs"].items() if "content" in entry}
+    for name, service in read["services"].items():
+        given = {entry["source"] for entry in service.get("configs", [])}
+        assert not (service.get("read_only") and given & inline), name
+        assert given <= read["configs"].keys(), name

@@ -24,8 +24,9 @@ def test_services_and_commands_of_a_demo_may_call_this_machine(
     monkeypatch.setattr(run, "runnable", list)
     settings = load({**URLS, "CONNECT_ALLOWED_NETWORKS": "10.1.0.0/16", "CONNECT_DATA_DIR": str(tmp_path)})
     running = run._Running(settings, DataFolder(tmp_path), Progress(), demo, 8080, "pgmq")
-    running.state = {"journal": "http://127.0.0.1:8080"}
-    running._start_services(*URLS.values())
+    database, broker = URLS.values()
+    running.state = {"journal": "http://127.0.0.1:8080", "database_url": database, "amqp_url": broker}
+    running._start_services()
     assert running._launches is not None
     told = Networks.parse(running._launches.environment["CONNECT_ALLOWED_NETWORKS"])
     assert told.permits("x", "10.1.0.1")

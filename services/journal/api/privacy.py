@@ -23,6 +23,7 @@ from shared.privacy.holds import hold, list_holds, release
 from shared.privacy.retention import walks
 from shared.privacy.steps import share, standing
 from shared.privacy.subject import SubjectError, subject
+from shared.records.interfaces import modes
 
 Text = Annotated[str, StringConstraints(max_length=300, strip_whitespace=True)]
 
@@ -72,6 +73,8 @@ def routes(journal: Journal) -> APIRouter:
                 email=body.email, phone=body.phone, name=body.name, zip_code=body.zip_code, number=body.number,
                 interface=body.interface, also=body.also,
             )  # fmt: skip
+            if who.interface and who.interface not in modes(conn):
+                raise ApiProblem(422, "interface-unknown", "There is no such interface: leave it out to look in all.")
             kind = "find" if body.kind == "erase" and body.dry_run else body.kind
             deed = ask(conn, kind, who, actor_of(request).name, body.reason)
             response.headers["Location"] = f"/api/v1/privacy/{deed}"

@@ -54,7 +54,7 @@ def routes(journal: Journal, pages: Pages) -> APIRouter:
             found = deed.over and deed.subject is not None
             values = frame(conn, "privacy") | {
                 "deed": deed,
-                "percent": share(conn, id),
+                "share": share(conn, id),
                 "would": standing(conn, id) if found else None,
                 "wrong": wrong,
             }

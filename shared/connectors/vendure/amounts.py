@@ -9,6 +9,8 @@ from typing import Any
 from shared.events.orders import Discount
 
 Raw = Mapping[str, Any]
+LARGEST_RATE = 1000
+"""Percent; the contract has three digits."""
 
 
 def decimal(value: Any) -> Decimal | None:
@@ -101,13 +103,16 @@ class Discounts:
 def shipping_rate(price: Any, with_tax: Any, known: Iterable[Any]) -> str | None:
     """The tax rate of a delivery: Vendure names its price with and without tax only. Of the order's rates the nearest.
 
-    None where the delivery costs nothing. With the net price rounded to whole minor units, several rates may fit.
+    None where the delivery costs nothing, or too little to tell. With the net price rounded to whole minor units,
+    several rates may fit.
     """
     net, gross = decimal(price), decimal(with_tax)
     if not net or gross is None:
         return None
     rates: Sequence[Decimal] = [found for each in known if (found := decimal(each)) is not None]
     told = (gross / net - 1) * 100
+    if abs(told) >= LARGEST_RATE:
+        return None  # next to no price and a large tax: whatever is wrong there, it is no rate
     if not rates:
         return rate(told.quantize(Decimal("0.1")))
     return rate(min(rates, key=lambda each: abs(each - told)))
