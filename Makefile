@@ -82,7 +82,7 @@ test-fast: $(DEV_READY) ## The tests that need no server, in seconds
 	@$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not servers and not web and not faults and not faults_full and not peers' tests $(ARGS)
 
 .PHONY: check
-check: $(DEV_READY) ## Style, types, house rules, generated files, deployment files, known weak patterns
+check: $(DEV_READY) ## Style, types, house rules, generated and deployment files, weak patterns, known weaknesses (where a network is)
 	@scripts/check $(CODE)
 
 .PHONY: fmt
@@ -109,7 +109,7 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 
 .PHONY: audit
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.txt
+	@$(BIN)/python scripts/audit.py --must
 
 .PHONY: screenshots
 screenshots: $(DEV_READY) ## A picture of every page into build/screenshots: languages, themes, desktop, phone (ARGS=--help)
