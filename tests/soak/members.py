@@ -23,7 +23,6 @@ ALLOWED = ("service.stalled",)
 """Told by the exit code as well, which says whether it was to be expected."""
 
 
-
 class Members:
     """Starts them, starts them again after a kill, and notes how each one ended. port: of the lasting Journal."""
 
@@ -114,7 +113,11 @@ class Members:
                 if "service.stalled" not in self.system.log_text(name):  # else it says what its threads were doing
                     yield line[:200]
                 continue
-            if isinstance(entry, dict) and entry.get("level") in ("error", "critical") and entry["event"] not in ALLOWED:
+            if (
+                isinstance(entry, dict)
+                and entry.get("level") in ("error", "critical")
+                and entry["event"] not in ALLOWED
+            ):
                 yield f"{entry.get('event')} {entry.get('error', '')}"[:200]
 
 

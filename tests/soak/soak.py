@@ -71,7 +71,7 @@ class Soak:
             stack.callback(ground.close)
             mails = stack.enter_context(mail_server())
             case = Case("soak", "random", self.broker, self.seed)
-            system = ground.system(self.broker)
+            system = ground.system(self.broker, round(self.minutes * 1500))
             since = mark(system)
             port = any_free()
             self._prepare(system)

@@ -13,7 +13,7 @@ from tests.support.servers import programs
 
 PACKAGE = Wanted("libfaketime", ("libfaketime",), r"(?!)")
 SLEEPS = """\
-# libfaketime refuses the absolute sleeps of Python (clock_nanosleep); waiting for nothing is the same to whoever sleeps.
+# libfaketime refuses the absolute sleeps of Python (clock_nanosleep); waiting for nothing is the same.
 import select
 import time
 
