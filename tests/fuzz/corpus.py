@@ -15,8 +15,8 @@ ADDRESS = {
 }  # fmt: skip
 ORDER: dict[str, Any] = {
     "number": "4711", "marketplace_id": "774133d5", "status": "open", "version": 3,
-    "ordered_at": "2026-11-23T09:58:00Z", "changed_at": "2026-11-23T09:59:00Z", "currency": "EUR", "total": "39.88",
-    "ship_by": "2026-11-25T22:00:00Z",
+    "ordered_at": "2026-11-23T09:58:00Z", "changed_at": "2026-11-23T09:59:00Z",
+    "currency": "EUR", "total": "39.88", "ship_by": "2026-11-25T22:00:00Z",
     "customer": {"email": "e@example.org", "first_name": "Erika", "last_name": "Muster", "company": None,
                  "phone": None},
     "billing_address": ADDRESS, "shipping_address": ADDRESS,

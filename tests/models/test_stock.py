@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.stock import send
@@ -146,5 +147,5 @@ def what_is_accepted_is_not_noted(patch: pytest.MonkeyPatch) -> None:
 )
 def test_a_planted_bug_is_found(conn: Connection, monkeypatch: pytest.MonkeyPatch, plant: Plant) -> None:
     plant(monkeypatch)
-    with pytest.raises((AssertionError, ExceptionGroup)):
+    with pytest.raises((AssertionError, Flaky)):  # of two workers either may be first
         run(lambda: Stock(conn), 40, 6)

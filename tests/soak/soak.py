@@ -26,7 +26,7 @@ from tests.faults.check import Expected, check
 from tests.faults.evidence import gather, mark
 from tests.faults.ground import Ground
 from tests.soak.drift import Drift, Look
-from tests.soak.members import Members, files, memory
+from tests.soak.members import STALLED, Members, files, memory
 from tests.soak.nemesis import Nemesis
 from tests.soak.traffic import Traffic, older_after_newer
 from tests.support.hinting import register
@@ -41,6 +41,9 @@ STARTING_SECONDS = 300.0
 
 CALM_SECONDS = 5.0
 """Of a quiet stretch, before anything is looked at."""
+
+STANDSTILL_SECONDS = 10.0
+"""Where half a second of sleep takes so long, the machine stands still, and a watchdog rightly thinks so."""
 
 CALLS_AT_ONCE = 8
 SOMEBODY = "oncall@example.org"
@@ -58,6 +61,7 @@ class Soak:
         self.minutes, self.seed, self.broker, self._say = minutes, seed, broker, say
         self._folder = folder
         self._notes: list[str] = []
+        self._starved = 0.0
         self.drift = Drift(warm=min(5.0, minutes / 4))
 
     def run(self) -> dict[str, Any]:
@@ -67,12 +71,13 @@ class Soak:
             stack.callback(ground.close)
             mails = stack.enter_context(mail_server())
             case = Case("soak", "random", self.broker, self.seed)
-            system = ground.system(self.broker)
+            system = ground.system(self.broker, round(self.minutes * 1500))
             since = mark(system)
             port = any_free()
             self._prepare(system)
             members = Members(system, port, smtp_url=mails.url, data_dir=str(system.folder))
-            until(members.started, "every service has started", STARTING_SECONDS)
+            until(lambda: self._started(members), "every service has started", STARTING_SECONDS)
+            members.ended.clear()  # what failed before the database could be reached is no finding
             _call_out(system, port)
             traffic = Traffic(system, case.tag, self.seed, self.minutes * 60, port)
             nemesis = Nemesis(ground, members, system.stand, self.seed)
@@ -102,8 +107,13 @@ class Soak:
                 "doubled": verdict.counts["doubled"], "window": verdict.counts["window"],
                 "mails": len(mails.mails), "faults": dict(nemesis.struck), "pages": dict(traffic.pages),
                 "settled": round(settled, 1), "drift": self.drift.report(), "looks": len(self.drift.looks),
-                "away": len(traffic.errors), "notes": self._notes,
+                "away": len(traffic.errors), "notes": self._notes, "starved": round(self._starved, 1),
             }  # fmt: skip
+
+    def _started(self, members: Members) -> bool:
+        """Whether all run; on a machine that stands still some have to be started twice, as a supervisor would."""
+        members.revive(())
+        return members.started()
 
     def _prepare(self, system: System) -> None:
         """The shop is polled every few seconds, and somebody wants every alarm."""
@@ -129,13 +139,15 @@ class Soak:
                 name = nemesis.strike()
                 count = sum(nemesis.struck.values())
                 self._say(f"[{gone / 60:5.1f} min] {name}; {count} faults, {traffic.driver.published} orders' events")
-                if dead := members.dead():
-                    self._notes.append(f"ended by itself: {dead}")
                 next_fault = time.monotonic() - begun + nemesis.pause()
             else:
                 time.sleep(min(0.5, whole - gone))
+                self._starved = max(self._starved, time.monotonic() - begun - gone)
+            if dead := members.revive((STALLED,) if self._starved > STANDSTILL_SECONDS else ()):
+                self._notes.append(f"ended by itself and started again at {gone / 60:.1f} min: {', '.join(dead)}")
 
     def _look(self, begun: float, members: Members) -> None:
+        members.revive((STALLED,) if self._starved > STANDSTILL_SECONDS else ())
         pids = members.lasting
         look = Look(
             (time.monotonic() - begun) / 60,
