@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         90, ge=0, le=36500, description="days until the bytes of a resolved rejection are overwritten; 0: never"
     )
     keep_audit_days: int = Field(
-        1096, ge=0, le=36500, description="days until a line of the audit is deleted; 0: never"
+        1096, ge=0, le=36500, description="days until a line of the audit is deleted, at least 30; 0: never"
     )
     base_url: Annotated[Url, _url("http", "https")] = Field(
         Url("http://127.0.0.1:8080"), description="where people reach the Journal, for links in mails"

@@ -62,12 +62,13 @@ CREATE TABLE privacy_walks (
 INSERT INTO privacy_walks(class) VALUES ('orders'), ('rejections'), ('audit'), ('returned');
 
 -- The audit is only ever added to, except by these two.
+-- Whoever may call it must not be able to empty the audit: a month stays in any case.
 CREATE FUNCTION forget_audit(keep_days integer, at_once integer) RETURNS integer LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     gone integer;
 BEGIN
-    DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < now() - make_interval(days => keep_days)
+    DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < now() - make_interval(days => greatest(keep_days, 30))
                                    ORDER BY at LIMIT at_once);
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
