@@ -76,7 +76,8 @@ def test_a_mapping_is_saved_once_seen_by_all_and_sets_due_what_waits(site: Site)
     gone = api.delete(address)
     assert (gone.json()["before"], gone.json()["target"]) == ("7", None)
     assert api.delete(address).status_code == 404
-    verbs = [(line["verb"], line["target"].get("target"), line["target"].get("due")) for line in read_audit(site.conn)]
+    lines = [line for line in read_audit(site.conn) if not line["verb"].startswith("login.")]
+    verbs = [(line["verb"], line["target"].get("target"), line["target"].get("due")) for line in lines]
     assert verbs == [
         ("interfaces.unmap", None, None), ("interfaces.map", "7", 0), ("interfaces.map", "7", 2),
     ]  # fmt: skip
