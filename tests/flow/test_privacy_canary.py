@@ -110,10 +110,10 @@ def test_nothing_is_left_of_a_person_who_was_erased(system: System, number: str)
 
     # The same again brings nothing back.
     system.publish([order_with_canaries(f"{number}-1")])
-    until(lambda: count(system, "duplicates") == 1, "it is known", 30)
+    until(lambda: count(system, "duplicates") == 1, "it is known", 90)
     assert states(system, "order-import", number) == {"1": "done", "2": "done", "other": "done"}
     assert in_dump(system.database_url) == {}
-    until(lambda: not queued(system), "the broker holds nothing", 30)
+    until(lambda: not queued(system), "the broker holds nothing", 90)
     for name in ("importer", "exporter", "alerts", "journal"):
         assert system.end(name) == 0
     assert in_files(system.folder.glob("*.log")) == {}
@@ -141,14 +141,14 @@ def put_everywhere(system: System, api: httpx2.Client, number: str) -> None:
     )
     system.publish([change_with_canaries(f"{number}-1")], "order-changed")
     until(lambda: states(system, "order-export", number).get("1") == "failed", "the shop does not know the order", 120)
-    until(lambda: count(system, "rejections") == 3, "all is taken in", 30)
+    until(lambda: count(system, "rejections") == 3, "all is taken in", 90)
     group = api.get("/groups").raise_for_status().json()["items"][0]["id"]
     api.patch(f"/groups/{group}", json={"note": f"{NAME} rang twice"}).raise_for_status()
     view = {"name": "hers", "resource": "orders", "filter": f"{EMAIL} state:failed"}
     api.post("/views", json=view).raise_for_status()
     ignore = {"filter": f"{EMAIL} state:failed", "why": f"{EMAIL} has it by now", "undo_seconds": 0}
     api.post("/exports/ignore", json=ignore).raise_for_status()
-    until(lambda: states(system, "order-export", number)["1"] == "skipped", "it is left alone", 30)
+    until(lambda: states(system, "order-export", number)["1"] == "skipped", "it is left alone", 90)
     # What remote systems and the exporter write down where an order is known there.
     order = f"(SELECT id FROM records WHERE key = '{number}-1' AND flow = 'order-import')"
     problem = json.dumps([{"code": "remote-refused", "field": "", "values": {"detail": f"no customer {NAME}"}}])
@@ -160,7 +160,7 @@ def put_everywhere(system: System, api: httpx2.Client, number: str) -> None:
         f" VALUES ({order}, 's-1', 'confirmed', 'DHL', %s, '{{}}', %s::jsonb, 1)",
         f"{CANARY}-1", json.dumps({"to": NAME}),
     )  # fmt: skip
-    until(lambda: count(system, "search_stale") == 0, "the search knows all", 30)
+    until(lambda: count(system, "search_stale") == 0, "the search knows all", 90)
 
 
 def api_is_there(api: httpx2.Client) -> bool:
