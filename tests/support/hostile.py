@@ -114,6 +114,9 @@ WORDS = frozenset(
         "version",
         "on",
         "scope",
+        "class",
+        "phase",
+        "place",
     ]
 )
 OURS = frozenset({"schema_migrations", "words_of_search"})
