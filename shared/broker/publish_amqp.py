@@ -7,7 +7,7 @@ by intake and settle (wake-ups).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pika
 from pika.frame import Method
@@ -22,10 +22,12 @@ WINDOW = 1000  # messages without a confirm at a time
 WAKE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 IDLE_CLOSE_SECONDS = 0.3
-# Of a cluster: after so long without a confirm the node is asked whether it is there, and has so long to answer. One
-# that is waits for its queue's new leader better than a new channel would; one that stands still is left.
-QUIET_SECONDS = 2.0
-PATIENT_SECONDS = 6.0  # for its queue; its neighbours have noticed by then, and another node knows who leads
+# Of a cluster: after so long without any confirm the node is left. Where a queue lost its leader nobody knows the next
+# one before the nodes take the old one for gone, and a channel that asked too early asks the dead one for ten seconds
+# more: so tries are short, longer the longer it lasts, and of one message until something is confirmed again.
+QUIET_SECONDS = 1.0
+QUIET_SHARE = 1 / 8  # of the time since the last node was left for the first time
+ATTEMPTS = 12
 ANSWER_SECONDS = 1.0
 NODE_SECONDS = 1.5
 
@@ -34,7 +36,9 @@ class AmqpPublisher:
     """Opens its connection when it is first needed, and again after a failure. Implements `Publisher`."""
 
     def __init__(self, address: Address, *, name: str) -> None:
-        self._nodes = address.each()  # the first is used; one that failed goes to the end
+        self._nodes = address.each()  # the first is used; one that is left goes to the end
+        self._silent: dict[tuple[str, int], float] = {}  # when a node did not answer at all: such are asked last
+        self._quiet_since: float | None = None  # nothing was confirmed since
         self._name = name
         self._session: AmqpSession | None = None
         self._round: _Round | None = None
@@ -73,47 +77,55 @@ class AmqpPublisher:
             session.close(time.monotonic() + CLOSE_SECONDS)
 
     def _publish(self, messages: Sequence[Message], until: float) -> list[Fate]:
-        task = _Round(messages)
+        task = self._round = _Round(messages)
         try:
-            session = self._open(until)
-        except SessionBroken:
-            return task.fates
-        self._round = task
-        try:
-            if session.blocked and not session.run(lambda: not session.blocked, until):
-                # Nothing was sent: a broker in alarm does not read, and it said so.
-                return [Fate.REFUSED] * len(messages) if session.closed is None else task.fates
-            for index, message in enumerate(messages):
-                self._send(session, index, message, task)
-            if not self._answered(session, task, until):
-                task.give_up(session.closed)
-                self._drop()
-            elif task.nacked:
-                # RabbitMQ 3.10: a channel that met a queue between two leaders asks the dead one for good.
-                self._drop()
+            for _ in range(ATTEMPTS):
+                if not self._attempt(task, until) or time.monotonic() >= until:
+                    break
         finally:
             self._round = None
         return task.fates
 
-    def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
-        """Wait for the confirms; of a cluster, not until the deadline for a node that says nothing at all."""
-        least, since = len(task.open), time.monotonic()
-        while len(self._nodes) > 1 and time.monotonic() < until:
-            left = len(task.open)
-            if left < least or session.blocked:
-                least, since = left, time.monotonic()
-            if time.monotonic() > since + PATIENT_SECONDS:
+    def _attempt(self, task: _Round, until: float) -> bool:
+        """Send what has no fate; whether it is worth asking another node for the rest."""
+        try:
+            session = self._open(until)
+        except SessionBroken:
+            return False
+        if session.blocked and not session.run(lambda: not session.blocked, until):
+            # A broker in alarm does not read, and it said so.
+            if session.closed is None:
+                task.refuse_unsent()
+            return False
+        for indexes in task.turns(one_first=self._quiet_since is not None):
+            for index in indexes:
+                self._send(session, index, task)
+            if not self._answered(session, task, until):
+                task.give_up(session.closed)
+                self._drop()
+                return len(self._nodes) > 1 and not task.nacked
+            if task.nacked:
+                # RabbitMQ 3.10: a channel that met a queue between two leaders asks the dead one for good.
+                self._drop()
                 return False
-            if session.run(lambda: not task.open, min(until, time.monotonic() + QUIET_SECONDS)):
+        return False
+
+    def _answered(self, session: AmqpSession, task: _Round, until: float) -> bool:
+        """Wait for the confirms; of a cluster, only while some come."""
+        while len(self._nodes) > 1 and session.closed is None and time.monotonic() < until:
+            left, now = len(task.open), time.monotonic()
+            quiet = now - (self._quiet_since or now)
+            if session.run(lambda: not task.open, min(until, now + max(QUIET_SECONDS, quiet * QUIET_SHARE))):
                 return True
-            silent = session.closed is None and len(task.open) == left and not session.blocked
-            if session.closed is not None or (
-                silent and not session.answers(min(until, time.monotonic() + ANSWER_SECONDS))
-            ):
+            if len(task.open) == left and session.closed is None and not session.blocked:
+                self._quiet_since = self._quiet_since or now
+                if not session.answers(min(until, time.monotonic() + ANSWER_SECONDS)):
+                    self._silent[_place(self._nodes[0])] = time.monotonic()
                 return False
         return session.run(lambda: not task.open, until)
 
-    def _send(self, session: AmqpSession, index: int, message: Message, task: _Round) -> None:
+    def _send(self, session: AmqpSession, index: int, task: _Round) -> None:
+        message = task.messages[index]
         if len(message.body) > MAX_MESSAGE_BYTES or session.confirmed is None:
             task.fates[index] = Fate.REFUSED
             return
@@ -128,6 +140,7 @@ class AmqpPublisher:
             return
         self._sent += 1
         task.open[self._sent] = index
+        task.sent.add(index)
 
     def _open(self, until: float) -> AmqpSession:
         if self._session is not None and not self._session.stale:
@@ -145,15 +158,21 @@ class AmqpPublisher:
         return self._session
 
     def _connect(self, until: float) -> AmqpSession:
-        """Over the first node that lets us in. Raises SessionBroken."""
+        """Over the first node that lets us in, those last that were silent. Raises SessionBroken."""
+        self._nodes.sort(key=lambda node: self._silent.get(_place(node), 0.0))
         for left in reversed(range(len(self._nodes))):
+            node = self._nodes[0]
             try:
                 patience = until if not left else min(until, time.monotonic() + NODE_SECONDS)
-                return AmqpSession(self._nodes[0], self._name, patience)
+                session = AmqpSession(node, self._name, patience)
             except SessionBroken:
+                self._silent[_place(node)] = time.monotonic()
                 self._leave()
                 if not left:
                     raise
+            else:
+                self._silent.pop(_place(node), None)
+                return session
         raise AssertionError("there is a node")
 
     def _leave(self) -> None:
@@ -170,6 +189,8 @@ class AmqpPublisher:
         method = frame.method
         if self._round is not None and self._session is not None:
             fate = Fate.CONFIRMED if isinstance(method, Basic.Ack) else Fate.REFUSED
+            if fate is Fate.CONFIRMED:
+                self._quiet_since = None
             self._round.settle(method.delivery_tag, method.multiple, fate)
             self._session.check()
 
@@ -185,8 +206,23 @@ class _Round:
         self.messages = messages
         self.fates = [Fate.UNKNOWN] * len(messages)
         self.open: dict[int, int] = {}  # delivery tag -> index, in the order they were sent
+        self.sent: set[int] = set()  # indexes, over any node
         self.returned: set[tuple[str, str]] = set()
         self.nacked = False
+
+    def turns(self, one_first: bool) -> Iterator[list[int]]:
+        """The messages without a fate, by index; one alone before the others, where it is doubtful what comes of it."""
+        rest = [index for index, fate in enumerate(self.fates) if fate is Fate.UNKNOWN]
+        if one_first and rest:
+            yield rest[:1]
+            rest = rest[1:]
+        if rest:
+            yield rest
+
+    def refuse_unsent(self) -> None:
+        """No node has seen any of these."""
+        for index in set(range(len(self.messages))) - self.sent:
+            self.fates[index] = Fate.REFUSED
 
     def settle(self, tag: int, multiple: bool, fate: Fate) -> None:
         self.nacked |= fate is Fate.REFUSED
@@ -211,6 +247,11 @@ class _Round:
             for index in self.open.values():
                 if f"exchange '{self.messages[index].exchange}'" in reason.reply_text:
                     self.fates[index] = Fate.REFUSED
+        self.open.clear()
+
+
+def _place(node: Address) -> tuple[str, int]:
+    return node.host, node.port
 
 
 def _properties(message: Message) -> pika.BasicProperties:
