@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -102,11 +103,11 @@ def chosen(given: argparse.Namespace) -> list[Case]:
 
 def run_all(cases: list[Case], results: Results, workers: int, events: int) -> int:
     """Run them, say how it goes, append each result; the totals at the end."""
-    begun, lines = time.monotonic(), list[Line]()
+    begun, lines, revision_ = time.monotonic(), list[Line](), revision()
 
     def done(line: Line) -> None:
         lines.append(line)
-        results.append({**line, "at": round(time.time())})
+        results.append({**line, "at": round(time.time()), "revision": revision_})
         faults = sum(line.get("faults", {}).values())
         seconds, left = time.monotonic() - begun, len(cases) - len(lines)
         say(
@@ -128,6 +129,17 @@ def run_all(cases: list[Case], results: Results, workers: int, events: int) -> i
         work_off(share, min(at_once, len(share)), events, done)
     sys.stdout.write(table(lines) + "\n")
     return 0 if all(line["verdict"] == "passed" for line in lines) else 1
+
+
+def revision() -> str:
+    """The commit that is tested, with a `+` where files differ from it; "" outside of a repository."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--exclude=*", "--dirty=+"], capture_output=True, text=True, check=True,
+            timeout=30,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def report(results: Results, document: Path | None) -> int:

@@ -78,10 +78,11 @@ def goal(lines: Iterable[Line]) -> str:
     lines = list(lines)
     sums = totals(lines)["all"]
     seeds = sorted({line["seed"] for line in lines})
+    commits = sorted({line["revision"] for line in lines if line.get("revision")})
     reached = ", ".join(f"{sums[term]:,} of {least:,} {term}" for term, least in GOAL.items())
     return (
         f"{reached}; {sums['lost']} lost, {sums['doubled']} doubled, {sums['not passed']} of {sums['cases']} cases not"
-        f" passed; seeds {', '.join(map(str, seeds))}."
+        f" passed; seeds {', '.join(map(str, seeds))}" + (f"; at {', '.join(commits)}." if commits else ".")
     )
 
 
