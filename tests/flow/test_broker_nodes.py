@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -60,12 +61,30 @@ def test_a_node_that_falls_silent_is_left(amqp_url: str) -> None:
             consumer.ack(consumer.collect(10))
             gate.hold()
             begun = time.monotonic()
-            assert publisher.publish([EVENT]) == [Fate.UNKNOWN]
-            assert publisher.publish([EVENT]) == [Fate.CONFIRMED], "over the other node"
+            assert publisher.publish([EVENT] * 3, deadline=10) == [Fate.CONFIRMED] * 3, "over the other node"
+            assert time.monotonic() < begun + 10
             with pytest.raises(BrokerGone):
                 consumer.collect(15)  # far sooner than the silence that one node is allowed
             assert time.monotonic() < begun + 15
             gate.open()
+
+
+def test_where_no_node_says_anything_the_deadline_holds_and_nothing_is_called_refused(amqp_url: str) -> None:
+    apply(amqp_url)
+    port = urlsplit(amqp_url).port
+    assert port is not None
+    with closing(Gate(port)) as one, closing(Gate(port)) as two:
+        address = replace(parse(amqp_url), host="127.0.0.1", port=one.port, others=(("127.0.0.1", two.port),))
+        with closing(AmqpPublisher(address, name="tests")) as publisher:
+            assert publisher.publish([EVENT]) == [Fate.CONFIRMED]
+            one.hold()
+            two.hold()
+            begun = time.monotonic()
+            assert publisher.publish([EVENT] * 50, deadline=5) == [Fate.UNKNOWN] * 50
+            assert time.monotonic() < begun + 8
+            one.open()
+            two.open()
+            assert publisher.publish([EVENT] * 50, deadline=10) == [Fate.CONFIRMED] * 50
 
 
 def _publisher(address: object, port: int) -> AmqpPublisher:
