@@ -21,6 +21,7 @@ from tests.faults.draw import Drawn, canary, draw
 from tests.faults.driver import Driver
 from tests.faults.evidence import Ended, Evidence, gather, mark
 from tests.faults.ground import Ground
+from tests.support.nursery import Process
 from tests.support.system import System
 from tests.support.waiting import until
 
@@ -146,7 +147,7 @@ class Scene:
         self.system.start(name, service, module=self.module, **settings)
         return name
 
-    def process(self, name: str) -> subprocess.Popen[bytes]:
+    def process(self, name: str) -> Process:
         """A running process."""
         return self.system.processes[name]
 

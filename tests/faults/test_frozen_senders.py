@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from shared.db.connect import connect
 from shared.runtime.intake import Intake
 from shared.runtime.prepare import Arrival
 from tests.faults.share import share
+from tests.support.nursery import Process
 from tests.support.parcels import assert_told_once, exports, imported, shipment_event
 from tests.support.spine import nothing
 from tests.support.stocking import stock_event
@@ -41,13 +41,13 @@ def take_in(system: System, event: str, bodies: Sequence[bytes]) -> None:
         Intake(nothing).take_in(conn, [Arrival(body, event, "tests", event) for body in bodies])
 
 
-def frozen(system: System, service: str, failpoint: str) -> subprocess.Popen[bytes]:
+def frozen(system: System, service: str, failpoint: str) -> Process:
     process = system.start("frozen", service, fault=f"{failpoint}:stop@1")
     until(lambda: stopped(process.pid), f"it is frozen at {failpoint}", 60)
     return process
 
 
-def wake(system: System, process: subprocess.Popen[bytes]) -> None:
+def wake(system: System, process: Process) -> None:
     def fenced() -> bool:
         return any(line["event"] == "record.fenced" for line in system.log("frozen"))
 

@@ -5,13 +5,12 @@ What the ERP has, the marketplace shows in the end, each parcel once, and nobody
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from shared.db.connect import connect
 from tests.faults.share import share
 from tests.support.hinting import quantity, store_listed
+from tests.support.nursery import Process
 from tests.support.system import System
 from tests.support.there_and_back import (
     assert_the_shop_shows_what_left,
@@ -37,7 +36,7 @@ ARTICLES = 2000
 LOOKED_AT = 6
 
 
-def died(process: subprocess.Popen[bytes], failpoint: str) -> None:
+def died(process: Process, failpoint: str) -> None:
     until(lambda: process.poll() is not None, f"the service died at {failpoint}", 60)
     assert process.returncode == -9
 

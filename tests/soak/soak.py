@@ -72,6 +72,7 @@ class Soak:
             mails = stack.enter_context(mail_server())
             case = Case("soak", "random", self.broker, self.seed)
             system = ground.system(self.broker, round(self.minutes * 1500))
+            system.forked = False  # their memory is their own
             since = mark(system)
             port = any_free()
             self._prepare(system)

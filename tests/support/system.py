@@ -29,6 +29,8 @@ from shared.records.actions import request
 from shared.records.books import accounting
 from shared.records.interfaces import NewSide, add_interface, save_mapping
 from shared.seal import Seal
+from tests.support import nursery
+from tests.support.nursery import Process
 from tests.support.sandbox import PROJECT, Stand
 from tests.support.waiting import until
 
@@ -73,17 +75,18 @@ def order_event(number: str, **order: Any) -> dict[str, Any]:
 class System:
     """Processes come and go; database, broker and stand-ins stay.
 
-    published: events so far; planted: processes that were started with a fault.
+    published: events so far; planted: processes that were started with a fault; forked: see `tests.support.nursery`.
     """
 
     folder: Path
     database_url: str
     broker_url: str
     stand: Stand
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     published: int = 0
     planted: int = 0
+    forked: bool = True
 
     def prepare(
         self,
@@ -124,7 +127,7 @@ class System:
         module: Sequence[str] = (),
         cwd: Path = PROJECT,
         **settings: str,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Process:
         """Start a process; settings are `CONNECT_…` in lower case, e.g. `fault="work.called:kill"`.
 
         module: another module to run in place of the service, with its arguments; cwd: another release's folder.
@@ -143,13 +146,18 @@ class System:
             **self.environment,
             **{f"CONNECT_{key.upper()}": value for key, value in settings.items()},
         }
-        extra = {} if cwd == PROJECT else {"PYTHONPATH": str(cwd)}
         self.planted += bool(settings.get("fault"))
+        run = module or (f"services.{service}",)
         with (self.folder / f"{name}.log").open("ab") as log:
-            command = [sys.executable, "-m", *(module or (f"services.{service}",))]
-            process = subprocess.Popen(command, cwd=cwd, env=environment | extra, stdout=log, stderr=log)
-        self.processes[name] = process
-        return process
+            if cwd == PROJECT and self.forked:
+                self.processes[name] = nursery.start(run, cwd, environment, log)
+            else:
+                extra = {} if cwd == PROJECT else {"PYTHONPATH": str(cwd)}
+                command = [sys.executable, "-m", *run]
+                self.processes[name] = subprocess.Popen(
+                    command, cwd=cwd, env=environment | extra, stdout=log, stderr=log
+                )
+        return self.processes[name]
 
     def end(self, name: str = "importer", number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         """Send a signal and wait; returns the exit code."""
