@@ -18,6 +18,7 @@ from services.cli import (
     accounting,
     alarm_calendar,
     alarms,
+    archive,
     articles,
     audit,
     config,
@@ -101,6 +102,7 @@ def build() -> typer.Typer:
         ("users", users.app),
         ("tokens", tokens.app),
         ("privacy", privacy.app),
+        ("archive", archive.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):
