@@ -21,6 +21,7 @@ from services.cli import (
     archive,
     articles,
     audit,
+    bundle,
     config,
     credentials,
     db,
@@ -103,6 +104,7 @@ def build() -> typer.Typer:
         ("tokens", tokens.app),
         ("privacy", privacy.app),
         ("archive", archive.app),
+        ("debug", bundle.app),
         ("secrets", credentials.app),
         ("config", config.app),
     ):
