@@ -147,7 +147,7 @@ def test_what_was_archived_and_deleted_comes_back_as_the_same_rows(
     assert shown is not None
     assert (shown["state"], shown["total"], history(conn, kept["id"])) == ("done", "45.00", [])
     assert shown["archived"] == [part["part"]]
-    conn.execute("UPDATE sides SET settings = '{\"base_url\": \"https://erp.example.org\"}'")
+    conn.execute('UPDATE sides SET settings = \'{"base_url": "https://erp.example.org"}\'')
     assert main(["orders", "show", "A"]) == 0
     assert "lies in the archive, part 1 (connect archive restore)" in capsys.readouterr().out
     assert told(capsys, "archive", "verify", "--folder", str(folder)) == {

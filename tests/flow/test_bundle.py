@@ -83,7 +83,7 @@ def fill(conn: Connection) -> None:
     audit(conn, NAME, "orders.retry", {"filter": EMAIL}, NAME)
     add_user(conn, CANARY, "a-long-password-of-a-user", "admin")
     create_token(conn, NAME, "admin")
-    conn.execute("UPDATE tokens SET expires_at = now() + interval '2 days'")
+    conn.execute("UPDATE tokens SET expires_at = now() + interval '2 days', used_at = now()")
     add(conn, Alarm(name=NAME, recipients=(EMAIL,)), "tests", "Europe/Berlin", verified=True)
 
 
