@@ -101,8 +101,9 @@ dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRADE=1), or only what changed in it
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/runtime.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra archive --constraint requirements/runtime.txt -o requirements/archive.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/runtime.txt -o requirements/bench.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/bench.txt -o requirements/dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --extra archive --constraint requirements/bench.txt -o requirements/dev.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt

@@ -26,6 +26,7 @@ def misfits() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = {
         "runtime.txt": project["project"]["dependencies"],
+        "archive.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["archive"],
         "dev.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"],
         "bench.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["bench"],
         "build.txt": project["dependency-groups"]["build"],
@@ -39,9 +40,10 @@ def misfits() -> list[str]:
                 found.append(
                     f"requirements/{file} has {requirement.name} {version}, wanted is {requirement}: make lock"
                 )
-    # All three go into one environment: what is in several has one version, and what runs is also what is tested.
+    # All of them go into one environment: what is in several has one version, and what runs is also what is tested.
     runtime, dev, bench = pins("runtime.txt"), pins("dev.txt"), pins("bench.txt")
     pairs = [("runtime.txt", runtime, "dev.txt", dev), ("runtime.txt", runtime, "bench.txt", bench)]
+    pairs += [("archive.txt", pins("archive.txt"), "dev.txt", dev)]
     pairs += [("bench.txt", {name: version for name, version in bench.items() if name in dev}, "dev.txt", dev)]
     for one, here, other, there in pairs:
         found += [

@@ -84,6 +84,12 @@ NAMES: frozenset[str] = frozenset(
         "privacy.counted",
         "privacy.committed",
         "privacy.retained",
+        "archive.slice-written",
+        "archive.before-rename",
+        "archive.renamed",
+        "archive.part-written",
+        "archive.slice-deleted",
+        "archive.slice-restored",
     }
 )
 

@@ -52,12 +52,17 @@ class _Alert(BaseModel):
             key,
             name,
             _plain(self.labels.get("interface", ""), 63),
-            _plain(said, 300) or name,
+            self._with_runbook(_plain(said, 300) or name),
             "warning" if self.labels.get("severity", "").lower() in MILD else "error",
             self.startsAt,
             _ever(self.endsAt),
             self.status == "resolved",
         )
+
+    def _with_runbook(self, said: str) -> str:
+        """Where to read on stands behind what is said, in the mail as in the list of incidents."""
+        page = _plain(self.annotations.get("runbook") or self.annotations.get("runbook_url") or "", 90)
+        return f"{said[:200]} → {page}" if page else said
 
 
 class _Notification(BaseModel):

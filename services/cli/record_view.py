@@ -28,6 +28,7 @@ WORDS = {
         "retry": "Danach:",
         "waits": "wartet auf",
         "history": "Verlauf",
+        "archived": "Älteres liegt im Archiv, Teil",
         "attempt": "Versuch",
         "by": "durch",
         "test": "Test",
@@ -54,6 +55,7 @@ WORDS = {
         "retry": "Then:",
         "waits": "waits for",
         "history": "History",
+        "archived": "What is older lies in the archive, part",
         "attempt": "attempt",
         "by": "by",
         "test": "test",
@@ -135,6 +137,10 @@ def print_record(
         printer.line(*_entry(session, entry))
         for line in calls(session, entry, bodies=bodies):
             printer.line(*line)
+    if record["archived"]:
+        printer.line(
+            (f"  {words['archived']} {', '.join(map(str, record['archived']))} (connect archive restore)", "faint")
+        )
 
 
 def _print_other(printer: Printer, session: Session, other: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ WRITTEN_ONCE: Mapping[str, tuple[str, ...]] = {"audit": (), "audit_chain": (), "
 overwrite what stands in it: a reason quotes what was wrong with an order, and a person in it has to be erasable. What
 happened, when and by whom stays."""
 
-READ_ONLY = ("schema_migrations",)
+READ_ONLY = ("schema_migrations", "archive_parts", "archived")
 
 TENDED = ("records", "payloads", "events", "articles", "blocks")
 """Young tables whose statistics the services take, which is a right of its own since PostgreSQL 17."""
@@ -36,6 +36,8 @@ MAINTAIN_SINCE = 170_000
 
 REPORTED: Mapping[str, tuple[str, ...]] = {
     "alarm_facts": (),
+    "archive_parts": (),
+    "archived": (),
     "arrivals": (),
     "articles": (),
     "attempts": ("detail",),

@@ -38,7 +38,8 @@ SELECT r.id, r.interface, r.flow, r.key, {STAGE} AS stage, r.state, r.code, r.re
        nullif(r.version, -1) AS version, r.received_at, r.input_at, r.updated_at, r.trying_since, r.ordered_at,
        r.ship_by, r.marketplace_id, r.remote, p.body, p.traceparent, i.title AS interface_title, i.marketplace, i.erp,
        i.mode,
-       (SELECT coalesce(jsonb_agg(b.key ORDER BY b.key), '[]') FROM blocks b WHERE b.record_id = r.id) AS waits_for
+       (SELECT coalesce(jsonb_agg(b.key ORDER BY b.key), '[]') FROM blocks b WHERE b.record_id = r.id) AS waits_for,
+       (SELECT coalesce(jsonb_agg(a.part ORDER BY a.part), '[]') FROM archived a WHERE a.record_id = r.id) AS archived
 FROM records r
 LEFT JOIN payloads p ON p.record_id = r.id AND p.no = r.payload_no
 LEFT JOIN interfaces i ON i.slug = r.interface
@@ -87,7 +88,7 @@ def read_record(
 ) -> dict[str, Any] | None:
     """The record with its staged event (`payload`) and its problems explained; None when there is none.
 
-    reveal False shows initials instead of the buyer's data.
+    reveal False shows initials instead of the buyer's data. `archived`: parts of the archive that have history of it.
     """
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_RECORD, (record_id,)).fetchone()

@@ -1,23 +1,18 @@
 """An upgrade under load: the release before and this one side by side on one database, and processes that come and go.
 
-The release before is the last tag, or the commit in `CONNECT_TEST_OLD`; without either it is the last commit that lacks
-the newest migration, so that there is something to migrate.
+Which release that is: `tests/support/before.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.db.migrate import migrate, pending
 from tests.faults.tally import Tally
-from tests.support.sandbox import PROJECT, sandbox
+from tests.support.before import before, prepare  # noqa: F401 - a fixture
+from tests.support.sandbox import sandbox
 from tests.support.system import System, order_event, running
 from tests.support.waiting import until
 
@@ -25,51 +20,22 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults_full, pytest.mark.timeout(
 
 ORDERS = 240
 PARTS = 12
-PREPARE = """\
-import json, sys
-from pathlib import Path
-from types import SimpleNamespace
-from tests.support.system import System
-folder, database, broker, addresses = sys.argv[1:]
-System(Path(folder), database, broker, SimpleNamespace(addresses=json.loads(addresses))).prepare()
-"""
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A worktree of the release before."""
-    commit = os.environ.get("CONNECT_TEST_OLD") or _git("describe", "--tags", "--abbrev=0")
-    if not commit:
-        newest = sorted((PROJECT / "shared/db/migrations").glob("*.sql"))[-1].relative_to(PROJECT)
-        brought = _git("log", "--diff-filter=A", "--format=%H", "--", str(newest)).splitlines()
-        commit = f"{brought[-1]}^" if brought else ""
-    if not commit:
-        pytest.skip("there is no history here: set CONNECT_TEST_OLD to a commit")
-    folder = tmp_path_factory.mktemp("before") / "tree"
-    subprocess.run(["git", "worktree", "add", "--detach", str(folder), commit], cwd=PROJECT, check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["git", "worktree", "remove", "--force", str(folder)], cwd=PROJECT, check=True)
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 @pytest.mark.parametrize("broker_url", ["rabbitmq"], indirect=True)
 def test_old_and_new_side_by_side_over_a_migration(
-    tmp_path: Path, empty_database_url: str, broker_url: str, before: Path, tally: Tally
+    tmp_path: Path,
+    empty_database_url: str,
+    broker_url: str,
+    before: Path,  # noqa: F811
+    tally: Tally,
 ) -> None:
     with (
         sandbox(tmp_path / "sandbox") as stand,
         running(System(tmp_path, empty_database_url, broker_url, stand)) as system,
     ):
         tally.counted.append(system)
-        addresses = json.dumps(stand.addresses)
-        prepare = [sys.executable, "-c", PREPARE, str(tmp_path), empty_database_url, broker_url, addresses]
-        subprocess.run(prepare, cwd=before, check=True, env=os.environ | {"PYTHONPATH": str(before)})
+        prepare(system, before)
         assert pending(empty_database_url), "the release before has the newest schema already: take an older one"
         numbers = [f"mixed-{n:04}" for n in range(ORDERS)]
         parts = [numbers[n::PARTS] for n in range(PARTS)]

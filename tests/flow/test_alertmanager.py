@@ -76,7 +76,10 @@ def alert(name: str = "ConnectQueueNoConsumers", status: str = "firing", **label
     return {
         "status": status,
         "labels": {"alertname": name, "severity": "critical", **labels},
-        "annotations": {"summary": "Nobody reads\r\nBcc: x@y.z the queue"},
+        "annotations": {
+            "summary": "Nobody reads\r\nBcc: x@y.z the queue",
+            "runbook": "docs/runbooks/QueueWithoutConsumer.md",
+        },
         "startsAt": "2026-11-23T10:00:00.123456789Z",
         "endsAt": "0001-01-01T00:00:00Z" if status == "firing" else "2026-11-23T10:05:00Z",
         "generatorURL": "http://prometheus:9090/graph",
@@ -113,7 +116,10 @@ def test_an_alert_is_one_incident_from_firing_to_resolved(conn: Connection, stan
     row = conn.execute("SELECT records, problem->'values' FROM incidents WHERE code = 'alert-fired'").fetchone()
     assert row == (
         0,
-        {"alert": "ConnectQueueNoConsumers", "summary": "Nobody reads Bcc: x@y.z the queue"},
+        {
+            "alert": "ConnectQueueNoConsumers",
+            "summary": "Nobody reads Bcc: x@y.z the queue → docs/runbooks/QueueWithoutConsumer.md",
+        },
     )
     assert conn.execute("SELECT count(*) FROM mails").fetchone() == (2,)
     assert len(stand.asked) == 3

