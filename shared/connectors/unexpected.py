@@ -72,7 +72,7 @@ def _told(name: str, error: Exception, answered: bool) -> Exception:
 
 
 def _ours(error: Exception) -> bool:
-    """Whether no answer can have raised it: an attribute of something that is no JSON, or a call with wrong arguments."""
+    """Whether no answer can have raised it: an attribute of what is no JSON, or a call with wrong arguments."""
     if isinstance(error, AttributeError):
         return not isinstance(error.obj, JSON)
     return isinstance(error, TypeError) and OUR_CALL.search(str(error)) is not None

@@ -16,22 +16,25 @@ from tests.support.tls_proxy import certificate, tls_before
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp"])
-def test_the_certificate_must_be_for_the_server(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_certificate_must_be_for_the_server_and_not_be_over(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message = EmailMessage()
     message["Message-ID"], message["To"] = "<1@example.org>", "a@example.org"
     fates = {}
-    for host in ("127.0.0.1", "mail.example.org"):
-        pem = certificate(tmp_path, host)
-        monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # it is trusted: only its name may be wrong
+    for host, days in (("127.0.0.1", 1), ("mail.example.org", 1), ("127.0.0.1", -1)):
+        pem = certificate(tmp_path, host, days=days)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # it is trusted: only its name or its end may be wrong
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem, pem.with_suffix(".key"))
         with mail_server(context if scheme == "smtp" else None) as server, tls_before(server.port, pem) as port:
             where = f"127.0.0.1:{server.port}?starttls=required" if scheme == "smtp" else f"127.0.0.1:{port}"
             answer = smtp.send(smtp.Server.parse(f"{scheme}://{where}"), message, "a@example.org", 10)
-            fates[host] = (answer.fate, len(server.mails), "certificate" in answer.text)
+            fates[host, days] = (answer.fate, len(server.mails), "certificate" in answer.text)
     assert fates == {
-        "127.0.0.1": (smtp.Fate.SENT, 1, False),
-        "mail.example.org": (smtp.Fate.LATER, 0, True),
+        ("127.0.0.1", 1): (smtp.Fate.SENT, 1, False),
+        ("mail.example.org", 1): (smtp.Fate.LATER, 0, True),
+        ("127.0.0.1", -1): (smtp.Fate.LATER, 0, True),
     }
 
 
