@@ -47,6 +47,23 @@ def test_a_server_without_starttls_gets_nothing_where_it_is_required() -> None:
         assert "STARTTLS" in found.text
 
 
+@pytest.mark.parametrize(
+    ("url", "starttls"),
+    [
+        ("smtp://mail.example.org:587", "required"),
+        ("smtp://10.1.2.3", "required"),
+        ("smtp://[2001:db8::1]:25", "required"),
+        ("smtp://mail.example.org?starttls=auto", "auto"),
+        ("smtp://mail.example.org?starttls=no", "no"),
+        ("smtp://mail:1025", "auto"),
+        ("smtp://localhost", "auto"),
+        ("smtp://127.0.0.1:1025", "auto"),
+    ],
+)
+def test_off_this_machine_mails_go_over_tls_unless_somebody_says_otherwise(url: str, starttls: str) -> None:
+    assert smtp.Server.parse(url).starttls == starttls
+
+
 def test_a_password_goes_over_tls_or_where_somebody_said_that_it_may_go_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
