@@ -29,6 +29,9 @@ from shared.runtime.posted import Take, Unheard, read_body
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
+LAST_WORDS_SECONDS = 10.0
+"""For saying why it ends; a log that nobody takes must not keep it from ending."""
+
 AGAIN_SECONDS = 1.0
 EXIT_CRASHED = 1
 EXIT_STALLED = 70
@@ -109,6 +112,7 @@ class Lifecycle:
 
     def fatal(self, error: BaseException) -> None:
         """End the process now: what is in hand is protected by leases and by unacked messages."""
+        _end_soon(EXIT_CRASHED)
         self._log.error("service.crashed", error=error, exc_info=not isinstance(error, Planted))
         sys.stderr.flush()
         os._exit(EXIT_CRASHED)
@@ -161,6 +165,7 @@ class Lifecycle:
         for loop in self._loops:
             self._metrics.loop_age.labels(loop.name).set(time.time() - (now - loop.at))
             if now - loop.at > loop.stall_seconds:
+                _end_soon(EXIT_STALLED)
                 self._log.error("service.stalled", loop=loop.name, seconds=round(now - loop.at))
                 faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
                 sys.stderr.flush()
@@ -231,3 +236,10 @@ class Lifecycle:
                 """Scrapes every two seconds are not news."""
 
         return Handler
+
+
+def _end_soon(code: int) -> None:
+    """End by `code` in any case, whatever still has to be said."""
+    timer = threading.Timer(LAST_WORDS_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
