@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
+
+from shared.outlet import Outlet
 
 MOST_FRAMES = 20
 
@@ -76,6 +79,17 @@ def _said_by(service: str) -> Processor:
     return add
 
 
+def _lost_of(service: str, renderer: Processor) -> Callable[[int], str]:
+    """Makes the line that says how many were lost."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+    def say(count: int) -> str:
+        event: EventDict = {"event": "log.lines-lost", "count": count, "service": service, "level": "warning"}
+        return f"{renderer(None, 'warning', stamp(None, 'warning', event))}\n"  # type: ignore[arg-type]
+
+    return say
+
+
 def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) -> None:
     """Configure logging for this process; everything goes to stderr."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
@@ -92,7 +106,7 @@ def set_up(service: str, log_format: str = "auto", level: int = logging.INFO) ->
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(Outlet(sys.stderr, _lost_of(service, renderer))),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     # pika prints a traceback for every lost connection, psycopg warns of every broken pipeline: we say it once.

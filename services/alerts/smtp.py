@@ -1,7 +1,8 @@
 """Speaks with the mail server: a deadline on everything, the three kinds of answers kept apart.
 
 `smtp://user:password@host:587?from=connect@example.org&starttls=required`; `smtps://` is encrypted from the start.
-starttls: auto (where the server offers it; a password goes no other way), required, or no.
+starttls: required, auto (where the server offers it; a password goes no other way), or no. Without a word it is
+required, and auto where the server is on this machine.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from shared.near import is_near
 
 DEADLINE = 20.0
 """For each word of the server."""
@@ -49,12 +52,12 @@ class Server:
         """Read a URL. Raises ValueError for an unknown option."""
         parts, asked = urlsplit(url), parse_qs(urlsplit(url).query)
         encrypted = parts.scheme == "smtps"
-        starttls = asked.get("starttls", ["auto"])[0]
+        host = parts.hostname or "127.0.0.1"
+        starttls = asked.get("starttls", ["auto" if is_near(host) else "required"])[0]
         if unknown := sorted(set(asked) - {"from", "starttls"}):
             raise ValueError(f"CONNECT_SMTP_URL has unknown options: {', '.join(unknown)}; use from and starttls")
         if starttls not in ("auto", "required", "no"):
             raise ValueError("CONNECT_SMTP_URL: starttls is auto, required or no")
-        host = parts.hostname or "127.0.0.1"
         return cls(
             host,
             parts.port or (465 if encrypted else 25),
@@ -106,7 +109,9 @@ def _connected(server: Server, deadline: float) -> smtplib.SMTP:
                     smtp.starttls(context=context)
                     smtp.ehlo()
                 elif server.starttls == "required":
-                    raise smtplib.SMTPNotSupportedError("does not offer STARTTLS, which is required")
+                    raise smtplib.SMTPNotSupportedError(
+                        "does not offer STARTTLS, so nothing is sent; starttls=no in CONNECT_SMTP_URL sends unencrypted"
+                    )
                 elif server.user:
                     raise smtplib.SMTPNotSupportedError(
                         "does not offer STARTTLS, so the password stays here; starttls=no in CONNECT_SMTP_URL sends it"

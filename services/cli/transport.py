@@ -5,7 +5,6 @@ Enters: the URLs of database, broker and mail server. Leaves: what is worth a lo
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from cryptography import x509
 from psycopg.conninfo import conninfo_to_dict
 
 from shared.broker.address import parse
+from shared.near import is_near
 from shared.settings import Settings
 
 SECONDS = 3.0
@@ -46,13 +46,8 @@ class Way:
 
     @property
     def near(self) -> bool:
-        """Whether it stays on this machine, or between containers of one host, whose names have no dot."""
-        if self.host.startswith("/") or self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return "." not in self.host
+        """Whether it stays on this machine, or between containers of one host."""
+        return is_near(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +77,11 @@ def ways(settings: Settings, environment: Mapping[str, str]) -> Iterator[Way]:
                 )  # fmt: skip
     if settings.smtp_url is not None:
         parts = urlsplit(str(settings.smtp_url))
-        required = parse_qs(parts.query).get("starttls") == ["required"]
+        required = parse_qs(parts.query).get("starttls", ["required"]) == ["required"]
         safe = parts.scheme == "smtps" or required
         yield Way(
             "CONNECT_SMTP_URL", parts.hostname or "localhost", parts.port or 465, "checked" if safe else "none",
-            "?starttls=required behind it, or smtps://", "tls" if parts.scheme == "smtps" else "",
+            "smtps://…, or smtp://… without starttls=auto and starttls=no", "tls" if parts.scheme == "smtps" else "",
         )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from shared.connectors.contract import StatusSource
 from shared.connectors.open import open_status_source
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
-from shared.db.migrate import pending
 from shared.failpoint import Failpoints
 from shared.log import set_up
 from shared.metrics import Metrics
@@ -37,6 +36,7 @@ from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Remotes
+from shared.runtime.schema import Schema
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
@@ -54,8 +54,6 @@ def run(settings: Settings) -> int:
     """Run until a signal; returns the exit code. Raises SettingsError."""
     database, broker = settings.database(), settings.broker()
     seal = Seal(settings.secret())
-    if missing := pending(database):
-        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
     metrics = Metrics(SERVICE, VERSION)
     life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
     failpoint = Failpoints(settings.fault)
@@ -151,6 +149,7 @@ def run(settings: Settings) -> int:
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)
+    life.begin_once(Schema(database).there)
     try:
         return life.run()
     finally:

@@ -27,7 +27,6 @@ from shared.broker.topology import PROBE
 from shared.connectors.contract import SourceOrder
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
-from shared.db.migrate import pending
 from shared.failpoint import Failpoints
 from shared.log import set_up
 from shared.metrics import Metrics
@@ -40,6 +39,7 @@ from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Remotes
+from shared.runtime.schema import Schema
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
@@ -57,8 +57,6 @@ def run(settings: Settings) -> int:
     """Run until a signal; returns the exit code. Raises SettingsError."""
     database, broker = settings.database(), settings.broker()
     seal = Seal(settings.secret())
-    if missing := pending(database):
-        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
     metrics = Metrics(SERVICE, VERSION)
     life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
     failpoint = Failpoints(settings.fault)
@@ -150,14 +148,14 @@ def run(settings: Settings) -> int:
     def broker_answers() -> str | None:
         return "; ".join(check(broker)) or None
 
-    with link("upkeep")() as conn:
-        Upkeep(link("upkeep")).once(conn)  # before anything is stored: the months must be there
     for loop in (intake, work, wakeups, probe, poll, fetch, rehearsal, upkeep):
         life.loop(loop.__name__, loop)
     if settings.probe_minutes:
         life.loop("probe_orders", probe_orders, stall_seconds=180.0)
     life.check("database", database_answers)
     life.check("broker", broker_answers)
+    life.begin_once(Schema(database).there)
+    life.begin_once(Upkeep(link("upkeep")).first)  # before anything is stored: the months must be there
     try:
         return life.run()
     finally:

@@ -33,12 +33,18 @@ class Upkeep:
         """Until stopping."""
         while not stopping():
             beat()
-            try:
-                with self._connect() as conn:
-                    self.once(conn)
-            except GONE as error:
-                self._log.warning("upkeep.database-gone", error=error)
+            self.first()
             pause(EACH_SECONDS)
+
+    def first(self) -> bool:
+        """One round on a connection of its own; False when the database was away."""
+        try:
+            with self._connect() as conn:
+                self.once(conn)
+        except GONE as error:
+            self._log.warning("upkeep.database-gone", error=error)
+            return False
+        return True
 
     def once(self, conn: Connection) -> None:
         """One round."""

@@ -28,7 +28,6 @@ from shared.alarms.signed import Links
 from shared.broker.watched import WatchedBroker
 from shared.connectors.registry import discover
 from shared.db.connect import connect, open_pool
-from shared.db.migrate import MigrationError, pending
 from shared.failpoint import Failpoints
 from shared.metrics import Metrics
 from shared.networks import Networks
@@ -36,6 +35,7 @@ from shared.privacy.queued import look
 from shared.privacy.retention import Keep
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.schema import Schema
 from shared.seal import Seal
 
 CONNECTIONS = 12
@@ -58,11 +58,8 @@ def main() -> int:
         given.only_at_home()
         log.set_up("journal", given.log_format)
         seal, identity = Seal(given.secret()), given.identity()
-        if missing := pending(given.database()):
-            raise MigrationError(f"The database lacks {', '.join(missing)}: run `connect migrate`.")
-    except (settings.SettingsError, MigrationError, psycopg.OperationalError) as error:
-        print(f"The Journal cannot start. {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    except settings.SettingsError as error:
+        return _cannot(error)
     metrics, connectors = Metrics("journal", release()), discover()
     amqp_url = str(given.amqp_url) if given.amqp_url else None
     frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
@@ -139,10 +136,18 @@ def main() -> int:
     keeping = Keeping(lambda: connect(given.database(), "connect-privacy"), kept, look(amqp_url), journal.failpoint)
     frame.loop("privacy", lambda beat: keeping.run(beat, frame.stopping, frame.pause))
     frame.loop("seal", lambda beat: keep_sealed(journal, beat, frame.stopping, frame.pause))
+    frame.begin_once(Schema(given.database()).there)
     try:
         return frame.run()
+    except settings.SettingsError as error:
+        return _cannot(error)
     finally:
         pool.close()
+
+
+def _cannot(error: settings.SettingsError) -> int:
+    print(f"The Journal cannot start: {error}", file=sys.stderr)  # noqa: T201
+    return 1
 
 
 def _config(app: object, given: settings.Settings) -> uvicorn.Config:

@@ -25,7 +25,6 @@ from shared.connectors.contract import StockSink, StockSource
 from shared.connectors.open import open_stock_sink, open_stock_source
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
-from shared.db.migrate import pending
 from shared.failpoint import Failpoints
 from shared.log import set_up
 from shared.metrics import Metrics
@@ -39,6 +38,7 @@ from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Close, Remotes
+from shared.runtime.schema import Schema
 from shared.runtime.stock_round import StockRound
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
@@ -57,8 +57,6 @@ def run(settings: Settings) -> int:
     """Run until a signal; returns the exit code. Raises SettingsError."""
     database, broker = settings.database(), settings.broker()
     seal = Seal(settings.secret())
-    if missing := pending(database):
-        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
     metrics = Metrics(SERVICE, VERSION)
     life = Lifecycle(SERVICE, metrics, settings.port_of(SERVICE), settings.metrics_host)
     failpoint = Failpoints(settings.fault)
@@ -167,6 +165,7 @@ def run(settings: Settings) -> int:
         life.loop(loop.__name__, loop)
     life.check("database", database_answers)
     life.check("broker", broker_answers)
+    life.begin_once(Schema(database).there)
     try:
         return life.run()
     finally:

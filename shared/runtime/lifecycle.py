@@ -29,6 +29,10 @@ from shared.runtime.posted import Take, Unheard, read_body
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
+LAST_WORDS_SECONDS = 10.0
+"""For saying why it ends; a log that nobody takes must not keep it from ending."""
+
+AGAIN_SECONDS = 1.0
 EXIT_CRASHED = 1
 EXIT_STALLED = 70
 
@@ -60,6 +64,7 @@ class Lifecycle:
         self._stop = threading.Event()
         self._loops: list[Loop] = []
         self._checks: dict[str, Check] = {}
+        self._conditions: list[Callable[[], bool]] = []
         self._takes: dict[str, Take] = {}
         self._exit = 0
         self._log = structlog.get_logger()
@@ -78,6 +83,13 @@ class Lifecycle:
     def check(self, name: str, check: Check) -> None:
         """Add a condition of /readyz. It runs per request and must be quick."""
         self._checks[name] = check
+
+    def begin_once(self, condition: Callable[[], bool]) -> None:
+        """Start no loop before this holds. It is asked each second, while /livez and /readyz answer.
+
+        What it raises, `run` raises.
+        """
+        self._conditions.append(condition)
 
     def take(self, path: str, take: Take) -> None:
         """Answer POSTs to this path, too."""
@@ -100,6 +112,7 @@ class Lifecycle:
 
     def fatal(self, error: BaseException) -> None:
         """End the process now: what is in hand is protected by leases and by unacked messages."""
+        _end_soon(EXIT_CRASHED)
         self._log.error("service.crashed", error=error, exc_info=not isinstance(error, Planted))
         sys.stderr.flush()
         os._exit(EXIT_CRASHED)
@@ -109,19 +122,28 @@ class Lifecycle:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        begun = self._begin()
+        while not self._stop.wait(1.0):
+            self._watch()
+        end = time.monotonic() + GRACE_SECONDS
+        for loop in begun:
+            loop.thread.join(max(0.0, end - time.monotonic()))
+        late = [loop.name for loop in begun if loop.thread.is_alive()]
+        self._server.shutdown()
+        self._log.info("service.stopped", names=late)
+        return self._exit
+
+    def _begin(self) -> list[Loop]:
+        """Start the loops once all conditions hold; returns them, or nothing when a stop came first."""
+        while not all(holds() for holds in self._conditions):
+            self.pause(AGAIN_SECONDS)
+            if self.stopping():
+                return []
         for loop in self._loops:
             loop.at = time.monotonic()
             loop.thread.start()
         self._log.info("service.started", port=self.port, pid=os.getpid())
-        while not self._stop.wait(1.0):
-            self._watch()
-        end = time.monotonic() + GRACE_SECONDS
-        for loop in self._loops:
-            loop.thread.join(max(0.0, end - time.monotonic()))
-        late = [loop.name for loop in self._loops if loop.thread.is_alive()]
-        self._server.shutdown()
-        self._log.info("service.stopped", names=late)
-        return self._exit
+        return self._loops
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -143,6 +165,7 @@ class Lifecycle:
         for loop in self._loops:
             self._metrics.loop_age.labels(loop.name).set(time.time() - (now - loop.at))
             if now - loop.at > loop.stall_seconds:
+                _end_soon(EXIT_STALLED)
                 self._log.error("service.stalled", loop=loop.name, seconds=round(now - loop.at))
                 faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
                 sys.stderr.flush()
@@ -213,3 +236,10 @@ class Lifecycle:
                 """Scrapes every two seconds are not news."""
 
         return Handler
+
+
+def _end_soon(code: int) -> None:
+    """End by `code` in any case, whatever still has to be said."""
+    timer = threading.Timer(LAST_WORDS_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

@@ -16,22 +16,25 @@ from tests.support.tls_proxy import certificate, tls_before
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp"])
-def test_the_certificate_must_be_for_the_server(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_certificate_must_be_for_the_server_and_not_be_over(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message = EmailMessage()
     message["Message-ID"], message["To"] = "<1@example.org>", "a@example.org"
     fates = {}
-    for host in ("127.0.0.1", "mail.example.org"):
-        pem = certificate(tmp_path, host)
-        monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # it is trusted: only its name may be wrong
+    for host, days in (("127.0.0.1", 1), ("mail.example.org", 1), ("127.0.0.1", -1)):
+        pem = certificate(tmp_path, host, days=days)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # it is trusted: only its name or its end may be wrong
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem, pem.with_suffix(".key"))
         with mail_server(context if scheme == "smtp" else None) as server, tls_before(server.port, pem) as port:
             where = f"127.0.0.1:{server.port}?starttls=required" if scheme == "smtp" else f"127.0.0.1:{port}"
             answer = smtp.send(smtp.Server.parse(f"{scheme}://{where}"), message, "a@example.org", 10)
-            fates[host] = (answer.fate, len(server.mails), "certificate" in answer.text)
+            fates[host, days] = (answer.fate, len(server.mails), "certificate" in answer.text)
     assert fates == {
-        "127.0.0.1": (smtp.Fate.SENT, 1, False),
-        "mail.example.org": (smtp.Fate.LATER, 0, True),
+        ("127.0.0.1", 1): (smtp.Fate.SENT, 1, False),
+        ("mail.example.org", 1): (smtp.Fate.LATER, 0, True),
+        ("127.0.0.1", -1): (smtp.Fate.LATER, 0, True),
     }
 
 
@@ -42,6 +45,23 @@ def test_a_server_without_starttls_gets_nothing_where_it_is_required() -> None:
         )
         assert (found.fate, server.mails) == (smtp.Fate.LATER, [])
         assert "STARTTLS" in found.text
+
+
+@pytest.mark.parametrize(
+    ("url", "starttls"),
+    [
+        ("smtp://mail.example.org:587", "required"),
+        ("smtp://10.1.2.3", "required"),
+        ("smtp://[2001:db8::1]:25", "required"),
+        ("smtp://mail.example.org?starttls=auto", "auto"),
+        ("smtp://mail.example.org?starttls=no", "no"),
+        ("smtp://mail:1025", "auto"),
+        ("smtp://localhost", "auto"),
+        ("smtp://127.0.0.1:1025", "auto"),
+    ],
+)
+def test_off_this_machine_mails_go_over_tls_unless_somebody_says_otherwise(url: str, starttls: str) -> None:
+    assert smtp.Server.parse(url).starttls == starttls
 
 
 def test_a_password_goes_over_tls_or_where_somebody_said_that_it_may_go_without(

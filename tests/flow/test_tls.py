@@ -97,6 +97,7 @@ def test_the_broker_is_reached_over_tls_or_not_at_all(amqp_url: str, tmp_path: P
     (tmp_path / "over").mkdir()
     server, client = certificate(tmp_path, "127.0.0.1"), certificate(tmp_path, "connect.example.org")
     over = certificate(tmp_path / "over", "127.0.0.1", days=-1)
+    other = certificate(tmp_path / "over", "broker.example.org")
     shown = {"cacertfile": server, "certfile": client, "keyfile": client.with_suffix(".key")}
 
     def fate(url: str, seconds: float) -> Fate:
@@ -122,8 +123,9 @@ def test_the_broker_is_reached_over_tls_or_not_at_all(amqp_url: str, tmp_path: P
     with tls_before(port, server, outdated=True) as secured:
         assert the_server_is_outdated(secured)
         refused(through(plain, secured, cacertfile=server))
-    with tls_before(port, over) as secured:
-        refused(through(plain, secured, cacertfile=over))
+    for wrong in (over, other):  # trusted, and over or of another name
+        with tls_before(port, wrong) as secured:
+            refused(through(plain, secured, cacertfile=wrong))
     refused(through(plain, port, cacertfile=server))  # the server itself, which speaks plain
     with consuming(amqp_url, "order-imported") as consumer:
         assert consumer.collect(0.2) == []

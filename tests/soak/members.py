@@ -57,12 +57,14 @@ class Members:
         time.sleep(pause)
         self._start(service, name)
 
-    def freeze(self, service: str, seconds: float) -> None:
-        """The victim stands still for a while, longer than its leases hold or not."""
+    def freeze(self, service: str, seconds: float) -> float:
+        """The victim stands still for a while, longer than its leases hold or not; returns when it was woken."""
         process = self.system.processes[service + VICTIM]
         process.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
+        woke = time.time()
         process.send_signal(signal.SIGCONT)
+        return woke
 
     def revive(self, wanted: tuple[int, ...]) -> list[str]:
         """Start again who ended without being told to, as a supervisor does; returns their names.

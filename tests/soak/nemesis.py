@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
 from tests.faults.ground import Ground
 from tests.soak.members import SERVICES, Members
+from tests.soak.window import Freeze
 from tests.support.sandbox import Stand
 
 SHORTEST, LONGEST = 15.0, 40.0
@@ -25,13 +26,13 @@ REMOTE_FAULTS = {
 
 
 class Nemesis:
-    """Draws and injects. frozen: how often an importer and a sender of stock stood still, for the window."""
+    """Draws and injects. frozen: when each service stood still, for the window."""
 
     def __init__(self, ground: Ground, members: Members, stand: Stand, seed: int) -> None:
         self._ground, self._members, self._stand = ground, members, stand
         self._chance = random.Random(f"nemesis/{seed}")
         self.struck: Counter[str] = Counter()
-        self.frozen: Counter[str] = Counter()
+        self.frozen: dict[str, list[Freeze]] = defaultdict(list)
         self.log: list[tuple[float, str]] = []
 
     def pause(self) -> float:
@@ -63,8 +64,9 @@ class Nemesis:
 
     def _freeze(self) -> str:
         service = self._chance.choice(SERVICES)
-        self.frozen[service] += 1
-        self._members.freeze(service, self._chance.uniform(*FROZEN))
+        seconds, began = self._chance.uniform(*FROZEN), time.time()
+        woke = self._members.freeze(service, seconds)
+        self.frozen[service].append(Freeze(began, woke))
         return f"freeze/{service}"
 
     def _broker(self) -> str:

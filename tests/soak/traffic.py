@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -139,15 +139,3 @@ class Traffic:
             found = httpx2.get(f"http://127.0.0.1:{self._journal}/login", timeout=5, trust_env=False)
             code = str(found.status_code)
         self.pages[code] += 1
-
-
-def older_after_newer(sent: Sequence[dict[str, object]]) -> list[str]:
-    """Quantities that the marketplace got after a higher one of the same article."""
-    highest: dict[str, int] = defaultdict(int)
-    found = []
-    for each in sent:
-        sku, quantity = str(each["sku"]), int(str(each["quantity"]))
-        if quantity < highest[sku]:
-            found.append(f"{sku}: {quantity} after {highest[sku]}")
-        highest[sku] = max(highest[sku], quantity)
-    return found

@@ -30,7 +30,9 @@ FAR = {
         ("pgmq://u:p@db.example.org/connect?visibility_timeout=30&sslmode=verify-full", ""),
     ],
     "CONNECT_SMTP_URL": [
-        ("smtp://mail.example.org:587?from=a@example.org", "unencrypted"),
+        ("smtp://mail.example.org:587?from=a@example.org", ""),
+        ("smtp://mail.example.org:587?starttls=auto", "unencrypted"),
+        ("smtp://mail.example.org:587?starttls=no", "unencrypted"),
         ("smtp://mail.example.org:587?starttls=required", ""),
         ("smtps://mail.example.org", ""),
         ("smtp://mail:1025", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,7 @@ class Availability:
         self._store = store
         self._known = known
         self.sent: deque[Raw] = deque(maxlen=100_000)
+        self._calls = 0
 
     def routes(self) -> list[Route]:
         return [
@@ -53,7 +55,9 @@ class Availability:
                 results.append({"sku": item["sku"], "quantity": item["quantity"], "lastModified": now, "links": []})
         if not request.scope.get("not_applied"):
             self._store.save_quantities([(each["sku"], each["quantity"], now) for each in results])
-            self.sent += [{"sku": each["sku"], "quantity": each["quantity"]} for each in results]
+            self._calls += 1
+            came = {"call": self._calls, "at": time.time()}
+            self.sent += [{"sku": each["sku"], "quantity": each["quantity"], **came} for each in results]
         if not results:
             return JSONResponse({"errors": errors}, 422)
         if errors:
@@ -81,7 +85,7 @@ class Availability:
         return JSONResponse(shown)
 
     async def log(self, _request: Request) -> Response:
-        """What was taken since the start, oldest first."""
+        """What was taken since the start, oldest first; call: which call brought it, at: seconds since 1970."""
         return JSONResponse({"sent": list(self.sent)})
 
 
