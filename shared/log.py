@@ -85,7 +85,8 @@ def _lost_of(service: str, renderer: Processor) -> Callable[[int], str]:
 
     def say(count: int) -> str:
         event: EventDict = {"event": "log.lines-lost", "count": count, "service": service, "level": "warning"}
-        return f"{renderer(None, 'warning', stamp(None, 'warning', event))}\n"  # type: ignore[arg-type]
+        line = renderer(None, "warning", stamp(None, "warning", event))
+        return f"{line}\n" if isinstance(line, str) else ""
 
     return say
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-import structlog
-
-from shared.db.connect import GONE, Connection
-from shared.errors.fingerprint import fingerprint
-from shared.failpoint import Planted
+from services.journal.turns import Turns
+from shared.db.connect import Connection
 from shared.records.bulk_steps import move
 
 LOOK_SECONDS = 0.25
-TROUBLE_SECONDS = 5.0
 
 
 class Runner:
@@ -21,24 +17,8 @@ class Runner:
 
     def __init__(self, connect: Callable[[], Connection], zone: ZoneInfo, failpoint: Callable[[str], None]) -> None:
         """zone: the installation's, of days in filters."""
-        self._connect, self._zone, self._failpoint = connect, zone, failpoint
-        self._log = structlog.get_logger()
+        self._zone, self._failpoint = zone, failpoint
+        self.run = Turns("runs", connect, self._once, LOOK_SECONDS).run
 
-    def run(self, beat: Callable[[], None], stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Until stopping. What nobody foresaw is logged and tried again: nothing of the step has happened."""
-        while not stopping():
-            beat()
-            try:
-                with self._connect() as conn:
-                    while not stopping():
-                        beat()
-                        if move(conn, self._zone, self._failpoint) is None:
-                            pause(LOOK_SECONDS)
-            except GONE as error:
-                self._log.warning("runs.database-gone", error=error)
-                pause(LOOK_SECONDS)
-            except Planted:
-                raise
-            except Exception as error:
-                self._log.error("runs.unclassified", error=error, fingerprint=fingerprint(error), exc_info=True)
-                pause(TROUBLE_SECONDS)
+    def _once(self, conn: Connection) -> bool:
+        return move(conn, self._zone, self._failpoint) is not None

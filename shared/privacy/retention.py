@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import itemgetter
 
 from shared.db.connect import Connection
 from shared.people.audit import audit
@@ -33,6 +35,14 @@ WHERE e.received_at >= %s::timestamptz - %s::interval AND r.payload_no > x.paylo
 ON CONFLICT DO NOTHING RETURNING ref
 """
 
+_AHEAD = {
+    "orders": "SELECT id, received_at < now() - make_interval(days => %s), flow <> 'stock' FROM records WHERE id > %s"
+    " ORDER BY id LIMIT %s",
+    "rejections": "SELECT id, received_at < now() - make_interval(days => %s), true FROM rejections WHERE id > %s"
+    " ORDER BY id LIMIT %s",
+}
+"""Of each class what comes next: its id, whether it is old enough, whether it is about a person at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keep:
@@ -47,9 +57,9 @@ def retain(conn: Connection, keep: Keep, failpoint: Callable[[str], None]) -> in
     """One slice of each class; how many rows went or were looked at. 0: there is nothing to do for a while."""
     done = _returned(conn) + _later(conn, keep, failpoint)
     if keep.orders:
-        done += _orders(conn, keep.orders, failpoint)
+        done += _walk(conn, "orders", keep.orders, lambda ids: _erase(conn, ids, failpoint), failpoint)
     if keep.rejections:
-        done += _rejections(conn, keep.rejections, failpoint)
+        done += _walk(conn, "rejections", keep.rejections, lambda ids: _refused(conn, ids, keep.rejections), failpoint)
     if keep.audit:
         row = conn.execute(
             "WITH f AS (SELECT forget_audit(%s, %s) AS gone) UPDATE privacy_walks SET total = total + f.gone,"
@@ -102,25 +112,20 @@ def _due(conn: Connection, class_: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _orders(conn: Connection, days: int, failpoint: Callable[[str], None]) -> int:
+def _walk(
+    conn: Connection, class_: str, days: int, erase: Callable[[list[int]], int], failpoint: Callable[[str], None]
+) -> int:
+    """One slice of a class, as far as it is old enough; how many rows it passed. erase: says how many went."""
     with conn.transaction():
-        at = _lock(conn, "orders")
+        at = _lock(conn, class_)
         if at is None:
             return 0
-        rows = conn.execute(
-            "SELECT id, flow <> 'stock', received_at < now() - make_interval(days => %s) FROM records WHERE id > %s"
-            " ORDER BY id LIMIT %s",
-            (days, at, AT_ONCE),
-        ).fetchall()
-        old = []
-        for id_, of_order, is_old in rows:
-            if not is_old:
-                break
-            old.append((id_, of_order))
+        rows = conn.execute(_AHEAD[class_].encode(), (days, at, AT_ONCE)).fetchall()
+        old = list(takewhile(itemgetter(1), rows))
         if not old:
             return 0
-        gone = _erase(conn, [id_ for id_, of_order in old if of_order], failpoint)
-        _move(conn, "orders", old[-1][0], gone)
+        gone = erase([id_ for id_, _, concerned in old if concerned])
+        _move(conn, class_, old[-1][0], gone)
         failpoint("privacy.retained")
     return len(old)
 
@@ -139,29 +144,6 @@ def _erase(conn: Connection, ids: list[int], failpoint: Callable[[str], None]) -
         (SOON, AGAIN, stays),
     )
     return told.get("records", 0)
-
-
-def _rejections(conn: Connection, days: int, failpoint: Callable[[str], None]) -> int:
-    with conn.transaction():
-        at = _lock(conn, "rejections")
-        if at is None:
-            return 0
-        rows = conn.execute(
-            "SELECT id, received_at < now() - make_interval(days => %s) FROM rejections WHERE id > %s"
-            " ORDER BY id LIMIT %s",
-            (days, at, AT_ONCE),
-        ).fetchall()
-        old = []
-        for id_, is_old in rows:
-            if not is_old:
-                break
-            old.append(id_)
-        if not old:
-            return 0
-        gone = _refused(conn, old, days)
-        _move(conn, "rejections", old[-1], gone)
-        failpoint("privacy.retained")
-    return len(old)
 
 
 def _refused(conn: Connection, ids: list[int], days: int) -> int:

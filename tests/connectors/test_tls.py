@@ -25,7 +25,7 @@ def heard() -> list[bytes]:
 def port(heard: list[bytes]) -> Any:
     """Of a server that speaks plain, behind whatever speaks TLS."""
 
-    def talk(connection: socket.socket, number: int) -> None:  # noqa: ARG001  # whichever connection it is
+    def talk(connection: socket.socket, number: int) -> None:
         while request := request_of(connection):
             heard.append(request)
             connection.sendall(answer())

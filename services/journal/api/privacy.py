@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from services.journal.api.bodies import Because, Short
 from services.journal.guard import actor_of, guarded_router, needs
 from services.journal.problem_json import ApiProblem
 from services.journal.wiring import Journal
+from shared.db.connect import Connection
 from shared.people.audit import audit
 from shared.privacy.deed import Deed, DeedOver, ask, go_on_to_erase, list_deeds, read_deed
 from shared.privacy.handout import as_document
@@ -91,19 +92,15 @@ def routes(journal: Journal) -> APIRouter:
     @needs("admin")
     def post_hold(request: Request, body: Held) -> dict[str, Any]:
         """Keep it until it is released."""
-        with journal.database() as conn, said():
-            if not hold(conn, body.interface, body.number, actor_of(request).name, body.reason):
-                raise ApiProblem(404, "not-found", "There is no order of this number at this interface.")
-            return {"interface": body.interface, "number": body.number, "held": True}
+        return _held(journal, hold, actor_of(request).name, body, "There is no order of this number at this interface.")
 
     @router.post("/holds/release", summary="Release an order's data")
     @needs("admin")
     def post_release(request: Request, body: Held) -> dict[str, Any]:
         """End a hold."""
-        with journal.database() as conn, said():
-            if not release(conn, body.interface, body.number, actor_of(request).name, body.reason):
-                raise ApiProblem(404, "not-found", "No order of this number is held at this interface.")
-            return {"interface": body.interface, "number": body.number, "held": False}
+        return _held(
+            journal, release, actor_of(request).name, body, "No order of this number is held at this interface."
+        )
 
     @router.get("/{id}", summary="Read one receipt")
     @needs("admin")
@@ -128,6 +125,15 @@ def routes(journal: Journal) -> APIRouter:
         return told(journal, id)
 
     return router
+
+
+def _held(
+    journal: Journal, deed: Callable[[Connection, str, str, str, str], bool], actor: str, body: Held, missing: str
+) -> dict[str, Any]:
+    with journal.database() as conn, said():
+        if not deed(conn, body.interface, body.number, actor, body.reason):
+            raise ApiProblem(404, "not-found", missing)
+    return {"interface": body.interface, "number": body.number, "held": deed is hold}
 
 
 @contextmanager
