@@ -25,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 
 from shared.failpoint import Planted
 from shared.metrics import Metrics
+from shared.runtime.arenas import few_arenas
 from shared.runtime.posted import Take, Unheard, read_body
 
 STALL_SECONDS = 60.0
@@ -61,6 +62,7 @@ class Lifecycle:
     def __init__(self, service: str, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
         self.service = service
         self._metrics = metrics
+        few_arenas()  # before its threads
         self._stop = threading.Event()
         self._loops: list[Loop] = []
         self._checks: dict[str, Check] = {}
