@@ -32,11 +32,12 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def system(tmp_path: Path, empty_database_url: str, amqp_url: str, before: Path) -> Iterator[System]:  # noqa: F811
+def system(tmp_path: Path, empty_database_url: str, before: Path) -> Iterator[System]:  # noqa: F811
     """Everything is as the release before had it."""
+    broker = "pgmq" + empty_database_url.removeprefix("postgresql")
     with (
         sandbox(tmp_path / "sandbox") as stand,
-        running(System(tmp_path, empty_database_url, amqp_url, stand)) as made,
+        running(System(tmp_path, empty_database_url, broker, stand)) as made,
     ):
         prepare(made, before)
         assert pending(empty_database_url), "the release before has the newest schema already: take an older one"
