@@ -22,7 +22,7 @@ from shared.db.connect import Connection
 from shared.failpoint import Failpoints
 from shared.people.audit import audit
 
-HELP = """Orders that are long over, in files: history, calls' outcomes and older copies leave the database.
+HELP = """What is long over, in files: history, calls' outcomes and older copies leave the database.
 
 \b
 What would go:              connect archive run --folder /archive --dry-run
@@ -31,7 +31,8 @@ Is it whole:                connect archive verify --folder /archive
 Bring an order back:        connect archive restore --folder /archive --interface otto-de --number 4711
 
 Only orders whose buyer was overwritten by their age (CONNECT_KEEP_ORDERS_DAYS), which nobody holds, and which did not
-change for --older-than days. Record, state, numbers, newest copy, parcels and inbox stay, so the same event is known.
+change for --older-than days; of articles what happened in whole months before that, but the newest. Record, state,
+numbers, newest copy, parcels and inbox stay, so the same event is known.
 """
 app = typer.Typer(help=HELP)
 
@@ -66,20 +67,24 @@ def run(
     write, take = _with_parquet("write"), _with_parquet("take_out")
     with session.database(statement_timeout=600) as conn, _plainly():
         if dry_run:
-            _tell_run(session, write.count(conn, cutoff), [], [], as_json_, dry_run=True)
+            would = write.count(conn, cutoff)
+            if many := write.count_articles(conn, months.over(conn, cutoff.date())):
+                would["articles"] = many
+            _tell_run(session, would, [], [], as_json_, dry_run=True)
             return
         _ready(conn, folder)
         failpoint, until = Failpoints(session.settings.fault), time.monotonic() + minutes * 60 if minutes else None
         write.abandon_unfinished(conn, folder)
         done = [_took(conn, take, folder, one, failpoint, session) for one in parts.parts(conn, "written")]
-        after = 0
-        while until is None or time.monotonic() < until:
-            part, further = write.write_part(conn, folder, cutoff, A_PART, after, failpoint)
-            if part is not None:
-                done.append(_took(conn, take, folder, part, failpoint, session))
-            if further == after:
-                break
-            after = further
+        for month in (None, *months.over(conn, cutoff.date())):  # orders, then articles month by month
+            after = 0
+            while until is None or time.monotonic() < until:
+                part, further = write.write_part(conn, folder, cutoff, A_PART, after, failpoint, month)
+                if part is not None:
+                    done.append(_took(conn, take, folder, part, failpoint, session))
+                if further == after:
+                    break
+                after = further
         dropped = months.drop_empty(conn, cutoff.date())
         _tell_run(session, {}, done, dropped, as_json_, dry_run=False)
 
@@ -93,7 +98,7 @@ def list_(ctx: typer.Context, folder: Folder, as_json_: Json = False) -> None:
         known = parts.parts(conn)
     rows: list[dict[str, Any]] = [
         {
-            "part": one.no, "month": f"{one.month:%Y-%m}", "state": one.state, "records": one.records,
+            "part": one.no, "kind": one.kind, "month": f"{one.month:%Y-%m}", "state": one.state, "records": one.records,
             "taken_out": one.taken_out, "rows": one.rows, "bytes": one.bytes, "made_at": one.begun_at,
             "folder": one.name.within(folder), "lies_there": lying.pop(one.name.within(folder).name, None) is not None,
         }
@@ -108,8 +113,8 @@ def list_(ctx: typer.Context, folder: Folder, as_json_: Json = False) -> None:
         printer.line("Nothing is archived.")
     else:
         printer.table(
-            ("part", "month", "state", "records", "taken out", "rows", "bytes", "folder"),
-            [[*(str(row[n]) for n in ("part", "month", "state", "records", "taken_out", "rows", "bytes")),
+            ("part", "of", "month", "state", "records", "taken out", "rows", "bytes", "folder"),
+            [[*(str(row[n]) for n in ("part", "kind", "month", "state", "records", "taken_out", "rows", "bytes")),
               (str(row["folder"]), "head") if row["lies_there"] else (f"MISSING {row['folder']}", "wrong")]
              for row in rows],
         )  # fmt: skip
@@ -224,8 +229,10 @@ def _took(
 ) -> dict[str, Any]:
     take.take_out(conn, folder, part, failpoint)
     found = _known(conn, part.no)
-    told = {"part": found.no, "month": f"{found.month:%Y-%m}", "records": found.records, "taken_out": found.taken_out,
-            "rows": found.rows, "bytes": found.bytes}  # fmt: skip
+    told = {
+        "part": found.no, "kind": found.kind, "month": f"{found.month:%Y-%m}", "records": found.records,
+        "taken_out": found.taken_out, "rows": found.rows, "bytes": found.bytes,
+    }  # fmt: skip
     audit(conn, session.actor, "archive.run", {name: told[name] for name in ("part", "month", "records")})
     if sys.stderr.isatty():
         sys.stderr.write(f"part {found.no}, {found.month:%Y-%m}: {found.taken_out} records\n")
@@ -260,7 +267,7 @@ def _stranger(path: Path) -> dict[str, Any]:
     except ArchiveError:
         said = {}
     size = sum(file.get("bytes", 0) for file in said.get("files", ()))
-    return {"part": said.get("part"), "month": said.get("month"), "state": "unknown here",
+    return {"part": said.get("part"), "kind": said.get("kind"), "month": said.get("month"), "state": "unknown here",
             "records": said.get("records"), "taken_out": 0, "rows": None, "bytes": size, "made_at": said.get("made_at"),
             "folder": path, "lies_there": True}  # fmt: skip
 
@@ -275,11 +282,11 @@ def _tell_run(
         return
     if dry_run:
         for month, count in would.items():
-            printer.line(f"{month}: {count} records would go.")
+            printer.line(f"{month}: {count} records would go, whole or in part.")
     for one in done:
         printer.line(
-            f"Part {one['part']}, {one['month']}: {one['records']} records written, {one['taken_out']} taken out,"
-            f" {one['rows']} rows, {one['bytes']} bytes."
+            f"Part {one['part']}, {one['kind']}, {one['month']}: {one['records']} records written,"
+            f" {one['taken_out']} taken out, {one['rows']} rows, {one['bytes']} bytes."
         )
     if dropped:
         printer.line(f"Months of history that were empty and dropped: {', '.join(dropped)}.")

@@ -1,4 +1,4 @@
-"""Which orders may go: over, without their person, unchanged for long, and with a history that is still here."""
+"""Which may go: orders over, without their person, unchanged for long; articles with something long ago."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ SELECT p.id, (date_trunc('month', p.received_at AT TIME ZONE 'UTC'))::date, p.re
        AND EXISTS (SELECT FROM privacy_erased x WHERE x.record_id = p.id AND x.payload_no = p.payload_no)
        AND EXISTS (SELECT FROM transitions t WHERE t.record_id = p.id)
 FROM (SELECT * FROM records WHERE id > %(after)s ORDER BY id LIMIT %(limit)s) p ORDER BY p.id
+"""
+_ARTICLES = """
+SELECT p.record_id, EXISTS (
+    SELECT FROM transitions t JOIN records r ON r.id = t.record_id
+    WHERE t.record_id = p.record_id AND t.at < %(until)s AND t.seq < r.seq)
+FROM (SELECT record_id FROM articles WHERE record_id > %(after)s ORDER BY record_id LIMIT %(limit)s) p
+ORDER BY p.record_id
 """
 _READY = """
 SELECT array_agg(r.id ORDER BY r.id) FROM records r LEFT JOIN privacy_erased x ON x.record_id = r.id
@@ -47,6 +54,26 @@ def candidates(conn: Connection, cutoff: datetime, after: int = 0) -> Iterator[F
         if not page or all(late for _, _, late, _ in page):
             return
         after = page[-1][0]
+
+
+def articles(conn: Connection, month: date, until: datetime, after: int = 0) -> Iterator[Found]:
+    """Along the ids, articles of which something happened before `until`, besides the newest."""
+    while True:
+        page = conn.execute(_ARTICLES.encode(), {"after": after, "limit": PAGE, "until": until}).fetchall()
+        for id_, may in page:
+            if may:
+                yield Found(id_, month)
+        if not page:
+            return
+        after = page[-1][0]
+
+
+def lock_articles(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Those of these records that nobody else holds; held until the end of the caller's transaction."""
+    rows = conn.execute(
+        "SELECT id FROM records WHERE id = ANY(%s) AND flow = 'stock' ORDER BY id FOR UPDATE SKIP LOCKED", (list(ids),)
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def ready(conn: Connection, ids: Sequence[int], cutoff: datetime) -> list[int]:

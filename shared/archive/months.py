@@ -39,6 +39,11 @@ def drop_empty(conn: Connection, before: date) -> list[str]:
     return dropped
 
 
+def over(conn: Connection, before: date) -> list[date]:
+    """First days of the months that end before this day, the oldest first."""
+    return [date(int(name[-7:-3]), int(name[-2:]), 1) for name, end in _months(conn) if end <= before]
+
+
 def make(conn: Connection, wanted: Collection[date]) -> None:
     """Make months (their first days) that are missing. Raises LockNotAvailable where history is in use all the time."""
     there = {name for name, _ in _months(conn)}

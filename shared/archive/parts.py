@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from shared.archive.folder import Name
 from shared.db.connect import Connection
 
 State = Literal["writing", "written", "archived"]
+Kind = Literal["orders", "articles"]
 
 LOCK = 0x61726368  # "arch", as the advisory lock's number
 
 _COLUMNS = (
-    "no, month, id::text, state, records, rows, bytes, manifest, begun_at, done_at,"
+    "no, kind, month, id::text, state, records, rows, bytes, manifest, begun_at, done_at,"
     " (SELECT count(*) FROM archived a WHERE a.part = no)"
 )
 
@@ -25,6 +26,7 @@ class Part:
     """A row. records and rows: in its files; taken_out: records of which the database has only what stays."""
 
     no: int
+    kind: Kind
     month: date
     id: str
     state: State
@@ -37,9 +39,19 @@ class Part:
     taken_out: int
 
     @property
+    def until(self) -> datetime | None:
+        """Of articles: what happened before this is in it."""
+        return month_after(self.month) if self.kind == "articles" else None
+
+    @property
     def name(self) -> Name:
         """Where it lies."""
         return Name(self.month, self.no, self.id[:8])
+
+
+def month_after(first: date) -> datetime:
+    """When a month ends, of its first day."""
+    return datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def lock(conn: Connection) -> bool:
@@ -61,9 +73,9 @@ def part(conn: Connection, no: int) -> Part | None:
     return next((one for one in parts(conn) if one.no == no), None)
 
 
-def new(conn: Connection, month: date) -> Part:
+def new(conn: Connection, kind: Kind, month: date) -> Part:
     """A part that is about to be written."""
-    row = conn.execute("INSERT INTO archive_parts(month) VALUES (%s) RETURNING no", (month,)).fetchone()
+    row = conn.execute("INSERT INTO archive_parts(kind, month) VALUES (%s, %s) RETURNING no", (kind, month)).fetchone()
     assert row is not None
     found = part(conn, row[0])
     assert found is not None

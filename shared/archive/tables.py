@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -16,7 +17,7 @@ class Table:
     """A table of the archive. owner: its column with the record's id; key: what tells a record's rows apart.
 
     taken_out: its rows are deleted here once the file is verified, except those that `stays` says, a condition on `t`
-    (the row) and `r` (its record).
+    (the row) and `r` (its record). over: of an article, which lives on, the rows that go: long ago, and not the newest.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Table:
     key: tuple[str, ...]
     taken_out: bool = False
     stays: sql.SQL | None = None
+    over: sql.SQL | None = None
 
 
 TABLES = (
@@ -31,9 +33,16 @@ TABLES = (
     Table("parts", "record_id", ("part",)),
     Table("shipments", "record_id", ("shipment",)),
     # The newest copy and the one the remote system has: what a later change is compared with, and what lists show.
-    Table("payloads", "record_id", ("no",), True, sql.SQL("t.no = r.payload_no OR t.no = r.sent_no")),
-    Table("transitions", "record_id", ("seq", "at"), True),
-    Table("attempts", "record_id", ("claim_no",), True),
+    Table(
+        "payloads",
+        "record_id",
+        ("no",),
+        True,
+        sql.SQL("t.no = r.payload_no OR t.no = r.sent_no"),
+        sql.SQL("t.received_at < {} AND t.no < least(r.payload_no, r.sent_no)"),
+    ),
+    Table("transitions", "record_id", ("seq", "at"), True, None, sql.SQL("t.at < {} AND t.seq < r.seq")),
+    Table("attempts", "record_id", ("claim_no",), True, None, sql.SQL("t.ended_at < {} AND t.claim_no < r.claim_no")),
 )
 
 AS_TEXT = ("jsonb", "uuid")
@@ -60,17 +69,19 @@ def columns_of(conn: Connection, table: Table) -> list[Column]:
     return [Column(name, kind) for name, kind in rows]
 
 
-def read(conn: Connection, table: Table, columns: Sequence[Column], ids: Sequence[int]) -> list[Row]:
-    """The rows of these records, in the order of their keys."""
+def read(
+    conn: Connection, table: Table, columns: Sequence[Column], ids: Sequence[int], until: datetime | None = None
+) -> list[Row]:
+    """The rows of these records, in the order of their keys. until: of articles, what happened before."""
     shown = [
         sql.SQL("t.{}::text" if column.type in AS_TEXT else "t.{}").format(sql.Identifier(column.name))
         for column in columns
     ]
     order = [sql.SQL("t.{}").format(sql.Identifier(name)) for name in (table.owner, *table.key)]
     return conn.execute(
-        sql.SQL("SELECT {} FROM {} t WHERE t.{} = ANY(%s) ORDER BY {}").format(
-            sql.SQL(", ").join(shown), sql.Identifier(table.name), sql.Identifier(table.owner),
-            sql.SQL(", ").join(order),
+        sql.SQL("SELECT {} FROM {} t JOIN records r ON r.id = t.{} WHERE t.{} = ANY(%s) AND {} ORDER BY {}").format(
+            sql.SQL(", ").join(shown), *map(sql.Identifier, (table.name, table.owner, table.owner)),
+            _over(table, until), sql.SQL(", ").join(order),
         ),
         (list(ids),),
     ).fetchall()  # fmt: skip
@@ -85,12 +96,23 @@ def of_records(table: Table, columns: Sequence[Column], rows: Sequence[Row]) -> 
     return found
 
 
-def delete(conn: Connection, table: Table, ids: Sequence[int]) -> int:
-    """Take the rows of these records out, all but those that stay; how many went. In the caller's transaction."""
+def _over(table: Table, until: datetime | None) -> sql.Composable:
+    if until is None or not table.taken_out:
+        return sql.SQL("true")
+    assert table.over is not None, f"what of {table.name} an article may lose is not said"
+    return table.over.format(sql.Literal(until))
+
+
+def delete(conn: Connection, table: Table, ids: Sequence[int], until: datetime | None = None) -> int:
+    """Take the rows that `read` reads out, all but those that stay; how many went. In the caller's transaction."""
     return conn.execute(
         sql.SQL(
-            "DELETE FROM {} t USING records r WHERE r.id = t.{} AND t.{} = ANY(%s) AND NOT coalesce({}, false)"
-        ).format(*map(sql.Identifier, (table.name, table.owner, table.owner)), table.stays or sql.SQL("false")),
+            "DELETE FROM {} t USING records r WHERE r.id = t.{} AND t.{} = ANY(%s) AND NOT coalesce({}, false) AND {}"
+        ).format(
+            *map(sql.Identifier, (table.name, table.owner, table.owner)),
+            table.stays or sql.SQL("false"),
+            _over(table, until),
+        ),
         (list(ids),),
     ).rowcount
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared.archive import parts
+from shared.archive.choose import lock_articles
 from shared.archive.tables import TABLES, delete, of_records, read
 from shared.archive.verify import Verified, verified
 from shared.db.connect import Connection
@@ -21,30 +22,31 @@ def take_out(conn: Connection, root: Path, part: parts.Part, failpoint: Callable
     gone = 0
     with verified(part.name.within(root), part.manifest) as files:
         for no in range(files.slices):
-            gone += _slice(conn, part.no, files, no)
+            gone += _slice(conn, part, files, no)
             failpoint("archive.slice-deleted")
     parts.finished(conn, part.no)
     return gone
 
 
-def _slice(conn: Connection, part: int, files: Verified, no: int) -> int:
+def _slice(conn: Connection, part: parts.Part, files: Verified, no: int) -> int:
     with conn.transaction():
         ids = files.ids(no)
-        known = set(parts.noted(conn, part, ids))
-        free, _, _ = lock_orders(conn, [id_ for id_ in ids if id_ not in known])
+        known = set(parts.noted(conn, part.no, ids))
+        left = [id_ for id_ in ids if id_ not in known]
+        free = lock_articles(conn, left) if part.kind == "articles" else lock_orders(conn, left)[0]
         same = set(free)
         for table in TABLES:
             if not table.taken_out:
                 continue
             columns = files.files[table.name].columns
             written = of_records(table, columns, files.files[table.name].slice(no))
-            here = of_records(table, columns, read(conn, table, columns, free))
+            here = of_records(table, columns, read(conn, table, columns, free, part.until))
             same = {id_ for id_ in same if written.get(id_) == here.get(id_)}
-        orders = set(order_and_export(conn, free))
+        orders = set(order_and_export(conn, free)) if part.kind == "orders" else {(id_, "", str(id_)) for id_ in free}
         moved = {(interface, number) for id_, interface, number in orders if id_ not in same}
         going = sorted(id_ for id_, interface, number in orders if id_ in free and (interface, number) not in moved)
         for table in TABLES:
             if table.taken_out:
-                delete(conn, table, going)
-        parts.note(conn, part, going)
+                delete(conn, table, going, part.until)
+        parts.note(conn, part.no, going)
     return len(going)

@@ -31,6 +31,7 @@ from shared.records.history import history, read_record
 from shared.records.indexer import Indexer
 from shared.records.settle import settle
 from shared.records.states import State
+from tests.support.rows import store_article
 from tests.support.spine import assert_sound, claims, event, nothing, record, settlement, store_lane, take_in
 
 pytestmark = pytest.mark.servers
@@ -210,6 +211,49 @@ def test_an_order_that_moves_after_it_was_written_stays_whole(
     assert len(history(conn, record(conn, "goes")["id"])) >= 2
     assert told(capsys, "archive", "restore", "--folder", str(folder), "--part", str(part.no))["restored"] == 2
     assert_sound(conn)
+
+
+def test_what_happened_to_articles_long_ago_goes_month_by_month_and_comes_back(
+    conn: Connection, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [store_article(conn, sku, quantity=1, seq=6, claim_no=3, payload_no=4, sent_no=3) for sku in ("S-1", "S-2")]
+    months.make(conn, {date(2023, 4, 1), date(2023, 5, 1)})
+    for id_ in ids:
+        conn.execute("DELETE FROM payloads WHERE record_id = %s", (id_,))
+        for seq, at in enumerate(
+            ("2023-04-02", "2023-04-03", "2023-05-04", "2023-05-05", "2026-11-01", "2026-11-02"), 1
+        ):
+            conn.execute("INSERT INTO transitions(record_id, seq, at, stage, to_state) VALUES (%s, %s, %s, 'stock',"
+                         " 'done')", (id_, seq, at))  # fmt: skip
+        for no, at in enumerate(("2023-04-02", "2023-05-04", "2026-11-02"), 1):
+            conn.execute("INSERT INTO attempts(record_id, claim_no, stage, started_at, ended_at, outcome, called)"
+                         " VALUES (%s, %s, 'stock', %s, %s, 'done', true)", (id_, no, at, at))  # fmt: skip
+        for no, at in enumerate(("2023-04-02", "2023-05-04", "2023-05-05", "2026-11-02"), 1):
+            conn.execute(
+                "INSERT INTO payloads(record_id, no, body, received_at) VALUES (%s, %s, '{}', %s)", (id_, no, at)
+            )
+    # Of this one nothing happened since: its newest stays, so its month does.
+    conn.execute("UPDATE records SET seq = 4, claim_no = 2 WHERE id = %s", (ids[1],))
+    conn.execute("DELETE FROM transitions WHERE record_id = %s AND seq > 4", (ids[1],))
+    conn.execute("DELETE FROM attempts WHERE record_id = %s AND claim_no > 2", (ids[1],))
+    before = rows(conn)
+    assert told(capsys, "archive", "run", "--folder", str(folder), "--dry-run")["would_go"] == {"articles": 2}
+    said = run(folder, capsys)
+    assert [(one["kind"], one["month"], one["taken_out"]) for one in said["parts"]] == [
+        ("articles", "2023-04", 2), ("articles", "2023-05", 2)]  # fmt: skip
+    assert "transitions_2023_04" in said["months_dropped"]
+    assert "transitions_2023_05" not in said["months_dropped"]
+    left = "SELECT record_id, array_agg({0} ORDER BY {0}) FROM {1} GROUP BY 1 ORDER BY 1"
+    for column, table, stays in (
+        ("seq", "transitions", [[5, 6], [4]]), ("claim_no", "attempts", [[3], [2]]),
+        ("no", "payloads", [[3, 4], [3, 4]]),
+    ):  # fmt: skip
+        found = conn.execute(left.format(column, table).encode()).fetchall()
+        assert found == list(zip(ids, stays, strict=True)), table
+    assert run(folder, capsys)["parts"] == []
+    for part in ("1", "2"):
+        assert told(capsys, "archive", "restore", "--folder", str(folder), "--part", part)["restored"] == 2
+    assert rows(conn) == before
 
 
 @pytest.mark.parametrize("harm", ["a byte", "a file", "the manifest", "another manifest"])

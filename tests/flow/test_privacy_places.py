@@ -51,7 +51,8 @@ NUMBERS = {
 OURS = {
     # of the installation: its settings, its people, its articles, its metrics
     "alarm_arrivals", "age_limits", "alarm_answers", "alarm_decisions", "archive_parts", "archived", "arrivals",
-    "articles", "audit_chain", "bulk_items", "credentials", "cursors", "duplicates", "erp_cursors", "flow_overrides", "free_days", "interfaces", "listings",
+    "articles", "audit_chain", "bulk_items",
+    "credentials", "cursors", "duplicates", "erp_cursors", "flow_overrides", "free_days", "interfaces", "listings",
     "login_failures", "login_journeys", "privacy_erased", "privacy_later", "privacy_walks", "probes", "recipients",
     "remote_tokens", "reveals", "rollup_chunks", "rollup_inputs", "rollup_minutes", "rollup_totals", "rollup_watch",
     "schema_migrations", "search_stale", "sessions", "side_states", "sides", "signs_of_life", "tokens", "users",

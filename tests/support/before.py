@@ -39,7 +39,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not commit:
         pytest.skip("there is no history here: set CONNECT_TEST_OLD to a commit")
     folder = tmp_path_factory.mktemp("before") / "tree"
-    subprocess.run(["git", "worktree", "add", "--detach", str(folder), commit], cwd=PROJECT, check=True)
+    subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(folder), commit], cwd=PROJECT, check=True)
     try:
         yield folder
     finally:
