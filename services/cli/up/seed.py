@@ -1,6 +1,6 @@
 """The demo in an installation whose stand-ins run elsewhere (compose, Kubernetes): its interface, admin and webhook.
 
-    python -m services.cli.up.seed otto=http://sandbox:8091 xentral=http://sandbox:8092 \
+    python -m services.cli.up.seed MARKETPLACE=http://sandbox:8091 ERP=http://sandbox:8092 \
         --journal http://journal:8080 --password @FILE
 
 Enters: the settings of a service, the stand-ins' addresses. May be repeated. Called by the job `demo`.
@@ -62,7 +62,7 @@ def seed(settings: Settings, addresses: dict[str, str], journal: str, password: 
 def _pair(text: str) -> tuple[str, str]:
     connector, equals, found = text.partition("=")
     if not equals or not found.startswith("http"):
-        raise argparse.ArgumentTypeError(f"“{text}” is not like otto=http://sandbox:8091")
+        raise argparse.ArgumentTypeError(f"“{text}” is not like CONNECTOR=http://sandbox:8091")
     return connector, found
 
 
