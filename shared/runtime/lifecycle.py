@@ -26,6 +26,8 @@ from prometheus_client.exposition import choose_encoder
 from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.runtime.posted import Take, Unheard, read_body
+from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
+from shared.settings import environment
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
@@ -63,6 +65,7 @@ class Lifecycle:
         self._takes: dict[str, Take] = {}
         self._exit = 0
         self._log = structlog.get_logger()
+        self._supervisor = Supervisor(environment())
         self._server = ThreadingHTTPServer((host, port), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -113,8 +116,11 @@ class Lifecycle:
             loop.at = time.monotonic()
             loop.thread.start()
         self._log.info("service.started", port=self.port, pid=os.getpid())
+        self._supervisor.tell(READY)
         while not self._stop.wait(1.0):
             self._watch()
+            self._supervisor.tell(ALIVE)
+        self._supervisor.tell(STOPPING)
         end = time.monotonic() + GRACE_SECONDS
         for loop in self._loops:
             loop.thread.join(max(0.0, end - time.monotonic()))
