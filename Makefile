@@ -91,8 +91,9 @@ fmt: $(DEV_READY) ## Put the code in its form
 	@$(BIN)/ruff format $(CODE)
 
 .PHONY: generate
-generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states)
+generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states, Kubernetes' copy of the rules)
 	@$(BIN)/python -m services.cli.generated
+	@$(BIN)/python scripts/manifests.py --write
 
 .PHONY: dashboards
 dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder (ARGS="--runbooks URL --into DIR")
