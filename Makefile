@@ -108,6 +108,14 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 		-o requirements/build.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt
 
+.PHONY: release
+release: $(DEV_READY) ## Build wheel, source, list of parts (SBOM) and checksums into dist
+	@scripts/release
+
+.PHONY: pythons
+pythons: $(DEV_READY) ## The fast tests under each Python from 3.11 on that is found here (PYTHONS="3.12 3.13", ARGS=…)
+	@scripts/pythons $(ARGS)
+
 .PHONY: audit
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
 	@$(BIN)/python scripts/audit.py --must
