@@ -25,7 +25,14 @@ CHECKS = {
     "yamllint": ["yamllint", "--strict", "docker-compose.yml", "deploy", ".pre-commit-config.yaml", ".yamllint.yml"],
     "pre-commit": ["pre-commit", "validate-config"],
     "shell syntax": ["/bin/bash", "-n", ".ci/run"],
-    "shell": ["shellcheck", "scripts/check", "scripts/secrets", "scripts/release", "scripts/pythons", "deploy/postgres/10-connect.sh"],
+    "shell": [
+        "shellcheck",
+        "scripts/check",
+        "scripts/secrets",
+        "scripts/release",
+        "scripts/pythons",
+        "deploy/postgres/10-connect.sh",
+    ],
 }
 
 
