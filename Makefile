@@ -91,8 +91,9 @@ fmt: $(DEV_READY) ## Put the code in its form
 	@$(BIN)/ruff format $(CODE)
 
 .PHONY: generate
-generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states)
+generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states, Kubernetes' copy of the rules)
 	@$(BIN)/python -m services.cli.generated
+	@$(BIN)/python scripts/manifests.py --write
 
 .PHONY: dashboards
 dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder (ARGS="--runbooks URL --into DIR")
@@ -107,6 +108,14 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt
+
+.PHONY: release
+release: $(DEV_READY) ## Build wheel, source, list of parts (SBOM) and checksums into dist
+	@scripts/release
+
+.PHONY: pythons
+pythons: $(DEV_READY) ## The fast tests under each Python from 3.11 on that is found here (PYTHONS="3.12 3.13", ARGS=…)
+	@scripts/pythons $(ARGS)
 
 .PHONY: audit
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)

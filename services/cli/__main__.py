@@ -44,6 +44,7 @@ from services.cli import (
 from services.cli.session import Session, language_of
 from services.cli.trouble import say
 from shared.settings import environment
+from shared.version import VERSION
 
 HELP = """Connect carries orders from marketplaces into the ERP, loses nothing, and explains itself.
 
@@ -61,6 +62,12 @@ Every command knows --json. Exit codes: 0 done, 1 failed or not found, 2 wrong u
 """
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"connect {VERSION}\n")
+        raise typer.Exit
+
+
 def build() -> typer.Typer:
     """The command with all of its groups."""
     app = typer.Typer(
@@ -73,6 +80,9 @@ def build() -> typer.Typer:
         ctx: typer.Context,
         lang: Annotated[str | None, typer.Option(help="de or en; without it as the environment's LANG")] = None,
         debug: Annotated[bool, typer.Option(help="print where an unexpected error happened")] = False,  # noqa: ARG001
+        version: Annotated[  # noqa: ARG001
+            bool, typer.Option("--version", is_eager=True, callback=_version, help="print the release's number")
+        ] = False,
     ) -> None:
         found = environment()
         if lang not in (None, "de", "en"):

@@ -16,9 +16,10 @@ from services.journal.problem_json import install
 from services.journal.render import Pages
 from services.journal.wiring import Journal
 from shared.records.resources import RESOURCES
+from shared.version import VERSION
 
 
-def create_app(journal: Journal, version: str = "0.1.0", at_once: int = AT_ONCE) -> FastAPI:
+def create_app(journal: Journal, version: str = VERSION, at_once: int = AT_ONCE) -> FastAPI:
     """The whole service as an ASGI app."""
     app = FastAPI(
         title="Connect",

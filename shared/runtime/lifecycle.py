@@ -27,6 +27,8 @@ from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.runtime.arenas import few_arenas
 from shared.runtime.posted import Take, Unheard, read_body
+from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
+from shared.settings import environment
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
@@ -70,6 +72,7 @@ class Lifecycle:
         self._takes: dict[str, Take] = {}
         self._exit = 0
         self._log = structlog.get_logger()
+        self._supervisor = Supervisor(environment())
         self._server = ThreadingHTTPServer((host, port), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -124,9 +127,12 @@ class Lifecycle:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        self._supervisor.tell(READY)  # it answers: a database that is away is no reason to end it
         begun = self._begin()
         while not self._stop.wait(1.0):
             self._watch()
+            self._supervisor.tell(ALIVE)
+        self._supervisor.tell(STOPPING)
         end = time.monotonic() + GRACE_SECONDS
         for loop in begun:
             loop.thread.join(max(0.0, end - time.monotonic()))
@@ -138,6 +144,7 @@ class Lifecycle:
     def _begin(self) -> list[Loop]:
         """Start the loops once all conditions hold; returns them, or nothing when a stop came first."""
         while not all(holds() for holds in self._conditions):
+            self._supervisor.tell(ALIVE)
             self.pause(AGAIN_SECONDS)
             if self.stopping():
                 return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -24,13 +25,28 @@ CHECKS = {
     "yamllint": ["yamllint", "--strict", "docker-compose.yml", "deploy", ".pre-commit-config.yaml", ".yamllint.yml"],
     "pre-commit": ["pre-commit", "validate-config"],
     "shell syntax": ["/bin/bash", "-n", ".ci/run"],
-    "shell syntax of what makes the database": ["/bin/sh", "-n", "deploy/postgres/10-connect.sh"],
+    "shell": [
+        "shellcheck",
+        "scripts/check",
+        "scripts/secrets",
+        "scripts/release",
+        "scripts/pythons",
+        "deploy/postgres/10-connect.sh",
+    ],
 }
 
 
 def compose() -> dict[str, Any]:
     read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     return read
+
+
+def make_secrets(folder: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, str]:
+    """What `scripts/secrets` makes: name → content."""
+    command = [ROOT / "scripts/secrets", *options, folder]
+    bare = {"PATH": os.environ["PATH"], **(environment or {})}
+    subprocess.run(command, env=bare, check=True, capture_output=True, timeout=60)
+    return {path.name: path.read_text(encoding="utf-8").strip() for path in folder.iterdir()}
 
 
 OURS = {name: service for name, service in compose()["services"].items() if service.get("image") == "connect:local"}
@@ -48,12 +64,25 @@ def test_our_services_get_only_settings_that_exist(name: str) -> None:
     assert unknown(OURS[name]["environment"]) == []
 
 
-@pytest.mark.parametrize("name", sorted(OURS))
-def test_our_services_have_no_rights_they_do_not_need(name: str) -> None:
-    service = OURS[name]
-    assert service["read_only"]
+@pytest.mark.parametrize("name", sorted(compose()["services"]))
+def test_no_container_has_rights_it_does_not_need(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["init"] is True
+    assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
     assert not service.get("privileged")
+    # Our image names its user itself: test_the_image_runs_without_root.
+    assert name in OURS or service["user"].split(":")[0] not in ("0", "root")
+
+
+@pytest.mark.parametrize("name", sorted(compose()["services"]))
+def test_every_container_has_a_limit_of_memory_processors_and_processes(name: str) -> None:
+    limits = compose()["services"][name]["deploy"]["resources"]["limits"]
+    assert limits.keys() == {"memory", "cpus", "pids"}
+    assert re.fullmatch(r"\d+[MG]", limits["memory"])
+    assert 0 < float(limits["cpus"]) <= 2
+    assert 0 < limits["pids"] <= 1024
 
 
 @pytest.mark.parametrize("name", sorted(OURS.keys() & PORTS.keys()))
@@ -74,22 +103,71 @@ def test_ports_are_published_on_loopback_only() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
 
 
-def test_every_default_secret_says_that_it_is_for_development() -> None:
-    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    defaults = re.findall(r"\$\{CONNECT_\w*(?:PASSWORD|SECRET|KEY|TOKEN)\w*:-((?:\$\{[^}]*\}|[^}])*)\}", text)
-    assert defaults
-    # Unset, a password may be another one's, whose default is for development.
-    values = [re.sub(r"^\$\{CONNECT_(?:POSTGRES|RABBITMQ)_PASSWORD:-([^}]*)\}$", r"\1", value) for value in defaults]
-    assert all(value.startswith("dev-only-") for value in values)
+def wanted(service: dict[str, Any]) -> dict[str, str]:
+    """Path in the container → name of the secret that is mounted there."""
+    found = {}
+    for entry in service.get("secrets", []):
+        name, target = (entry, entry) if isinstance(entry, str) else (entry["source"], entry["target"])
+        found[target if target.startswith("/") else f"/run/secrets/{target}"] = name
+    return found
+
+
+def test_secrets_are_files_in_the_containers_that_read_them_and_nowhere_else() -> None:
+    """A secret by another way, one that nobody reads, and a path where nothing is mounted are all noticed."""
+    read = compose()
+    assert "configs" not in read
+    for name, service in read["services"].items():
+        mounted = wanted(service)
+        assert set(mounted.values()) <= read["secrets"].keys(), name
+        environment = {key: str(value) for key, value in service.get("environment", {}).items()}
+        said = "\n".join([*environment.values(), *map(str, service.get("command", []))])
+        assert set(re.findall(r"/run/secrets/[\w.-]+", said)) <= mounted.keys(), name
+        for key, value in environment.items():
+            secret = re.search(r"PASS|SECRET|TOKEN|KEY|(DATABASE|AMQP|SMTP|HEARTBEAT)_URL", key)
+            assert not secret or (key.endswith("_FILE") and value.startswith("/run/secrets/")), (name, key)
+            assert not re.search(r"://[^/]*:[^/]*@", value), (name, key)
+        for path, secret in mounted.items():
+            here = not path.startswith("/run/secrets/")
+            assert here or path in said or f"@{secret}" in said or f"_FILE={secret}" in said, (name, secret)
+    assert {name for service in read["services"].values() for name in wanted(service).values()} == set(read["secrets"])
+
+
+def test_secrets_come_from_files_that_one_command_makes(tmp_path: Path) -> None:
+    """Compose copies what comes from elsewhere into the container, and refuses where that is read-only."""
+    made = make_secrets(tmp_path / "made")
+    entries = compose()["secrets"]
+    assert {name: entry["file"] for name, entry in entries.items()} == {
+        name: f"${{CONNECT_SECRETS:-./deploy/secrets}}/{name}" for name in entries
+    }
+    assert set(made) >= set(entries)
+    assert not any(value.startswith("dev-only") for value in made.values())
+    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/secrets/secret-key"], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
 
 
 def test_a_variable_has_one_default() -> None:
-    """Both sides of a secret have to agree about it."""
     found: dict[str, set[str]] = {}
     for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")):
         found.setdefault(name, set()).add(default)
     assert len(found) > 5
     assert not {name: values for name, values in found.items() if len(values) > 1}
+
+
+def test_the_demo_says_what_its_stand_ins_need() -> None:
+    given = dict(line.split("=", 1) for line in (ROOT / "deploy/demo.env").read_text(encoding="utf-8").splitlines()[1:])
+    assert unknown(given) == []
+    assert given["CONNECT_ALLOWED_NETWORKS"] in compose()["services"]
+    ports = dict(
+        pair.split("=")
+        for pair in OURS["sandbox"]["command"][OURS["sandbox"]["command"].index("--ports") + 1].split(",")
+    )
+    named = dict(re.findall(r"(\w+)=http://sandbox:(\d+)", " ".join(OURS["demo"]["command"])))
+    assert named
+    assert named.items() <= ports.items()
+    assert {service for service, entry in compose()["services"].items() if entry.get("profiles") == ["demo"]} == {
+        "sandbox",
+        "demo",
+    }
 
 
 def test_files_that_compose_mounts_exist() -> None:
@@ -140,28 +218,20 @@ def test_the_image_runs_without_root() -> None:
     assert users[-1].split(":")[0] not in {"root", "0"}
 
 
-def test_only_the_job_that_migrates_may_change_schema_and_topology() -> None:
+def test_only_the_job_that_migrates_may_change_schema_and_topology(tmp_path: Path) -> None:
     """Services, and what reads figures, log in as those who may not."""
+    made = make_secrets(tmp_path / "made")
     who: dict[str, set[str]] = {}
     for name, service in OURS.items():
-        for text in service["environment"].values():
-            if login := re.match(r"(?:postgresql|amqp)://([\w-]+):", str(text)):
+        for secret in wanted(service).values():
+            if login := re.match(r"(?:postgresql|amqp)://([\w-]+):", made[secret]):
                 who.setdefault(name, set()).add(login[1])
     few = {roles.role("connect", "services"), users.name("connect", "services")}
-    assert who == {**dict.fromkeys(PORTS, few), "migrate": {"connect"}}
+    many = {"connect", users.name("connect", "declarer")}
+    assert who == {**dict.fromkeys(PORTS, few), "demo": {roles.role("connect", "services")}, "migrate": many}
     exporter = compose()["services"]["postgres-exporter"]["environment"]
     assert exporter["DATA_SOURCE_USER"] == roles.role("connect", "reading")
     asked = OURS["migrate"]["command"][0]
     assert all(f"{kind}=@postgres-{kind}" in asked for kind in roles.KINDS)
     assert all(f"{kind}=@rabbitmq-{kind}" in asked for kind in users.KINDS)
-    assert f"amqp://{users.name('connect', 'declarer')}:" in asked
-
-
-def test_what_compose_writes_into_a_container_is_not_for_one_that_is_read_only() -> None:
-    """It refuses to start such a service: a configuration with its content in the file is copied into the container."""
-    read = compose()
-    inline = {name for name, entry in read["configs"].items() if "content" in entry}
-    for name, service in read["services"].items():
-        given = {entry["source"] for entry in service.get("configs", [])}
-        assert not (service.get("read_only") and given & inline), name
-        assert given <= read["configs"].keys(), name
+    assert "CONNECT_AMQP_URL_FILE=amqp-url-declarer connect topology apply" in asked
