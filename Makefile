@@ -19,6 +19,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
 BENCH_READY := $(VENV)/.bench-ready
+DOCS_READY := $(VENV)/.docs-ready
 TRYTON_READY := build/peers/tryton/venv/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -103,6 +104,7 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/runtime.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/runtime.txt -o requirements/bench.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/bench.txt -o requirements/dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra docs --constraint requirements/dev.txt -o requirements/docs.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt

@@ -28,6 +28,7 @@ def misfits() -> list[str]:
         "runtime.txt": project["project"]["dependencies"],
         "dev.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"],
         "bench.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["bench"],
+        "docs.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["docs"],
         "build.txt": project["dependency-groups"]["build"],
     }
     found = []

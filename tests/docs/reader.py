@@ -1,7 +1,8 @@
 """Somebody who does what a document says: writes its files, types its commands, compares what comes back.
 
-In a document: a block with `title="NAME"` is a file; a block `sh` is typed; a block `json`, `text` or `toml` without a
-title right behind it is what comes back, with `…` where it may be anything.
+In a document: a block with `title="NAME"` is a file; a block `sh` is typed; a block `json` or `text` right behind it is
+what comes back, with `…` where it may be anything. Comments above a block: `<!-- look again -->` means that it may take
+a while until that comes, `<!-- another terminal -->` that it is not typed in this one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.fenced import Block
+from tests.support.waiting import until
 
 ANYTHING = "…"
-SECONDS = 120.0
+ANSWERS = ("json", "text")
+SECONDS = 180.0
+PATIENCE = 120.0
+"""For what comes by and by: a machine may be busy."""
 
 
 class Differs(AssertionError):
@@ -41,13 +46,13 @@ class Reader:
         typed = 0
         for place, block in enumerate(found):
             where = f"{document}:{block.line}"
+            behind = found[place + 1] if place + 1 < len(found) else None
+            answer = behind if behind is not None and behind.title is None and behind.language in ANSWERS else None
             if block.title is not None:
                 self.write(block)
-            elif block.is_shell:
-                self.type(block, where)
+            elif block.is_shell and block.note != "another terminal":
+                self.type(block, answer, where)
                 typed += 1
-            elif place and found[place - 1].is_shell and block.language in ("json", "text", "toml"):
-                self.compare(block, where)
         return typed
 
     def write(self, block: Block) -> None:
@@ -57,8 +62,28 @@ class Reader:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self._here(block.text), encoding="utf-8")
 
-    def type(self, block: Block, where: str) -> None:
-        """Run a block; what it printed is kept in `said`."""
+    def type(self, block: Block, answer: Block | None, where: str) -> None:
+        """Run a block, and compare what comes back. Raises Differs."""
+        if block.note != "look again":
+            problem = self._typed(block) or (answer and self._differs(answer))
+            if problem:
+                raise Differs(f"{where}: {problem}")
+            return
+        assert answer is not None, f"{where}: what does one look for?"
+        problem = ""
+
+        def comes() -> bool:
+            nonlocal problem
+            problem = self._typed(block) or self._differs(answer)
+            return not problem
+
+        try:
+            until(comes, "it comes", PATIENCE)
+        except AssertionError:
+            raise Differs(f"{where}: after {PATIENCE:.0f} seconds {problem}") from None
+
+    def _typed(self, block: Block) -> str:
+        """What went wrong; what it printed is kept in `said`."""
         kept = self.folder / ".environment"
         script = f"[ -f {kept} ] && . {kept}\n{self._here(block.text)}\nexport -p > {kept}\n"
         done = subprocess.run(
@@ -66,18 +91,19 @@ class Reader:
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
         self.said = done.stdout
-        if done.returncode:
-            raise Differs(f"{where}: exit {done.returncode}\n{block.text}\n{done.stdout}\n{done.stderr}")
+        return f"exit {done.returncode}\n{block.text}\n{done.stdout}\n{done.stderr}" if done.returncode else ""
 
-    def compare(self, block: Block, where: str) -> None:
+    def _differs(self, answer: Block) -> str:
         """What was printed last against what the document says."""
-        wanted = self._here(block.text)
-        if block.language == "json":
-            problem = _json_differs(json.loads(wanted), json.loads(self.said))
+        wanted = self._here(answer.text)
+        if answer.language == "json":
+            try:
+                problem = _json_differs(json.loads(wanted), json.loads(self.said))
+            except ValueError:
+                problem = "it is no JSON"
         else:
             problem = _text_differs(wanted, self.said)
-        if problem:
-            raise Differs(f"{where}: {problem}\n--- the document says\n{wanted}\n--- it was\n{self.said}")
+        return problem and f"{problem}\n--- the document says\n{wanted}\n--- it was\n{self.said}"
 
     def _here(self, text: str) -> str:
         for said, instead in self.moved.items():

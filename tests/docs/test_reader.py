@@ -51,10 +51,10 @@ def test_files_are_written_commands_run_and_answers_compared(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("answer", "text", "said"),
     [
-        ("2", "…", r"a.md:13: .*\.a is 1"),
-        ('1, "b": 1', "…", "a.md:13"),
-        ('{"…": 1}', "…", "a.md:13"),
-        ("1", "on …", "a.md:21: this line does not come"),
+        ("2", "…", r"a.md:8: .*\.a is 1"),
+        ('1, "b": 1', "…", "a.md:8"),
+        ('{"…": 1}', "…", "a.md:8"),
+        ("1", "on …", "a.md:17: this line does not come"),
     ],
 )
 def test_what_does_not_come_is_named_with_its_line(tmp_path: Path, answer: str, text: str, said: str) -> None:
