@@ -92,8 +92,9 @@ fmt: $(DEV_READY) ## Put the code in its form
 	@$(BIN)/ruff format $(CODE)
 
 .PHONY: generate
-generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states)
+generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states, reference)
 	@$(BIN)/python -m services.cli.generated
+	@$(BIN)/python -m services.journal.reference
 
 .PHONY: dashboards
 dashboards: $(DEV_READY) ## Write Grafana's dashboards again from deploy/grafana/builder (ARGS="--runbooks URL --into DIR")
