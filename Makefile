@@ -114,9 +114,27 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
 	@$(BIN)/python scripts/audit.py --must
 
+$(DOCS_READY): requirements/docs.txt $(READY)
+	@echo 'Installing what builds the site of the documents (once)' >&2
+	@$(PIP) install --require-hashes -r requirements/docs.txt -r requirements/build.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_READY) ## The documents as a site in build/site; a dead link or a page that nobody finds is a failure
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'Open build/site/index.html'
+
+.PHONY: docs-serve
+docs-serve: $(DOCS_READY) ## The same at http://127.0.0.1:8000, anew with each change
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(DEV_READY) ## A picture of every page into build/screenshots: languages, themes, desktop, phone (ARGS=--help)
 	@$(BIN)/python -m tests.support.pictures $(ARGS)
+
+.PHONY: guide-pictures
+guide-pictures: $(DEV_READY) ## The pictures of docs/de/kurzanleitung.md again, after the pages have changed
+	@$(BIN)/python -m tests.support.guide_pictures $(ARGS)
 
 .PHONY: bench
 bench: $(BENCH_READY) ## Measure Connect and its peers side by side, in less than 20 minutes

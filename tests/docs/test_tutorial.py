@@ -13,7 +13,7 @@ from tests.docs.conftest import reader_of
 from tests.docs.fenced import Block, blocks
 from tests.support.installation import installation
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/tutorial.md"
 
@@ -26,7 +26,7 @@ def steps() -> Iterator[tuple[str, list[Block]]]:
 
 def test_each_step_does_what_it_says(tmp_path: Path, subtests: pytest.Subtests) -> None:
     with installation(tmp_path, "pgmq") as made:
-        reader = reader_of(made, made.start("--demo", seconds=300))
+        reader = reader_of(made, made.start("--demo", seconds=600))
         for section, found in steps():
             came = False
             with subtests.test(section):
