@@ -21,7 +21,7 @@ from tests.support.waiting import until
 ANYTHING = "…"
 ANSWERS = ("json", "text")
 SECONDS = 180.0
-PATIENCE = 120.0
+PATIENCE = 300.0
 """For what comes by and by: a machine may be busy."""
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import servers
 from tests.support.browser import NoBrowser, chromium, playwright_libraries
-from tests.support.seed import SLUG, seed
+from tests.support.seed import seed
 from tests.support.site import Site, site_over
 
 INTO = Path(__file__).parents[2] / "docs/de/bilder"
@@ -42,16 +42,13 @@ SHOTS = (
     Shot("systemstatus", "/"),
     Shot("auftraege", "/orders"),
     Shot("fehlerhafte", "/orders?filter=state:failed"),
-    Shot("auftrag", "/orders/{failed}", height=900),
-    Shot("zuordnungen", f"/interfaces/{SLUG}/mappings", role="admin"),
-    Shot("alarme", "/alarms"),
 )
 
 
 def main() -> int:
     """0 when all are written, or those that are named."""
     asked = argparse.ArgumentParser(prog="make guide-pictures", description=__doc__)
-    asked.add_argument("names", nargs="*", help="these alone, e.g. auftrag")
+    asked.add_argument("names", nargs="*", help="these alone, e.g. auftraege")
     names = asked.parse_args().names
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
