@@ -19,6 +19,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
 BENCH_READY := $(VENV)/.bench-ready
+DOCS_READY := $(VENV)/.docs-ready
 TRYTON_READY := build/peers/tryton/venv/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -91,8 +92,9 @@ fmt: $(DEV_READY) ## Put the code in its form
 	@$(BIN)/ruff format $(CODE)
 
 .PHONY: generate
-generate: $(DEV_READY) ## Write again what is generated from the code (schemas, AsyncAPI, states, Kubernetes' copy of the rules)
+generate: $(DEV_READY) ## Write again what is made from the code (schemas, AsyncAPI, states, reference, Kubernetes' copy of the rules)
 	@$(BIN)/python -m services.cli.generated
+	@$(BIN)/python -m services.journal.reference
 	@$(BIN)/python scripts/manifests.py --write
 
 .PHONY: dashboards
@@ -105,6 +107,7 @@ lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows (UPGRAD
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra archive --constraint requirements/runtime.txt -o requirements/archive.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/runtime.txt -o requirements/bench.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --extra archive --constraint requirements/bench.txt -o requirements/dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra docs --constraint requirements/dev.txt -o requirements/docs.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) --group build --constraint requirements/dev.txt \
 		-o requirements/build.txt
 	@$(COMPILE:pyproject.toml=) $(if $(UPGRADE),--upgrade) requirements/peers-tryton.in -o requirements/peers-tryton.txt
@@ -121,9 +124,27 @@ pythons: $(DEV_READY) ## The fast tests under each Python from 3.11 on that is f
 audit: $(DEV_READY) ## Ask whether a dependency has a known weakness (needs the network)
 	@$(BIN)/python scripts/audit.py --must
 
+$(DOCS_READY): requirements/docs.txt $(READY)
+	@echo 'Installing what builds the site of the documents (once)' >&2
+	@$(PIP) install --require-hashes -r requirements/docs.txt -r requirements/build.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_READY) ## The documents as a site in build/site; a dead link or a page that nobody finds is a failure
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'Open build/site/index.html'
+
+.PHONY: docs-serve
+docs-serve: $(DOCS_READY) ## The same at http://127.0.0.1:8000, anew with each change
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(DEV_READY) ## A picture of every page into build/screenshots: languages, themes, desktop, phone (ARGS=--help)
 	@$(BIN)/python -m tests.support.pictures $(ARGS)
+
+.PHONY: guide-pictures
+guide-pictures: $(DEV_READY) ## The pictures of docs/de/kurzanleitung.md again, after the pages have changed
+	@$(BIN)/python -m tests.support.guide_pictures $(ARGS)
 
 .PHONY: bench
 bench: $(BENCH_READY) ## Measure Connect and its peers side by side, in less than 20 minutes

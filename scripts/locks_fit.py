@@ -29,6 +29,7 @@ def misfits() -> list[str]:
         "archive.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["archive"],
         "dev.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"],
         "bench.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["bench"],
+        "docs.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["docs"],
         "build.txt": project["dependency-groups"]["build"],
     }
     found = []

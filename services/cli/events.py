@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.cli.event_file import events_of
 from services.cli.printing import Printer
 from services.cli.publishing import publish as publish_lines
 from services.cli.session import Session
@@ -27,7 +28,9 @@ from shared.runtime.decode import Refused, decode
 app = typer.Typer(help="Events: publish them, check them, follow them.")
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document for programs")]
-File = Annotated[Path, typer.Argument(help="one CloudEvent a line (JSONL); - reads standard input")]
+File = Annotated[
+    Path, typer.Argument(help="one CloudEvent a line (JSONL), or one JSON document; - reads standard input")
+]
 
 
 @app.command()
@@ -51,7 +54,7 @@ def publish(
     publisher = open_publisher(session.settings.broker(), name="connect-cli")
     begin = time.monotonic()
     try:
-        with _lines(file) as lines, _bar(file) as progress:
+        with events_of(file) as lines, _bar(file) as progress:
             found = publish_lines(lines, publisher, patience=patience, rate=rate, progress=progress)
     finally:
         publisher.close()
@@ -91,7 +94,7 @@ def validate(ctx: typer.Context, file: File, as_json_: Json = False) -> None:
     session: Session = ctx.obj
     now, count = datetime.now(UTC), 0
     wrong: list[dict[str, Any]] = []
-    with _lines(file, blank=True) as lines:
+    with events_of(file, blank=True) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -156,22 +159,6 @@ def _explained(refused: Refused, session: Session) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _lines(file: Path, blank: bool = False) -> Iterator[Iterator[bytes]]:
-    """The lines of a file or of standard input, without their ends; blank ones only where asked for."""
-    if str(file) == "-":
-        yield _read(sys.stdin.buffer, blank)
-        return
-    with file.open("rb") as stream:
-        yield _read(stream, blank)
-
-
-def _read(stream: BinaryIO, blank: bool) -> Iterator[bytes]:
-    for line in stream:
-        if blank or line.strip():
-            yield line.rstrip(b"\r\n")
-
-
-@contextmanager
 def _bar(file: Path) -> Iterator[Any]:
     """A progress bar on a terminal, nothing anywhere else."""
     if not sys.stderr.isatty():
@@ -179,8 +166,8 @@ def _bar(file: Path) -> Iterator[Any]:
         return
     total = None
     if str(file) != "-":
-        with file.open("rb") as stream:
-            total = sum(1 for line in stream if line.strip())
+        with events_of(file) as lines:
+            total = sum(1 for _ in lines)
     columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)

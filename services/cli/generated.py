@@ -1,7 +1,7 @@
 """The files that are made from code: `python -m services.cli.generated` writes them, `--check` names the stale ones.
 
-Schemas, the AsyncAPI document, the list of metrics, the picture of the states and the broker's definitions. A test runs
-the check.
+Schemas, the AsyncAPI document, the reference of events, commands, settings and metrics, the picture of the states and
+the broker's definitions. A test runs the check. The reference of the API is written by `services.journal.reference`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from services.cli import metrics_page
+from services.cli.__main__ import build
 from services.cli.asyncapi import document
+from services.cli.reference import commands, events, settings
 from shared.broker import definitions
 from shared.events.schemas import schemas
 from shared.records.draw import markdown
@@ -27,6 +29,9 @@ def contents() -> dict[str, str]:
         "docs/asyncapi.json": _json(document()),
         "docs/metrics.md": metrics_page.markdown(),
         "docs/states.md": markdown(),
+        "docs/reference/commands.md": commands.markdown(build()),
+        "docs/reference/events.md": events.markdown(),
+        "docs/reference/settings.md": settings.markdown(),
         "deploy/rabbitmq/definitions.json": definitions.text(),
     }
 

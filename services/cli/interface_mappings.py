@@ -14,6 +14,7 @@ from services.cli.session import Session
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.records.harm import harm, of_gap
+from shared.records.interfaces import modes
 from shared.records.mappings import MappingError, map_word, read_mappings, unfinished_with, unmap_word
 from shared.records.masked import read_masked
 from shared.runtime.gaps import gaps, mapping_kinds
@@ -82,6 +83,7 @@ def map_(
     known = mapping_kinds(discover().values())
     with session.database() as conn:
         session.known_interface(conn, slug)
+        standing = modes(conn)[slug]
         try:
             change = map_word(conn, slug, kind, source, target, session.actor, kinds=known, dry_run=dry_run)
         except MappingError as error:
@@ -91,8 +93,18 @@ def map_(
     elif dry_run:
         Printer().line(f"{kind} {source} would be {target}; {change.due} records would go on.")
     else:
-        goes_on = f"{change.due} records that waited for it go on" if change.due else "nothing waited for it"
-        Printer().line(f"{kind} {source} is now {target}; {goes_on}.")
+        Printer().line(f"{kind} {source} is now {target}; {_goes_on(change.due, slug, standing)}.")
+
+
+def _goes_on(due: int, slug: str, standing: str) -> str:
+    """What comes of the records that are due now: outside live they wait for a person all the same."""
+    many = "1 record that waited for it" if due == 1 else f"{due} records that waited for it"
+    if not due:
+        return "nothing waited for it"
+    if standing == "live":
+        return f"{many} {'goes' if due == 1 else 'go'} on"
+    held = f"connect orders retry --filter 'interface:{slug} state:pending'"
+    return f"{many} may go on, but {slug} is {'in test' if standing == 'test' else standing}: {held}"
 
 
 def unmap(

@@ -28,11 +28,15 @@ def main() -> int:
     parser.add_argument(
         "--host", default="127.0.0.1", help="where they listen; other than here only inside a container"
     )
+    parser.add_argument("--mails", action="store_true", help="also catch mails; ports and addresses `smtp` and `mails`")
+    parser.add_argument("--may-move", action="store_true", help="where a port is taken, use another one")
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with serving(discover(), given.folder, given.ports, given.place_every, given.host) as addresses:
+    with serving(
+        discover(), given.folder, given.ports, given.place_every, given.host, mails=given.mails, may_move=given.may_move
+    ) as addresses:
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         stop.wait()

@@ -40,6 +40,7 @@ FORBIDDEN = [
 """`except` may use the importer's groups. The last row: a stand-in is reached through its manifest only."""
 
 OWNERS = {
+    "aiosmtpd": r"services\.sandbox\.",
     "kombu": r"shared\.broker\.",
     "amqp": r"shared\.broker\.",
     "pika": r"shared\.broker\.",

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from services.cli.local import ports
@@ -52,22 +52,32 @@ class ServiceLaunches:
         return Launch(module(f"services.{name}"), python_path(environment), (ports.LOOPBACK, port, "/readyz"))
 
 
-class SandboxLaunch:
-    """The stand-ins: on the ports of the last run where they are free, their addresses read from stdout."""
+FIRST_PORT = 8091
+MAIL_PORTS = {"mails": 8025, "smtp": 1025}
+"""Where documents say that things are; what is taken moves."""
 
-    def __init__(self, folder: DataFolder, environment: Mapping[str, str], place_every: float) -> None:
-        """`place_every` is the number of seconds between two demo orders."""
+
+class SandboxLaunch:
+    """The stand-ins and the mail catcher: on the ports of the last run, at first on those of the documents, where they
+    are free; their addresses are read from stdout."""
+
+    def __init__(
+        self, folder: DataFolder, environment: Mapping[str, str], connectors: Iterable[str], place_every: float
+    ) -> None:
+        """connectors: that have a stand-in; place_every: seconds between two demo orders."""
         self.output = folder.logs / "sandbox.out"
         self._folder = folder
         self._environment = dict(environment)
+        self._connectors = sorted(connectors)
         self._place_every = place_every
 
     def now(self) -> Launch:
         """How to start them now."""
         self.output.unlink(missing_ok=True)
-        wanted = json.loads(self._folder.kept("sandbox-ports") or "{}")
-        asked = ",".join(f"{key}={port if ports.is_free(port) else 0}" for key, port in wanted.items())
-        command = [*module("services.sandbox"), "--folder", str(self._folder.sandbox)]
+        usual = {key: FIRST_PORT + place for place, key in enumerate(self._connectors)} | MAIL_PORTS
+        wanted = usual | json.loads(self._folder.kept("sandbox-ports") or "{}")
+        asked = ",".join(f"{key}={port}" for key, port in wanted.items())
+        command = [*module("services.sandbox"), "--folder", str(self._folder.sandbox), "--mails", "--may-move"]
         command += ["--ports", asked, "--place-every", str(self._place_every)]
         return Launch(command, python_path(self._environment))
 

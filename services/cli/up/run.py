@@ -20,7 +20,7 @@ from services.cli.local.ward import Launch, Service
 from services.cli.local.who import listener
 from services.cli.up import demo as demo_interface
 from services.cli.up.folder import DataFolder, FolderInUse
-from services.cli.up.launches import SandboxLaunch, ServiceLaunches, runnable
+from services.cli.up.launches import MAIL_PORTS, SandboxLaunch, ServiceLaunches, runnable
 from services.cli.up.people import admin_login, admin_token
 from services.cli.up.progress import Progress
 from services.cli.up.summary import summary
@@ -115,7 +115,7 @@ class _Running:
         self._secret = self.settings.secret_key.get_secret_value() if self.settings.secret_key else ""
         if not self._secret:
             self._secret, _ = self.folder.kept_secret("secret-key")
-        addresses = self._await_sandbox(database_url)
+        stand_ins, mails = self._await_sandbox(database_url)
         with self.supervisor.uninterrupted(), connect(database_url, "connect-up") as conn:
             login = admin_login(conn, self.folder, own_database=self._postgres is not None)
             token = admin_token(conn, self.folder)
@@ -125,7 +125,8 @@ class _Running:
             "login": login,
             "amqp_url": amqp_url,
             "database_url": database_url,
-            "sandbox": addresses,
+            "sandbox": stand_ins,
+            **mails,
             "allowed_networks": self._allowed,
         }
         self._start_services()
@@ -162,17 +163,19 @@ class _Running:
 
     def _begin_sandbox(self) -> None:
         every = demo_interface.description()["place_every_seconds"]
-        self._sandbox = SandboxLaunch(self.folder, environment(), every)
+        standing_in = [key for key, connector in discover().items() if connector.sandbox]
+        self._sandbox = SandboxLaunch(self.folder, environment(), standing_in, every)
         self.supervisor.start({"sandbox": self._service("sandbox", self._sandbox.now, output=self._sandbox.output)})
 
-    def _await_sandbox(self, database_url: str) -> dict[str, str]:
+    def _await_sandbox(self, database_url: str) -> tuple[dict[str, str], dict[str, str]]:
+        """The addresses of the stand-ins, and of the mail catcher: `mails` for people, `smtp` for the alert service."""
         if self._sandbox is None:
-            return {}
+            return {}, {}
         with self.progress.step("Starting the stand-ins of marketplace and ERP"):
-            addresses = self._sandbox.addresses(self._services["sandbox"])
+            stand_ins, mails = _apart(self._sandbox.addresses(self._services["sandbox"]))
             with self.supervisor.uninterrupted(), connect(database_url, "connect-up") as conn:
-                demo_interface.seed(conn, Seal(self._secret), addresses, discover())
-        return addresses
+                demo_interface.seed(conn, Seal(self._secret), stand_ins, discover())
+        return stand_ins, mails
 
     def _start_services(self) -> None:
         given = environment()
@@ -186,6 +189,8 @@ class _Running:
         }
         if not given.get("CONNECT_BASE_URL"):
             settings["CONNECT_BASE_URL"] = str(self.state["journal"])
+        if self.settings.smtp_url is None:
+            settings |= self._mail_server()
         self._launches = ServiceLaunches({**given, **settings}, self.port)
         names = runnable()
         with self.progress.step(f"Starting {', '.join(names)}"):
@@ -203,6 +208,10 @@ class _Running:
         if self._rabbitmq is not None:
             amqp_url = self._rabbitmq.services_url
         return {"CONNECT_DATABASE_URL": database_url, "CONNECT_AMQP_URL": amqp_url}
+
+    def _mail_server(self) -> dict[str, str]:
+        """The demo's own, where nobody named one."""
+        return {"CONNECT_SMTP_URL": f"{self.state['smtp']}?from=connect@example.org"} if "smtp" in self.state else {}
 
     def _register_webhook(self, database_url: str) -> None:
         """The demo's ERP calls the Journal, wherever that is this time. Without it changes would wait for the poll."""
@@ -229,11 +238,16 @@ class _Running:
     def _changed(self, name: str) -> None:
         """Somebody serves again, under another pid and perhaps elsewhere."""
         if name == "sandbox" and self._sandbox is not None:
-            addresses = self._sandbox.addresses(self._services["sandbox"])
-            if addresses != self.state["sandbox"]:
-                self.state["sandbox"] = addresses
+            stand_ins, mails = _apart(self._sandbox.addresses(self._services["sandbox"]))
+            if stand_ins != self.state["sandbox"]:
+                self.state["sandbox"] = stand_ins
                 with connect(str(self.state["database_url"]), "connect-up") as conn:
-                    demo_interface.seed(conn, Seal(self._secret), addresses, discover())
+                    demo_interface.seed(conn, Seal(self._secret), stand_ins, discover())
+            if mails.items() - self.state.items():
+                self.state |= mails
+                if self._launches is not None and self.settings.smtp_url is None:
+                    self._launches.environment.update(self._mail_server())
+                    self._services["alerts"].stop()  # started again, it is told
         elif name == "postgres" and self._postgres is not None and self._postgres.url != self.state["database_url"]:
             self._moved(self._postgres.url)
         self._announce()
@@ -258,6 +272,12 @@ class _Running:
 
 def _launch_of(launches: ServiceLaunches, name: str) -> Callable[[], Launch]:
     return lambda: launches.of(name)
+
+
+def _apart(addresses: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Stand-ins of remote systems, and what the mail catcher serves."""
+    mails = {name: address for name, address in addresses.items() if name in MAIL_PORTS}
+    return {key: address for key, address in addresses.items() if key not in mails}, mails
 
 
 def _program_cache(given: Mapping[str, str]) -> Path:

@@ -17,6 +17,10 @@ def summary(up: Mapping[str, Any], data: Path, demo: Mapping[str, Any] | None) -
     ]
     if demo:
         lines += ["", *_tour(journal, up["sandbox"], demo)]
+        if up.get("mails"):
+            lines.append(f"  mails of alarms       {up['mails']}          nothing leaves this machine")
+        lines += ["", "Stand-ins, for interfaces of your own (the first is in docs/tutorial.md):"]
+        lines += [f"  {key:<21} {address}" for key, address in up["sandbox"].items()]
     lines += ["", f"Data and logs are in {data}. Ctrl-C stops it; the next start goes on where this one ended.", ""]
     return "\n".join(lines)
 
