@@ -68,7 +68,7 @@ def test_an_installation_that_had_them_in_the_environment_keeps_them(tmp_path: P
     assert run(folder, **given).returncode == 0
     made = content(folder)
     assert made["postgres-owner"] == "an-old-one"
-    assert made["database-url-owner"] == "postgresql://connect:an-old-one@postgres:5432/connect"
+    assert made["database-url-owner"] == f"postgresql://connect:{made['postgres-owner']}@postgres:5432/connect"
     assert made["secret-key"] == given["CONNECT_SECRET_KEY"]
 
 
