@@ -44,6 +44,7 @@ def system(tmp_path: Path, empty_database_url: str, before: Path) -> Iterator[Sy
         yield made
 
 
+@pytest.mark.faults_full
 def test_the_release_before_takes_in_works_and_reads_on_the_new_schema(
     system: System,
     before: Path,  # noqa: F811
@@ -59,8 +60,8 @@ def test_the_release_before_takes_in_works_and_reads_on_the_new_schema(
     assert system.until_settled(5, 240) == {"done": 5}
     system.publish([_shipped("old-0")], "order-changed")
     system.publish([stock_event("ABC-1", 7)], "stock-changed")
-    until(lambda: system.states("order-export")["done"], f"a parcel is told: {system.states('order-export')}", 120)
-    until(lambda: system.states("stock")["done"], "a quantity is sent", 120)
+    until(lambda: system.states("order-export")["done"], f"a parcel is told: {system.states('order-export')}", 240)
+    until(lambda: system.states("stock")["done"], "a quantity is sent", 240)
     system.start("journal", "journal", cwd=before, port=str(port))
     system.start("alerts", "alerts", cwd=before)
     with httpx2.Client(
@@ -102,6 +103,7 @@ def test_this_release_refuses_the_schema_of_before_and_says_what_to_do(system: S
     assert pending(system.database_url) == lacking, "no service changes the schema"
 
 
+@pytest.mark.faults_full
 def test_the_upgrade_guide_from_its_first_command_to_its_last_under_load(system: System, before: Path) -> None:  # noqa: F811
     lacking = pending(system.database_url)
     system.start("old", cwd=before)

@@ -142,7 +142,7 @@ def test_a_bundle_helps_and_names_nobody(
 def test_a_bundle_is_written_while_nothing_answers_and_never_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CONNECT_DATABASE_URL", "postgresql://a:b@127.0.0.1:1/x")
+    monkeypatch.setenv("CONNECT_DATABASE_URL", "postgresql://guest:guest@127.0.0.1:1/x")
     target = tmp_path / "bundle.zip"
     over = threading.Event()
     wanted = [
