@@ -1,6 +1,7 @@
 """What mkdocs asks while it builds the site: the pages of folders, links that lead out of docs/, and diagrams.
 
-Diagrams are drawn by mermaid, which npm brings once, checked, into the user's cache; the site carries it, and asks nobody.
+Diagrams are drawn by mermaid, which npm brings once, checked, into the user's cache; the site carries it and asks
+nobody.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ def parts(version: str) -> dict[str, Any]:
             component.setdefault("hashes", []).extend(reference.get("hashes", []))
         component["hashes"] = _once(component.get("hashes", []))
         component.pop("description", None)
+    document["metadata"].pop("timestamp", None)
     for tool in document["metadata"]["tools"]["components"]:
         tool.pop("externalReferences", None)
     root = {

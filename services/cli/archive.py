@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -171,9 +172,10 @@ def restore(
         _ready(conn, _there(folder))
         wanted = _wanted(conn, part, interface, number)
         failpoint = Failpoints(session.settings.fault)
-        back = {no: back_to(conn, folder, _known(conn, no), failpoint, ids) for no, ids in wanted.items()}
-        for no, count in back.items():
-            audit(conn, session.actor, "archive.restore", {"part": no, "records": count, "number": number or None})
+        back = {
+            no: back_to(conn, folder, _known(conn, no), failpoint, ids, partial(_brought, conn, session, no, number))
+            for no, ids in wanted.items()
+        }
     printer = Printer()
     if as_json_:
         printer.json({"restored": sum(back.values()), "parts": sorted(back)})
@@ -227,16 +229,24 @@ def _there(folder: Path) -> Path:
 def _took(
     conn: Connection, take: ModuleType, folder: Path, part: parts.Part, failpoint: Failpoints, session: Session
 ) -> dict[str, Any]:
-    take.take_out(conn, folder, part, failpoint)
+    take.take_out(conn, folder, part, failpoint, partial(_gone, conn, session, part))
     found = _known(conn, part.no)
     told = {
         "part": found.no, "kind": found.kind, "month": f"{found.month:%Y-%m}", "records": found.records,
         "taken_out": found.taken_out, "rows": found.rows, "bytes": found.bytes,
     }  # fmt: skip
-    audit(conn, session.actor, "archive.run", {name: told[name] for name in ("part", "month", "records")})
     if sys.stderr.isatty():
         sys.stderr.write(f"part {found.no}, {found.month:%Y-%m}: {found.taken_out} records\n")
     return told
+
+
+def _gone(conn: Connection, session: Session, part: parts.Part) -> None:
+    told = {"part": part.no, "month": f"{part.month:%Y-%m}", "records": part.records}
+    audit(conn, session.actor, "archive.run", told)
+
+
+def _brought(conn: Connection, session: Session, no: int, number: str, count: int) -> None:
+    audit(conn, session.actor, "archive.restore", {"part": no, "records": count, "number": number or None})
 
 
 def _known(conn: Connection, no: int) -> parts.Part:

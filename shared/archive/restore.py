@@ -18,8 +18,11 @@ def restore(
     part: parts.Part,
     failpoint: Callable[[str], None],
     only: Collection[int] | None = None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Put the rows of all its records, or of these, back; how many records. What is back already is not touched.
+
+    done: called in the transaction that brings so many back.
 
     The files stay: taken out again, the records go into a new part. Raises ArchiveError where the files are damaged.
     """
@@ -28,7 +31,10 @@ def restore(
         for no in range(files.slices):
             ids = [id_ for id_ in files.ids(no) if only is None or id_ in only]
             if parts.noted(conn, part.no, ids):
-                back += _slice(conn, part.no, files, no, ids)
+                with conn.transaction():
+                    brought = _slice(conn, part.no, files, no, ids)
+                    done(brought)
+                back += brought
                 failpoint("archive.slice-restored")
     return back
 
@@ -40,12 +46,11 @@ def _slice(conn: Connection, part: int, files: Verified, no: int, ids: list[int]
             reader = files.files[table.name]
             rows[table.name] = of_records(table, reader.columns, reader.slice(no))
     months.make(conn, _months(files, [row for id_ in ids for row in rows["transitions"].get(id_, ())]))
-    with conn.transaction():
-        wanted = sorted(parts.taken_back(conn, part, ids))
-        for table in TABLES:
-            if table.taken_out:
-                put = [row for id_ in wanted for row in rows[table.name].get(id_, ())]
-                insert(conn, table, files.files[table.name].columns, put, all_=table.name != "payloads")
+    wanted = sorted(parts.taken_back(conn, part, ids))
+    for table in TABLES:
+        if table.taken_out:
+            put = [row for id_ in wanted for row in rows[table.name].get(id_, ())]
+            insert(conn, table, files.files[table.name].columns, put, all_=table.name != "payloads")
     return len(wanted)
 
 

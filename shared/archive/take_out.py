@@ -13,9 +13,16 @@ from shared.db.connect import Connection
 from shared.privacy.orders import lock_orders, order_and_export
 
 
-def take_out(conn: Connection, root: Path, part: parts.Part, failpoint: Callable[[str], None]) -> int:
+def take_out(
+    conn: Connection,
+    root: Path,
+    part: parts.Part,
+    failpoint: Callable[[str], None],
+    done: Callable[[], None] = lambda: None,
+) -> int:
     """Slice by slice; how many records. May be begun again after a kill: what went is noted with its going.
 
+    done: called in the transaction that ends the part.
     An order that has changed since it was written, or is held by now, stays whole. Raises ArchiveError before anything
     is deleted where the files are not what was written.
     """
@@ -24,7 +31,9 @@ def take_out(conn: Connection, root: Path, part: parts.Part, failpoint: Callable
         for no in range(files.slices):
             gone += _slice(conn, part, files, no)
             failpoint("archive.slice-deleted")
-    parts.finished(conn, part.no)
+    with conn.transaction():
+        parts.finished(conn, part.no)
+        done()
     return gone
 
 

@@ -25,7 +25,6 @@ from prometheus_client.exposition import choose_encoder
 
 from shared.failpoint import Planted
 from shared.metrics import Metrics
-from shared.runtime.arenas import few_arenas
 from shared.runtime.posted import Take, Unheard, read_body
 from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
 from shared.settings import environment
@@ -64,7 +63,6 @@ class Lifecycle:
     def __init__(self, service: str, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
         self.service = service
         self._metrics = metrics
-        few_arenas()  # before its threads
         self._stop = threading.Event()
         self._loops: list[Loop] = []
         self._checks: dict[str, Check] = {}

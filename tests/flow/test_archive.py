@@ -114,7 +114,8 @@ def test_what_was_archived_and_deleted_comes_back_as_the_same_rows(
     assert_sound(conn)
     assert told(capsys, "archive", "restore", "--folder", str(folder), "--part", "1")["restored"] == 0
     verbs = [line["verb"] for line in read_audit(conn)]
-    assert (verbs.count("archive.run"), verbs.count("archive.restore")) == (1, 3)
+    # What was back already is no deed.
+    assert (verbs.count("archive.run"), verbs.count("archive.restore")) == (1, 2)
 
     # And once more: a part of its own.
     assert [one["part"] for one in run(folder, capsys)["parts"]] == [2]

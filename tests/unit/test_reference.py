@@ -55,7 +55,7 @@ def test_every_command_and_option_is_on_its_page() -> None:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
                 yield from walk(command, f"{path} {name}")
-            else:
+            elif not command.hidden:
                 yield f"{path} {name}", command
 
     whole = list(walk(typer.main.get_command(build()), "connect"))
