@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -106,3 +107,14 @@ def test_services_read_what_was_made(tmp_path: Path) -> None:
     assert settings.secret() == made["secret-key"]
     assert (settings.smtp_url, settings.heartbeat_url, settings.oidc_client_secret) == (None, None, None)
     settings.only_at_home()
+
+
+def test_compose_is_told_once_where_they_are(tmp_path: Path) -> None:
+    script = tmp_path / "scripts/secrets"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts/secrets", script)
+    (tmp_path / ".env").write_text("CONNECT_TIME_ZONE=Europe/Berlin\n")
+    for _ in range(2):
+        subprocess.run([script], check=True, capture_output=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    assert (tmp_path / ".env").read_text() == "CONNECT_TIME_ZONE=Europe/Berlin\nCONNECT_SECRETS=./deploy/secrets\n"
+    assert (tmp_path / "deploy/secrets/secret-key").stat().st_mode & 0o777 == 0o444

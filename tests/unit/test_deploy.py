@@ -137,12 +137,20 @@ def test_secrets_come_from_files_that_one_command_makes(tmp_path: Path) -> None:
     made = make_secrets(tmp_path / "made")
     entries = compose()["secrets"]
     assert {name: entry["file"] for name, entry in entries.items()} == {
-        name: f"${{CONNECT_SECRETS:-./deploy/secrets}}/{name}" for name in entries
+        name: f"${{CONNECT_SECRETS:-./deploy/dev-secrets}}/{name}" for name in entries
     }
     assert set(made) >= set(entries)
     assert not any(value.startswith("dev-only") for value in made.values())
     ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/secrets/secret-key"], cwd=ROOT, check=False)
     assert ignored.returncode == 0
+
+
+def test_what_compose_takes_without_them_is_known_to_everybody_and_says_so(tmp_path: Path) -> None:
+    folder = ROOT / "deploy/dev-secrets"
+    known = {path.name: path.read_text(encoding="utf-8").strip() for path in folder.iterdir()}
+    made = make_secrets(tmp_path / "made")
+    assert known.keys() == made.keys()
+    assert all("dev-only-" in value for name, value in known.items() if made[name] and name != "smtp-url")
 
 
 def test_a_variable_has_one_default() -> None:
