@@ -17,6 +17,11 @@ def system(tmp_path: Path, database_url: str) -> Iterator[System]:
     """On the embedded broker: what is asked here does not depend on which one it is."""
     broker_url = "pgmq" + database_url.removeprefix("postgresql")
     assert apply(broker_url) == []
-    with sandbox(tmp_path / "sandbox") as stand, running(System(tmp_path, database_url, broker_url, stand)) as system:
+    with (
+        sandbox(tmp_path / "sandbox") as stand,
+        running(
+            System(tmp_path, database_url, broker_url, stand, forked=False)  # clocks, limits and files as at a start
+        ) as system,
+    ):
         system.prepare()
         yield system

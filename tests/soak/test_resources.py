@@ -5,6 +5,7 @@ Whoever ends is started again, as a supervisor does; nothing is lost, and every 
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -80,16 +81,12 @@ def test_no_file_descriptor_left_loses_nothing_and_heals(system: System) -> None
 
 
 @contextmanager
-def log_in_a_pipe(system: System, name: str) -> Iterator[int]:
+def log_in_a_pipe(system: System, name: str) -> Iterator[io.FileIO]:
     """The log of a process that is not started yet goes into a pipe; yields the end to read from."""
     path = system.folder / f"{name}.log"
     os.mkfifo(path)
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
+    with io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as reading:
         yield reading
-    finally:
-        with suppress(OSError):
-            os.close(reading)
 
 
 def started(system: System, name: str = "importer") -> int:
@@ -130,11 +127,11 @@ def fill(path: Path) -> None:
     os.close(writing)
 
 
-def emptied(reading: int) -> str:
+def emptied(reading: io.FileIO) -> str:
     """What is in the pipe."""
     found = b""
     with suppress(BlockingIOError):
-        while piece := os.read(reading, 1 << 20):
+        while piece := reading.read(1 << 20):
             found += piece
     return found.decode()
 
@@ -154,7 +151,7 @@ def test_a_log_that_nobody_takes_holds_up_no_order(system: System) -> None:
 def test_a_log_whose_reader_is_gone_holds_up_no_order(system: System) -> None:
     with log_in_a_pipe(system, "importer") as reading:
         started(system)
-        os.close(reading)
+        reading.close()
         orders_are_made(system, 5)
         assert system.end() == 0
 

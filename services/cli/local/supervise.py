@@ -83,8 +83,8 @@ class Supervisor:
             self._began[name] = time.monotonic()
             ward.start()
 
-    def await_ready(self, services: Sequence[Service], timeout: float = 60.0) -> None:
-        """Wait until all serve. Raises DidNotStart when one ends meanwhile or takes too long.
+    def await_ready(self, services: Sequence[Service], timeout: float = 180.0) -> None:
+        """Wait until all serve. Raises DidNotStart when one ends meanwhile or takes too long (a machine may be busy).
 
         One whose port somebody else took between the look and its start is started again, on another port.
         """
