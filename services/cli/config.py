@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -51,6 +52,9 @@ def _borrowed(session: Session) -> str | None:
     return str(session.running["folder"]) if taken and session.running else None
 
 
+_URL_LOGIN = re.compile(r"://[^/@]*@")
+
+
 def masked(value: Any, path: bool = False) -> Any:
     """The value without its secret: that is dots; a URL loses its password, and its path where that is the secret."""
     if value is None or isinstance(value, int | bool):
@@ -58,7 +62,10 @@ def masked(value: Any, path: bool = False) -> Any:
     if isinstance(value, SecretStr):
         return MASK
     text = str(value)
-    parts = urlsplit(text) if "://" in text else None
+    try:
+        parts = urlsplit(text) if "://" in text else None
+    except ValueError:  # several hosts, one of them an IPv6 address
+        return _URL_LOGIN.sub(f"://{MASK}@", text) if not path else MASK
     if parts is not None and path:
         parts = parts._replace(path=f"/{MASK}", query="", fragment="")
         text = urlunsplit(parts)

@@ -8,6 +8,7 @@ A cluster is named with all of its nodes, as libpq does it: amqp://user:password
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -57,23 +58,32 @@ class Address:
 
 def parse(url: str) -> Address:
     """Take a URL apart. Raises ValueError with a plain sentence."""
-    parts = urlsplit(url)
-    if parts.scheme not in DEFAULT_PORTS:
-        raise ValueError(f"CONNECT_AMQP_URL starts with {parts.scheme or 'nothing'}://; it must be amqp, amqps or pgmq")
-    login, _, place = parts.netloc.rpartition("@")
+    scheme, netloc, path, query = _parts(url)
+    if scheme not in DEFAULT_PORTS:
+        raise ValueError(f"CONNECT_AMQP_URL starts with {scheme or 'nothing'}://; it must be amqp, amqps or pgmq")
+    login, _, place = netloc.rpartition("@")
     user, _, password = login.partition(":")
-    (host, port), *others = (_node(node, DEFAULT_PORTS[parts.scheme]) for node in place.split(","))
-    pgmq = parts.scheme == "pgmq"
+    (host, port), *others = (_node(node, DEFAULT_PORTS[scheme]) for node in place.split(","))
+    pgmq = scheme == "pgmq"
     return Address(
-        scheme=parts.scheme,
+        scheme=scheme,
         host=host,
         port=port,
         user=unquote(user or ("postgres" if pgmq else "guest")),
         password=unquote(password or ("" if pgmq else "guest")),
-        path=unquote(parts.path[1:]) or ("postgres" if pgmq else "/"),
-        options=dict(parse_qsl(parts.query)),
+        path=unquote(path[1:]) or ("postgres" if pgmq else "/"),
+        options=dict(parse_qsl(query)),
         others=tuple(others),
     )
+
+
+def _parts(url: str) -> tuple[str, str, str, str]:
+    """Scheme, login and hosts, path, query. Not by `urlsplit`: newer ones refuse an IPv6 address behind a comma."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return "", "", "", ""
+    netloc, path, query = re.fullmatch(r"([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", rest, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return scheme.lower(), netloc, path, query
 
 
 def _node(text: str, port: int) -> tuple[str, int]:

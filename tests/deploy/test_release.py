@@ -88,16 +88,23 @@ def test_the_list_of_parts_has_what_is_pinned_and_no_host(release: Path) -> None
 @pytest.mark.servers
 @pytest.mark.timeout(900)
 def test_it_runs_in_an_empty_environment(release: Path, tmp_path: Path) -> None:
-    """Needs the registry that `make setup` needs, or what uv has kept of it."""
+    """Needs the registry that `make setup` needs, and gets there by the same pip."""
     venv = tmp_path / "venv"
-    installs = ["pip", "install", "--quiet", "--python", venv / "bin/python"]
-    requirements = ["--require-hashes", "--only-binary", ":all:", "-r", ROOT / "requirements/runtime.txt"]
-    for command in (
-        ["venv", "--quiet", "--no-project", "--python", sys.executable, venv],
+    installs: list[str | Path] = [venv / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    requirements: list[str | Path] = [
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        ROOT / "requirements/runtime.txt",
+    ]
+    commands: list[list[str | Path]] = [
+        [ROOT / "scripts/make-venv", venv],
         [*installs, *requirements],
         [*installs, "--no-deps", wheel(release)],
-    ):
-        subprocess.run([BIN / "uv", *command], cwd=tmp_path, check=True, timeout=600)
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=600)
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
