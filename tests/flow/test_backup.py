@@ -25,7 +25,7 @@ from shared.db.connect import connect
 from shared.db.migrate import migrate, pending
 from shared.records.settle import settle
 from shared.records.states import State
-from tests.support.sandbox import PROJECT, Stand
+from tests.support.sandbox import PROJECT, Stand, sandbox
 from tests.support.spine import assert_sound, claims, event, settlement, store_lane, take_in
 from tests.support.system import SECRET, System, order_event, running
 from tests.support.waiting import until
@@ -90,6 +90,14 @@ def assert_whole(backup: Path) -> None:
     for file in files:
         body = (backup / file["Path"]).read_bytes()
         assert (len(body), hashlib.sha256(body).hexdigest()) == (file["Size"], file["Checksum"]), file["Path"]
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    """Of each test its own: what the ERP holds is compared as a whole."""
+    with sandbox(tmp_path / "sandbox") as made:
+        made.settings("xentral", search_lag=0)  # a restore takes longer than that
+        yield made
 
 
 def end_of(backup: Path) -> int:
