@@ -79,9 +79,9 @@ class _Indented(yaml.SafeDumper):
 
 
 def check(folder: Path) -> list[str]:
-    """What is wrong in the base, and in each overlay, a line each."""
+    """what is wrong in `connect`, and in each overlay, a line each."""
     found = []
-    for kustomization in [folder / "base", *sorted((folder / "overlays").iterdir())]:
+    for kustomization in [folder / "connect", *sorted((folder / "overlays").iterdir())]:
         try:
             documents = rendered(kustomization)
         except RuntimeError as error:

@@ -120,13 +120,13 @@ def test_a_wrong_field_is_found(production: Documents, what: str) -> None:
 
 def test_what_cannot_be_rendered_and_a_wrong_line_are_red(tmp_path: Path) -> None:
     """Of the whole check: exit code and lines, over a folder that has both."""
-    for name in ("base", "overlays/broken"):
+    for name in ("connect", "overlays/broken"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "base/kustomization.yaml").write_text("resources: [map.yml]\n")
-    (tmp_path / "base/map.yml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndate: {a: b}\n")
+    (tmp_path / "connect/kustomization.yaml").write_text("resources: [map.yml]\n")
+    (tmp_path / "connect/map.yml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndate: {a: b}\n")
     (tmp_path / "overlays/broken/kustomization.yaml").write_text("resources: [gone.yml]\n")
     wrong, broken = manifests.check(tmp_path)[0], manifests.check(tmp_path)[-1]
-    assert wrong.startswith("base: ConfigMap a")
+    assert wrong.startswith("connect: ConfigMap a")
     assert "gone.yml" in broken
 
 
