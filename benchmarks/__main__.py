@@ -20,7 +20,7 @@ from benchmarks.servers import Servers
 from benchmarks.sizes import LONG, NAMES, SIZES, Size
 from benchmarks.summary import Result, compared, line
 from benchmarks.tables import machine, table, write_readme
-from benchmarks.tasks import CONTENDERS, missing, tasks
+from benchmarks.tasks import BY_THEMSELVES, CONTENDERS, missing, tasks
 
 
 def main() -> int:
@@ -60,12 +60,9 @@ def _arguments() -> argparse.Namespace:
     names = [
         *(c.name for c in CONTENDERS),
         *(one.name for one in FLOORS),
-        "single",
-        "connect-beside-slow",
-        "connect-prometheus",
-        "connect-worst",
+        *dict.fromkeys(name for rows in BY_THEMSELVES.values() for name, *_ in rows),
     ]
-    parser.add_argument("--only", action="append", choices=names, help="only this contender")
+    parser.add_argument("--only", action="append", choices=list(dict.fromkeys(names)), help="only this contender")
     parser.add_argument("--size", choices=list(SIZES), default="normal", help="how much (normal)")
     parser.add_argument("--runs", type=int, help="rounds; without it the size says how many, like all that follows")
     parser.add_argument("--orders", type=int, help="backlog of a run, a peer gets a fifth of it")

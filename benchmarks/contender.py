@@ -24,12 +24,14 @@ def plain(body: bytes) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """name: `connect` is ours as it is delivered; what: one line for people; broker: `rabbitmq` or `pgmq`.
+    """name: `connect` is ours as it is delivered; what: one line for people; broker: `rabbitmq`, `cluster` (three
+    nodes of it) or `pgmq`.
 
     commands: the processes for a job (`pipeline`, `latency`, `intake`, `claim`), none where the job is not for it. They
     get the place as CONNECT_DATABASE_URL and CONNECT_AMQP_URL. sessions: how many database sessions these processes
     have, at least, once they are ready. wrap: an event as it is published for this contender; queues: what is declared
-    for it besides Connect's own topology; share: of the backlog, less for who is slower; peer: not ours.
+    for it besides Connect's own topology; share: of the backlog, less for who is slower; peer: not ours; cores: how
+    much of a core each process may use, None: what there is.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Contender:
     queues: Mapping[str, Arguments] = field(default_factory=dict)
     share: float = 1.0
     peer: bool = False
+    cores: float | None = None
 
     def prepare(self, place: Place) -> None:
         """Declare its own queues."""

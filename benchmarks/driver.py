@@ -22,6 +22,7 @@ import psycopg
 from benchmarks import cpu, ledger
 from benchmarks.contender import Contender
 from benchmarks.orders import orders
+from benchmarks.quota import limited
 from benchmarks.servers import Place, Servers
 from services.cli.local.child import Child
 from shared.broker.delivery import Fate
@@ -127,6 +128,7 @@ def _backlog(servers: Servers, contender: Contender, plan: Plan, place: Place, c
         ready(conn, contender, plan.job)
         await_(lambda: _waiting(conn) > 0, START_SECONDS, "the first batch")
         profiles = stack.enter_context(_profiled(plan, contender, children))
+        stack.enter_context(_limited(children, contender))
         time.sleep(SETTLED_SECONDS)  # starting up is over before the clock starts
         groups = {"processes": [child.pid or 0 for child in children], **servers.pids(contender.broker)}
         before = cpu.sample(groups)
@@ -217,6 +219,15 @@ def processes(servers: Servers, commands: Sequence[Sequence[str]], place: Place)
             child.send(signal.SIGTERM)
         for child in children:
             child.stop(20)
+
+
+@contextmanager
+def _limited(children: Sequence[Child], contender: Contender) -> Iterator[None]:
+    try:
+        with limited([child.pid or 0 for child in children], contender.cores):
+            yield
+    except OSError as error:
+        raise Failed(f"no control group for a share of a core: {error}") from error
 
 
 @contextmanager

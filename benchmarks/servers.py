@@ -27,7 +27,8 @@ from shared.db.connect import connect
 from shared.db.migrate import migrate
 from shared.records.interfaces import NewSide, add_interface
 from shared.seal import Seal
-from shared.settings import environment
+from tests.faults.cluster import Cluster
+from tests.support.servers import programs
 
 SECRET = "only for benchmarks, nothing is sealed with it"
 TEMPLATE = "bench_template"
@@ -50,6 +51,7 @@ class Servers:
         self.folder.chmod(0o711)
         self._postgres = Postgres(self.folder / "postgres", say=say)
         self._rabbitmq: RabbitMQ | None = None
+        self._nodes: Cluster | None = None
         self._templates: set[str] = set()
 
     def __enter__(self) -> Servers:
@@ -72,14 +74,15 @@ class Servers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._rabbitmq is not None:
-            self._rabbitmq.stop()
+        for broker in (self._rabbitmq, self._nodes):
+            if broker is not None:
+                broker.stop()
         self._postgres.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
     def place(self, broker: str, stored: int = 0, paused: int = 0) -> Iterator[Place]:
-        """A migrated database with the interfaces, and an empty broker (`rabbitmq`, `pgmq`) with its queues.
+        """A migrated database with the interfaces, and an empty broker (`rabbitmq`, `cluster`, `pgmq`) with its queues.
 
         stored, paused: how many orders are in the database, see `stored.fill`.
         """
@@ -89,7 +92,7 @@ class Servers:
             conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{template}" STRATEGY file_copy')
             conn.execute("CHECKPOINT")  # so that no run pays for the one before
         database = self._url(name)
-        control = self._control() if broker == "rabbitmq" else None
+        control = {"rabbitmq": self._control, "cluster": self._cluster}.get(broker, lambda: None)()
         url = control.vhost(name) if control else "pgmq" + database.removeprefix("postgresql")
         try:
             if problems := apply(url):
@@ -110,8 +113,8 @@ class Servers:
 
     def pids(self, broker: str) -> dict[str, list[int]]:
         """The processes of each server, for counting CPU."""
-        node = self._rabbitmq.pid if self._rabbitmq and broker == "rabbitmq" else None
-        return {"postgres": [self._postgres.pid or 0], "broker": [node] if node else []}
+        nodes = {"rabbitmq": [self._rabbitmq], "cluster": self._nodes.nodes if self._nodes else []}.get(broker, [])
+        return {"postgres": [self._postgres.pid or 0], "broker": [node.pid for node in nodes if node and node.pid]}
 
     def _template(self, stored: int, paused: int) -> str:
         """The database that a run's is copied from; made when it is first wanted."""
@@ -130,10 +133,16 @@ class Servers:
     def _control(self) -> Control:
         if self._rabbitmq is None:
             self._say("starting RabbitMQ")
-            cache = Path(environment().get("XDG_CACHE_HOME") or Path.home() / ".cache") / "connect" / "programs"
-            self._rabbitmq = RabbitMQ(self.folder / "rabbitmq", programs=cache, say=self._say)
+            self._rabbitmq = RabbitMQ(self.folder / "rabbitmq", programs=programs(), say=self._say)
             self._rabbitmq.start()
         return self._rabbitmq.control
+
+    def _cluster(self) -> Cluster:
+        if self._nodes is None:
+            self._say("starting three nodes of RabbitMQ")
+            self._nodes = Cluster(self.folder / "cluster", programs(), gated=False)
+            self._nodes.start()
+        return self._nodes
 
     def _url(self, database: str) -> str:
         return urlsplit(self._postgres.url)._replace(path=f"/{database}").geturl()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 NAMES = (
     "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "scrape",
-    "alarms", "mail-latency", "floors",
+    "alarms", "mail-latency", "scale", "floors",
 )  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
 FULL = ("memory", "growth", "journal", "scrape")

@@ -24,6 +24,7 @@ UNITS = {
     "memory": "MB (peak)",
     "journal": "ms (p95)",
     "scrape": "ms (p95)",
+    "scale": "orders/s",
     "mail-latency": "s (p50)",
     "alarms": "ms a round",
     "floors": "a second",

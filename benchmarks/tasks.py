@@ -23,6 +23,7 @@ from benchmarks.peers import (
     kombu_process,
     pika_process,
 )
+from benchmarks.scale import TENTH, WORKERS, scale
 from benchmarks.scrape import scrape
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
@@ -60,6 +61,16 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),
+    "scale": tuple(
+        (
+            f"connect-{workers}{'-tenth' if cores else ''}",
+            f"{workers} importer{'s' if workers > 1 else ''}{', a tenth of a core each' if cores else ''}",
+            False,
+            partial(scale, workers=workers, cores=cores),
+        )
+        for cores in (None, TENTH)
+        for workers in WORKERS
+    ),
     "erp": (
         ("connect", "1 importer, RabbitMQ quorum queues", False, erp.erp),
         ("single", "one order after the other, 32 at once, nothing stored", True, erp.single),

@@ -2,7 +2,8 @@
 
 SIGTERM or SIGINT: loops see `stopping`, finish what they hold and end; a second signal leaves at once. A loop that
 raises ends the process with 1, a loop without progress ends it with 70 after writing every thread's stack: both are for
-the supervisor to start again, because a process in an unknown state is worse than a new one.
+the supervisor to start again, because a process in an unknown state is worse than a new one. Time in which the whole
+process stood still is nobody's fault and counts for no loop.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ LAST_WORDS_SECONDS = 10.0
 """For saying why it ends; a log that nobody takes must not keep it from ending."""
 
 AGAIN_SECONDS = 1.0
+WATCH_SECONDS = 1.0
+AWAY_SECONDS = 2.0
+"""When the watchdog itself comes so much too late, the whole process stood still, as on a suspended machine."""
+
 EXIT_CRASHED = 1
 EXIT_STALLED = 70
 
@@ -127,8 +132,9 @@ class Lifecycle:
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
         self._supervisor.tell(READY)  # it answers: a database that is away is no reason to end it
         begun = self._begin()
-        while not self._stop.wait(1.0):
-            self._watch()
+        looked = time.monotonic()
+        while not self._stop.wait(WATCH_SECONDS):
+            looked = self._watch(looked)
             self._supervisor.tell(ALIVE)
         self._supervisor.tell(STOPPING)
         end = time.monotonic() + GRACE_SECONDS
@@ -167,9 +173,15 @@ class Lifecycle:
             os._exit(128 + number)
         self._stop.set()
 
-    def _watch(self) -> None:
+    def _watch(self, looked: float) -> float:
+        """Look after every loop; `looked` is when it last did, and what it returns is when it did now."""
         now = time.monotonic()
+        away = now - looked - WATCH_SECONDS
+        if away > AWAY_SECONDS:  # no loop could go on either: each has as much time left as it had before
+            self._log.warning("service.stood-still", seconds=round(away))
         for loop in self._loops:
+            if away > AWAY_SECONDS:
+                loop.at = min(now, loop.at + away)
             self._metrics.loop_age.labels(loop.name).set(time.time() - (now - loop.at))
             if now - loop.at > loop.stall_seconds:
                 _end_soon(EXIT_STALLED)
@@ -177,6 +189,7 @@ class Lifecycle:
                 faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
                 sys.stderr.flush()
                 os._exit(EXIT_STALLED)
+        return now
 
     def _ready(self) -> dict[str, str]:
         problems = {}
