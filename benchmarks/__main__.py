@@ -102,7 +102,7 @@ def _plan(name: str, given: argparse.Namespace, size: Size) -> Plan:
 def _count(name: str, given: argparse.Namespace, size: Size) -> int:
     """How many orders, events or changes a run of this benchmark has."""
     own: int = {"memory": size.events, "stock": size.changes}.get(name, 0)
-    if name == "erp":
+    if name in ("erp", "whole"):
         return int(given.orders or size.sales)
     count: int = (given.events or own) if own else given.orders or size.orders
     return count

@@ -92,7 +92,7 @@ class Servers:
             conn.execute(f'CREATE DATABASE "{name}" OWNER connect TEMPLATE "{template}" STRATEGY file_copy')
             conn.execute("CHECKPOINT")  # so that no run pays for the one before
         database = self._url(name)
-        control = {"rabbitmq": self._control, "cluster": self._cluster}.get(broker, lambda: None)()
+        control = self._control() if broker == "rabbitmq" else self._cluster() if broker == "cluster" else None
         url = control.vhost(name) if control else "pgmq" + database.removeprefix("postgresql")
         try:
             if problems := apply(url):
@@ -113,8 +113,12 @@ class Servers:
 
     def pids(self, broker: str) -> dict[str, list[int]]:
         """The processes of each server, for counting CPU."""
-        nodes = {"rabbitmq": [self._rabbitmq], "cluster": self._nodes.nodes if self._nodes else []}.get(broker, [])
-        return {"postgres": [self._postgres.pid or 0], "broker": [node.pid for node in nodes if node and node.pid]}
+        nodes: list[RabbitMQ] = []
+        if broker == "cluster" and self._nodes:
+            nodes += self._nodes.nodes
+        if broker == "rabbitmq" and self._rabbitmq:
+            nodes.append(self._rabbitmq)
+        return {"postgres": [self._postgres.pid or 0], "broker": [node.pid for node in nodes if node.pid]}
 
     def _template(self, stored: int, paused: int) -> str:
         """The database that a run's is copied from; made when it is first wanted."""

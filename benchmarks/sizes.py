@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 NAMES = (
     "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "scrape",
-    "alarms", "mail-latency", "scale", "floors",
+    "alarms", "mail-latency", "scale", "whole", "floors",
 )  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
 FULL = ("memory", "growth", "journal", "scrape")
-LONG = ("memory", "erp", "stock", "stock-latency", "journal", "scrape", "alarms", "mail-latency")
+LONG = ("memory", "erp", "stock", "stock-latency", "journal", "scrape", "alarms", "mail-latency", "whole")
 """One run each, unless more are asked for."""
 
 

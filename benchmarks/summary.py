@@ -25,6 +25,7 @@ UNITS = {
     "journal": "ms (p95)",
     "scrape": "ms (p95)",
     "scale": "orders/s",
+    "whole": "CPU-s per 1,000",
     "mail-latency": "s (p50)",
     "alarms": "ms a round",
     "floors": "a second",
@@ -106,6 +107,8 @@ def line(run: Run, plan: Plan) -> str:
         f" counted after {run.more.get('counted_after_seconds')} s",
         "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
         f" {run.more.get('nothing_ms')} ms without, {run.more.get('over_ms')} ms when over, {run.more.get('mb')} MB",
+        "whole": f"{run.more.get('import_per_second')} orders/s in, {run.more.get('export_per_second')} back,"
+        f" {run.more.get('database_bytes', 0):,.0f} bytes each, {run.more.get('archive_bytes', 0):,.0f} in the archive",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")
     disturbed = f", disturbed: {run.foreign_cores:.2f} cores busy with something else" if run.disturbed else ""

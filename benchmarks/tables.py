@@ -53,6 +53,7 @@ def _measured(result: Result) -> str:
         "alarms": "1,000 subscriptions of two recipients each, 100 interfaces; news: a new cause in every interface",
         "journal": f"{plan.records:,} records and six times as many transitions; CPU per 1,000 questions",
         "scale": f"{plan.orders:,} orders a run, with a tenth of a core half as many for each importer; three nodes",
+        "whole": f"{plan.orders:,} orders, one parcel each",
         "scrape": f"{plan.records:,} records and six times as many transitions; CPU-s in 10 s, Journal and PostgreSQL",
         "stock-latency": "lone changes, 0.4 s apart, until the marketplace has accepted them",
         "mail-latency": "failing orders, each of a cause of its own, until the mail server has the mail",
@@ -107,6 +108,15 @@ def _titles(result: Result) -> list[str]:
         "scrape": ["", "slowest p95 ms", "records", "counted after s", *(f"{name}: p50, p95 ms" for name in SERVICES)],
         "alarms": ["", "with news: ms", "of these CPU", "nothing happens: ms", "over: ms", "memory MB", "mails"],
         "scale": ["", "orders/s", "range", "each", "orders a transaction"],
+        "whole": [
+            "",
+            "in: orders/s",
+            "back: orders/s",
+            "bytes in the database",
+            "of WAL",
+            "in the archive",
+            "and still in the database",
+        ],
         "memory": ["", "peak MB", "after a tenth of the events", "in the end", "orders/s"],
         "floors": ["", "a second", "range"],
     }.get(result.plan.job, ["", "orders/s", "range", "orders a transaction", "ratio to best peer"])
@@ -156,6 +166,9 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
         ]
     elif job == "alarms":
         cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "over_ms", "mb", "mails"))]
+    elif job == "whole":
+        keys = ("import_per_second", "export_per_second", "database_bytes", "wal_bytes", "archive_bytes", "kept_bytes")
+        cells = [f"{one[key]:,.0f}" for key in keys]
     elif job == "scale":
         cells = [value, f"{low:,.0f} to {high:,.0f}", f"{one['each']:,.0f}"]
         cells.append(f"{2 * one['orders'] / max(1, one['transactions']):.0f}")

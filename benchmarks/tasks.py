@@ -28,6 +28,7 @@ from benchmarks.scrape import scrape
 from benchmarks.servers import Servers
 from benchmarks.sizes import EXTRA, Size
 from benchmarks.stock import late, single, stock
+from benchmarks.whole import whole
 
 OURS = (connect_rabbitmq, connect_apart, connect_one_process, connect_pgmq)
 PEERS = (celery_contender, dramatiq_contender, faststream_contender, kombu_process, pika_process)
@@ -61,6 +62,7 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),
+    "whole": (("connect", "an importer, then an exporter, with stand-ins that take 20 ms a call", False, whole),),
     "scale": tuple(
         (
             f"connect-{workers}{'-tenth' if cores else ''}",

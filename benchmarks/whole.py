@@ -1,0 +1,152 @@
+"""`whole`: what an order costs from the shop to the ERP and back: polled, stored, created, shipped, told, archived.
+
+All by the services as they are delivered, over HTTP, with stand-ins that take 20 ms for each call. Processor time of
+each service and server, bytes in the database, in its log (WAL) and in the archive: the costs that docs/scaling.md
+calculates with.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cpu
+from benchmarks.driver import ROOT, Failed, Plan, Run, await_
+from benchmarks.servers import Place, Servers
+from shared.db.connect import Connection, connect
+from shared.records import return_numbers
+from shared.settings import environment
+from tests.support.long_over import grow_old
+from tests.support.sandbox import sandbox
+from tests.support.system import INTERFACE, System
+
+BROKER = "rabbitmq"
+LATENCY, AT_ONCE, POLL_SECONDS = 0.02, 16, 2
+LEASE, CALL = "30", "20"
+LONGEST_SECONDS = 600.0
+SKUS = [f"W{n:03d}" for n in range(100)]
+
+
+def whole(servers: Servers, plan: Plan) -> Run:
+    """plan.orders of three pieces, a parcel each. Raises Failed."""
+    with ExitStack() as stack:
+        place = stack.enter_context(servers.place(BROKER))
+        folder = servers.folder / place.database.rpartition("/")[2]
+        for name in ("stand", "archive"):
+            (folder / name).mkdir(parents=True)
+        stand = stack.enter_context(sandbox(folder / "stand", log=folder / "stand.log"))
+        conn = stack.enter_context(connect(place.database, "bench-driver"))
+        system = System(folder, place.database, place.broker, stand, forked=False)
+        system.environment = {"CONNECT_LEASE_SECONDS": LEASE, "CONNECT_CALL_SECONDS": CALL}
+        system.prepare(calls_at_once=AT_ONCE, sends_at_once=AT_ONCE, poll_seconds=POLL_SECONDS)
+        for key in ("otto", "xentral"):
+            stand.products(key, *SKUS)
+            stand.settings(key, latency=LATENCY)
+        stand.settings("xentral", search_lag=0)
+        before = _stored(conn)
+        numbers = [
+            number for sku in SKUS for number in stand.place("otto", plan.orders // len(SKUS), skus=[sku], units=3)
+        ]
+        there = _phase(servers, system, "importer", lambda: _all(conn, "order-import", len(numbers)))
+        conn.execute(  # the ERP was polled up to here: nobody waits for the second poll
+            "INSERT INTO erp_cursors(interface, watermark, polled_at, ok_at)"
+            " VALUES (%s, now(), now() - interval '1 hour', now() - interval '1 hour')",
+            (INTERFACE,),
+        )
+        return_numbers.add(conn, INTERFACE, "DHL", [f"R{n:07d}" for n in range(len(numbers))], "bench")
+        for n, number in enumerate(numbers):
+            stand.post(
+                "xentral", f"orders/{number}/ship", {"parcels": [{"carrier": "DHL", "tracking_number": f"T{n:07d}"}]}
+            )
+        back = _phase(servers, system, "exporter", lambda: _all(conn, "order-export", len(numbers)))
+        after = _stored(conn)
+        wrong = _wrong(system, numbers)
+        archived = _archived(place, conn, folder / "archive", len(numbers))
+        conn.execute("SET statement_timeout = 0")
+        conn.execute("VACUUM FULL")  # what was deleted is room for new rows, and no part of what stays
+        kept = round((_stored(conn)["database"] - before["database"]) / len(numbers))
+    thousands = len(numbers) / 1000
+    phases = {"import": there, "export": back}
+    each = {
+        f"{name}_{group}": round(used.groups[group] / thousands, 3)
+        for name, used in phases.items()
+        for group in used.groups
+    }
+    groups = {
+        group: round(sum(used.groups[group] for used in phases.values()) / thousands, 3) for group in there.groups
+    }
+    more = {
+        "orders": float(len(numbers)),
+        **each,
+        **{f"{name}_per_second": round(len(numbers) / used.seconds, 1) for name, used in phases.items()},
+        **{f"{name}_bytes": round((after[name] - before[name]) / len(numbers)) for name in after},
+        "archive_bytes": archived,
+        "kept_bytes": float(kept),
+    }
+    total = round(sum(groups.values()), 3)
+    foreign = max(used.foreign_cores for used in phases.values())
+    return Run(total, foreign, {**groups, "total": total}, wrong, more)
+
+
+def _phase(servers: Servers, system: System, service: str, over: Callable[[], bool]) -> cpu.Used:
+    """Run a service until this is over; what was used from its start to the end, its own start included."""
+    groups: dict[str, Sequence[int]] = dict(servers.pids(BROKER))
+    before = cpu.sample({"processes": [], **groups})
+    process = system.start(service, service)
+    await_(over, LONGEST_SECONDS, f"the {service}")
+    used = cpu.between(before, cpu.sample({"processes": [process.pid], **groups}))
+    if system.end(service) != 0:
+        raise Failed(f"the {service} did not end well:\n{system.log_text(service)[-500:]}")
+    return used
+
+
+def _all(conn: Connection, flow: str, count: int) -> bool:
+    row = conn.execute(
+        "SELECT count(*) FILTER (WHERE state = 'done'), array_agg(reason) FILTER (WHERE state IN ('failed', 'skipped'))"
+        " FROM records WHERE flow = %s",
+        (flow,),
+    ).fetchone()
+    if row is None or row[1]:
+        raise Failed(f"records failed: {row and row[1][:3]}")
+    return bool(row[0] == count)
+
+
+def _stored(conn: Connection) -> dict[str, int]:
+    """Bytes in the database, and written to its log so far."""
+    row = conn.execute(
+        "SELECT pg_database_size(current_database()), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
+    ).fetchone()
+    if row is None:
+        raise Failed("the database says nothing")
+    return {"database": row[0], "wal": row[1]}
+
+
+def _archived(place: Place, conn: Connection, folder: Path, count: int) -> float:
+    """Bytes an order takes in the archive, after it was moved back in time."""
+    grow_old(conn)
+    command = [sys.executable, "-P", "-m", "services.cli", "archive", "run", "--folder", str(folder), "--json"]
+    variables = {**environment(), "PYTHONPATH": str(ROOT), "CONNECT_DATABASE_URL": place.database}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=LONGEST_SECONDS)
+    if done.returncode:
+        raise Failed(f"the archive said: {done.stderr[-500:]}")
+    said: dict[str, Any] = json.loads(done.stdout)
+    taken = sum(part["taken_out"] for part in said["parts"])
+    if taken < count:
+        raise Failed(f"{taken} records of {count} orders went into the archive")
+    return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / count)
+
+
+def _wrong(system: System, numbers: Sequence[str]) -> list[str]:
+    """Counts that do not fit."""
+    wrong = []
+    if system.ledger() != dict.fromkeys(numbers, 1):
+        wrong.append("the ERP does not have each order once")
+    told = system.stand.calls("otto").get("send-shipment", 0)
+    if told != len(numbers):
+        wrong.append(f"{told} parcels were told instead of {len(numbers)}")
+    return wrong
