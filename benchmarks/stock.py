@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import cpu
+from benchmarks.bytes_stored import stored
 from benchmarks.driver import LOOK_SECONDS, Failed, Plan, Run, await_, per_thousand, processes
 from benchmarks.servers import Servers
 from benchmarks.stock_ground import Publisher, Stand, add_shop, change, changes, service, stand_in
@@ -36,6 +37,7 @@ def stock(servers: Servers, plan: Plan) -> Run:
         conn = stack.enter_context(connect(place.database, "bench-driver"))
         add_shop(conn, stand, SLUG, skus)
         told = list(changes(SLUG, skus, plan.orders))
+        held = stored(conn)
         newest = {sku: quantity for sku, quantity, _ in told}
         children = stack.enter_context(processes(servers, [service(place)], place))
         await_(lambda: _sessions(conn) >= 3, 60.0, "the service's sessions", children)
@@ -53,6 +55,7 @@ def stock(servers: Servers, plan: Plan) -> Run:
         sent = stand.calls()
         await_(lambda: _confirmed(conn), CONFIRM_SECONDS, "all to be confirmed", children)
         wrong = _wrong(conn, stand, newest, len(told))
+        grown = {name: now - held[name] for name, now in stored(conn).items()}
         calls, peak = stand.calls(), max(_peak(child.pid or 0) for child in children)
     more = {
         "events": float(len(told)),
@@ -61,6 +64,7 @@ def stock(servers: Servers, plan: Plan) -> Run:
         "calls_to_read": float(sum(calls.values()) - calls.get("send-quantities", 0)),
         "calls_until_through": float(sum(sent.values())),
         "peak_mb": peak,
+        **{f"{name}_bytes": round(each / len(told), 1) for name, each in grown.items()},
     }
     return Run(len(told) / took, used.foreign_cores, per_thousand(used, len(told)), wrong, more)
 

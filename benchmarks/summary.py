@@ -108,6 +108,7 @@ def line(run: Run, plan: Plan) -> str:
         "alarms": f"{run.value:,.0f} ms with news ({run.more.get('cpu_ms')} of them CPU),"
         f" {run.more.get('nothing_ms')} ms without, {run.more.get('over_ms')} ms when over, {run.more.get('mb')} MB",
         "whole": f"{run.more.get('import_per_second')} orders/s in, {run.more.get('export_per_second')} back,"
+        f" {run.more.get('index_per_second')} indexed,"
         f" {run.more.get('database_bytes', 0):,.0f} bytes each, {run.more.get('archive_bytes', 0):,.0f} in the archive",
         "floors": f"{run.value:,.0f} a second",
     }.get(plan.job, f"{run.value:,.0f} orders/s")

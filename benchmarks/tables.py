@@ -112,6 +112,7 @@ def _titles(result: Result) -> list[str]:
             "",
             "in: orders/s",
             "back: orders/s",
+            "indexed: orders/s",
             "bytes in the database",
             "of WAL",
             "in the archive",
@@ -167,7 +168,15 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
     elif job == "alarms":
         cells = [value, *(f"{one[key]:,.0f}" for key in ("cpu_ms", "nothing_ms", "over_ms", "mb", "mails"))]
     elif job == "whole":
-        keys = ("import_per_second", "export_per_second", "database_bytes", "wal_bytes", "archive_bytes", "kept_bytes")
+        keys = (
+            "import_per_second",
+            "export_per_second",
+            "index_per_second",
+            "database_bytes",
+            "wal_bytes",
+            "archive_bytes",
+            "kept_bytes",
+        )
         cells = [f"{one[key]:,.0f}" for key in keys]
     elif job == "scale":
         cells = [value, f"{low:,.0f} to {high:,.0f}", f"{one['each']:,.0f}"]

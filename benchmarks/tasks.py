@@ -62,7 +62,14 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),
-    "whole": (("connect", "an importer, then an exporter, with stand-ins that take 20 ms a call", False, whole),),
+    "whole": (
+        (
+            "connect",
+            "an importer, then an exporter, then the Journal's index, with stand-ins that take 20 ms a call",
+            False,
+            whole,
+        ),
+    ),
     "scale": tuple(
         (
             f"connect-{workers}{'-tenth' if cores else ''}",

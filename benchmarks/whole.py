@@ -1,4 +1,4 @@
-"""`whole`: what an order costs from the shop to the ERP and back: polled, stored, created, shipped, told, archived.
+"""`whole`: what an order costs from the shop to the ERP and back: polled, stored, created, shipped, told, indexed.
 
 All by the services as they are delivered, over HTTP, with stand-ins that take 20 ms for each call. Processor time of
 each service and server, bytes in the database, in its log (WAL) and in the archive: the costs that docs/scaling.md
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cpu
+from benchmarks.bytes_stored import stored
 from benchmarks.driver import ROOT, Failed, Plan, Run, await_
 from benchmarks.servers import Place, Servers
 from shared.db.connect import Connection, connect
 from shared.records import return_numbers
+from shared.records.indexer import behind
 from shared.settings import environment
 from tests.support.long_over import grow_old
 from tests.support.sandbox import sandbox
@@ -48,7 +50,7 @@ def whole(servers: Servers, plan: Plan) -> Run:
             stand.products(key, *SKUS)
             stand.settings(key, latency=LATENCY)
         stand.settings("xentral", search_lag=0)
-        before = _stored(conn)
+        before = stored(conn)
         numbers = [
             number for sku in SKUS for number in stand.place("otto", plan.orders // len(SKUS), skus=[sku], units=3)
         ]
@@ -64,14 +66,15 @@ def whole(servers: Servers, plan: Plan) -> Run:
                 "xentral", f"orders/{number}/ship", {"parcels": [{"carrier": "DHL", "tracking_number": f"T{n:07d}"}]}
             )
         back = _phase(servers, system, "exporter", lambda: _all(conn, "order-export", len(numbers)))
-        after = _stored(conn)
+        index = _phase(servers, system, "journal", lambda: behind(conn) == 0)
+        after = stored(conn)
         wrong = _wrong(system, numbers)
         archived = _archived(place, conn, folder / "archive", len(numbers))
         conn.execute("SET statement_timeout = 0")
         conn.execute("VACUUM FULL")  # what was deleted is room for new rows, and no part of what stays
-        kept = round((_stored(conn)["database"] - before["database"]) / len(numbers))
+        kept = round((stored(conn)["database"] - before["database"]) / len(numbers))
     thousands = len(numbers) / 1000
-    phases = {"import": there, "export": back}
+    phases = {"import": there, "export": back, "index": index}
     each = {
         f"{name}_{group}": round(used.groups[group] / thousands, 3)
         for name, used in phases.items()
@@ -114,16 +117,6 @@ def _all(conn: Connection, flow: str, count: int) -> bool:
     if row is None or row[1]:
         raise Failed(f"records failed: {row and row[1][:3]}")
     return bool(row[0] == count)
-
-
-def _stored(conn: Connection) -> dict[str, int]:
-    """Bytes in the database, and written to its log so far."""
-    row = conn.execute(
-        "SELECT pg_database_size(current_database()), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
-    ).fetchone()
-    if row is None:
-        raise Failed("the database says nothing")
-    return {"database": row[0], "wal": row[1]}
 
 
 def _archived(place: Place, conn: Connection, folder: Path, count: int) -> float:

@@ -81,6 +81,6 @@ class _Post:
 
 def _ready(metrics: int) -> bool:
     try:
-        return httpx2.get(f"http://127.0.0.1:{metrics}/livez", timeout=5, trust_env=False).status_code == 200
+        return httpx2.get(f"http://127.0.0.1:{metrics}/readyz", timeout=5, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False
