@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ BROKER = "rabbitmq"
 LATENCY, AT_ONCE, POLL_SECONDS = 0.02, 16, 2
 LEASE, CALL = "30", "20"
 LONGEST_SECONDS = 600.0
+WARM = 0.1  # the share of orders that are through before anything is counted
 SKUS = [f"W{n:03d}" for n in range(100)]
 
 
@@ -54,7 +56,8 @@ def whole(servers: Servers, plan: Plan) -> Run:
         numbers = [
             number for sku in SKUS for number in stand.place("otto", plan.orders // len(SKUS), skus=[sku], units=3)
         ]
-        there = _phase(servers, system, "importer", lambda: _all(conn, "order-import", len(numbers)))
+        count = len(numbers)
+        there = _phase(servers, system, conn, "importer", count, lambda: _done(conn, "order-import"))
         conn.execute(  # the ERP was polled up to here: nobody waits for the second poll
             "INSERT INTO erp_cursors(interface, watermark, polled_at, ok_at)"
             " VALUES (%s, now(), now() - interval '1 hour', now() - interval '1 hour')",
@@ -65,50 +68,74 @@ def whole(servers: Servers, plan: Plan) -> Run:
             stand.post(
                 "xentral", f"orders/{number}/ship", {"parcels": [{"carrier": "DHL", "tracking_number": f"T{n:07d}"}]}
             )
-        back = _phase(servers, system, "exporter", lambda: _all(conn, "order-export", len(numbers)))
-        index = _phase(servers, system, "journal", lambda: behind(conn) == 0)
+        back = _phase(servers, system, conn, "exporter", count, lambda: _done(conn, "order-export"))
+        notes = behind(conn)
+        index = _phase(servers, system, conn, "journal", count, lambda: count * (notes - behind(conn)) // notes)
         after = stored(conn)
         wrong = _wrong(system, numbers)
         archived = _archived(place, conn, folder / "archive", len(numbers))
         conn.execute("SET statement_timeout = 0")
         conn.execute("VACUUM FULL")  # what was deleted is room for new rows, and no part of what stays
         kept = round((stored(conn)["database"] - before["database"]) / len(numbers))
-    thousands = len(numbers) / 1000
     phases = {"import": there, "export": back, "index": index}
-    each = {
-        f"{name}_{group}": round(used.groups[group] / thousands, 3)
-        for name, used in phases.items()
-        for group in used.groups
-    }
-    groups = {
-        group: round(sum(used.groups[group] for used in phases.values()) / thousands, 3) for group in there.groups
-    }
+    groups = {group: round(sum(one.cpu[group] for one in phases.values()), 3) for group in there.cpu}
     more = {
         "orders": float(len(numbers)),
-        **each,
-        **{f"{name}_per_second": round(len(numbers) / used.seconds, 1) for name, used in phases.items()},
+        **{f"{name}_{group}": each for name, one in phases.items() for group, each in one.cpu.items()},
+        **{f"{name}_per_second": one.per_second for name, one in phases.items()},
         **{f"{name}_bytes": round((after[name] - before[name]) / len(numbers)) for name in after},
+        **{f"{name}_sessions": float(one.sessions) for name, one in phases.items()},
         "archive_bytes": archived,
         "kept_bytes": float(kept),
     }
     total = round(sum(groups.values()), 3)
-    foreign = max(used.foreign_cores for used in phases.values())
+    foreign = max(one.foreign_cores for one in phases.values())
     return Run(total, foreign, {**groups, "total": total}, wrong, more)
 
 
-def _phase(servers: Servers, system: System, service: str, over: Callable[[], bool]) -> cpu.Used:
-    """Run a service until this is over; what was used from its start to the end, its own start included."""
-    groups: dict[str, Sequence[int]] = dict(servers.pids(BROKER))
-    before = cpu.sample({"processes": [], **groups})
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """cpu: seconds for 1,000 orders by group; sessions: of the database, at most."""
+
+    cpu: Mapping[str, float]
+    per_second: float
+    foreign_cores: float
+    sessions: int
+
+
+def _phase(
+    servers: Servers, system: System, conn: Connection, service: str, count: int, done: Callable[[], int]
+) -> Phase:
+    """Run a service until so many orders are done; its start and the first of them are left out."""
+    servers_pids, sessions = servers.pids(BROKER), 0
     process = system.start(service, service)
+    groups: dict[str, Sequence[int]] = {"processes": [process.pid], **servers_pids}
+    await_(lambda: done() >= count * WARM, LONGEST_SECONDS, f"the {service} to begin")
+    before, begun = cpu.sample(groups), done()
+
+    def over() -> bool:
+        nonlocal sessions
+        sessions = max(sessions, _sessions(conn))
+        return done() >= count
+
     await_(over, LONGEST_SECONDS, f"the {service}")
-    used = cpu.between(before, cpu.sample({"processes": [process.pid], **groups}))
+    used = cpu.between(before, cpu.sample(groups))
     if system.end(service) != 0:
         raise Failed(f"the {service} did not end well:\n{system.log_text(service)[-500:]}")
-    return used
+    if (orders := count - begun) <= 0:
+        raise Failed(f"the {service} was done before it could be measured: more orders are needed")
+    each = {group: round(1000 * seconds / orders, 3) for group, seconds in used.groups.items()}
+    return Phase(each, round(orders / used.seconds, 1), used.foreign_cores, sessions)
 
 
-def _all(conn: Connection, flow: str, count: int) -> bool:
+def _sessions(conn: Connection) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'connect-%'"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _done(conn: Connection, flow: str) -> int:
     row = conn.execute(
         "SELECT count(*) FILTER (WHERE state = 'done'), array_agg(reason) FILTER (WHERE state IN ('failed', 'skipped'))"
         " FROM records WHERE flow = %s",
@@ -116,7 +143,7 @@ def _all(conn: Connection, flow: str, count: int) -> bool:
     ).fetchone()
     if row is None or row[1]:
         raise Failed(f"records failed: {row and row[1][:3]}")
-    return bool(row[0] == count)
+    return int(row[0])
 
 
 def _archived(place: Place, conn: Connection, folder: Path, count: int) -> float:
