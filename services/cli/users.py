@@ -13,7 +13,16 @@ from services.cli.session import Session
 from services.cli.trouble import Trouble
 from shared.people.audit import audit
 from shared.people.sessions import close_sessions
-from shared.people.users import Unset, add_user, change_user, find_user, list_users, set_active, set_password
+from shared.people.users import (
+    Unset,
+    add_user,
+    change_user,
+    find_user,
+    for_audit,
+    list_users,
+    set_active,
+    set_password,
+)
 
 app = typer.Typer(help="People who log in to the Journal.")
 
@@ -76,9 +85,9 @@ def set_(
         )
         if changed is None:
             raise Trouble(f"There is no user “{name}”: `connect users list` names them.")
-        audit(conn, session.actor, "users.change", {"user": name, "changed": changed})
+        audit(conn, session.actor, "users.change", for_audit(name, changed))
     if as_json_:
-        Printer().json({"name": name, "changed": changed})
+        Printer().json({"name": name, "changed": list(changed)})
     else:
         Printer().line(f"Changed of {name}: {', '.join(changed)}." if changed else f"Nothing of {name} is different.")
 

@@ -12,7 +12,7 @@ from shared.people.users import Unset
 
 
 def change(journal: Journal, actor: Actor, name: str, asked: dict[str, Any]) -> list[str] | None:
-    """Change a user as an admin; returns what is different, None where there is no such user.
+    """Change a user as an admin; returns the names of what is different, None where there is no such user.
 
     asked: `password`, `role`, `language`, `time_zone` ("" for nobody's choice), `active`, `may_reveal`; only those
     given. Another password ends all sessions of the user. Raises UserError.
@@ -24,11 +24,12 @@ def change(journal: Journal, actor: Actor, name: str, asked: dict[str, Any]) -> 
         changed = users.change_user(conn, name, **asked, **words)
         if changed is None:
             return None
+        told = users.for_audit(name, changed)
         if password is not None:
             users.set_password(conn, name, password)
-            changed = sorted([*changed, "password"])
-        audit(conn, actor.name, "users.change", {"user": name, "changed": changed})
-    return changed
+            told["changed"] = sorted([*changed, "password"])
+        audit(conn, actor.name, "users.change", told)
+    return list(told["changed"])
 
 
 def change_oneself(journal: Journal, actor: Actor, language: str | None, time_zone: str | None) -> None:
@@ -40,7 +41,7 @@ def change_oneself(journal: Journal, actor: Actor, language: str | None, time_zo
             language=Unset.STAYS if language is None else language or None,
             time_zone=Unset.STAYS if time_zone is None else time_zone or None,
         )
-        audit(conn, actor.name, "me.change", {"changed": changed})
+        audit(conn, actor.name, "me.change", {"changed": list(changed or ())})
 
 
 def change_password(journal: Journal, actor: Actor, current: str, new: str, address: str) -> bool:

@@ -135,6 +135,10 @@ LABELS: dict[str, tuple[str, str]] = {
     "url": ("Adresse", "address"),
     "user": ("Benutzer", "user"),
     "role": ("Rolle", "role"),
+    "active": ("aktiv", "active"),
+    "may_reveal": ("darf Käuferdaten sehen", "may see buyers' data"),
+    "language": ("Sprache", "language"),
+    "time_zone": ("Zeitzone", "time zone"),
     "token": ("Token", "token"),
     "deed": ("Vorgang", "request"),
     "sought": ("gesucht nach", "looked up by"),
@@ -159,7 +163,10 @@ def details(target: Mapping[str, Any], language: Language = "en") -> Iterator[tu
     """(name, its label, its value as text) of everything a line holds that says something."""
     order = {name: place for place, name in enumerate(LABELS)}
     for name, value in sorted(target.items(), key=lambda item: order.get(item[0], len(order))):
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value.keys() == {"before", "now"}:
+            was, now = (_text("–" if value[key] is None else value[key], language) for key in ("before", "now"))
+            yield name, LABELS[name][language == "en"] if name in LABELS else name, f"{was} → {now}"
+        elif isinstance(value, Mapping):
             yield from details(value, language)
         elif value not in (None, "", [], False) or name == "cancels":
             label = LABELS[name][language == "en"] if name in LABELS else name

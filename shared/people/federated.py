@@ -13,7 +13,7 @@ import psycopg
 
 from shared.db.connect import Connection
 from shared.people.audit import audit
-from shared.people.users import LastAdmin, UserError, change_user
+from shared.people.users import LastAdmin, UserError, change_user, for_audit
 
 MINUTES = 10
 """How long somebody may take at the provider."""
@@ -81,8 +81,8 @@ def _provided_user(conn: Connection, issuer: str, subject: str, name: str, role:
     if row[2] != role:
         try:
             with conn.transaction():
-                change_user(conn, row[1], role=role)
-                audit(conn, row[1], "users.change", {"user": row[1], "role": role, "provider": issuer})
+                changed = change_user(conn, row[1], role=role) or {}
+                audit(conn, row[1], "users.change", for_audit(row[1], changed) | {"provider": issuer})
         except LastAdmin:
             audit(conn, row[1], "users.change", {"user": row[1], "kept": row[2], "provider": issuer}, "last admin")
     return int(row[0])

@@ -5,8 +5,9 @@ Passwords are kept as argon2 hashes. A wrong name takes as long as a wrong passw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -108,6 +109,18 @@ def set_active(conn: Connection, name: str, active: bool) -> bool:
     return change_user(conn, name, active=active) is not None
 
 
+class Change(NamedTuple):
+    """Of one thing about a user."""
+
+    before: str | bool | None
+    now: str | bool | None
+
+
+def for_audit(name: str, changes: Mapping[str, Change]) -> dict[str, Any]:
+    """What the audit says about a change of a user."""
+    return {"user": name, "changed": list(changes)} | {key: change._asdict() for key, change in changes.items()}
+
+
 def change_user(
     conn: Connection,
     name: str,
@@ -117,8 +130,8 @@ def change_user(
     may_reveal: bool | None = None,
     language: str | Literal[Unset.STAYS] | None = Unset.STAYS,
     time_zone: str | Literal[Unset.STAYS] | None = Unset.STAYS,
-) -> list[str] | None:
-    """Change what is given, and return the names of what is different now; None when there is no such user.
+) -> dict[str, Change] | None:
+    """Change what is given; what is different now, by its name, in their order; None when there is no such user.
 
     A role or a flag that is None stays; a language or a time zone that is None is what the browser and the installation
     say. Raises UserError, and LastAdmin when nobody could change users any more.
@@ -152,7 +165,7 @@ def change_user(
         )
         if not after["active"]:
             close_others(conn, row[0], None)
-    return [key for key in names if before[key] != after[key]]
+    return {key: Change(before[key], after[key]) for key in names if before[key] != after[key]}
 
 
 def check_password(conn: Connection, name: str, password: str, address: str) -> int | None:

@@ -66,3 +66,6 @@ def test_details_are_flat_and_leave_out_what_says_nothing() -> None:
         ("names", "changed", "a, b"),
         ("cancels", "cancels too", "no"),
     ]
+    change = {"role": {"before": "viewer", "now": "admin"}, "language": {"before": None, "now": "de"}}
+    assert list(details(change, "de")) == [("role", "Rolle", "viewer → admin"), ("language", "Sprache", "– → de")]
+    assert list(details({"active": {"before": True, "now": False}}, "de")) == [("active", "aktiv", "ja → nein")]

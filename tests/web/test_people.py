@@ -64,6 +64,16 @@ def test_an_admin_adds_changes_and_locks_out_on_the_page(site: Site) -> None:
     verbs = [str(row[1]) for row in _audit(site)]
     assert verbs == ["users.add", *["users.change"] * 4, "tokens.create", "tokens.revoke"]
     assert password not in str(_audit(site))
+    told = [
+        row[0]
+        for row in site.conn.execute("SELECT target FROM audit WHERE verb = 'users.change' ORDER BY id").fetchall()
+    ]
+    assert told[0]["role"] == {"before": "viewer", "now": "operator"}
+    assert [change.get("active") for change in told[-2:]] == [
+        {"before": True, "now": False},
+        {"before": False, "now": True},
+    ]
+    assert "viewer → operator" in admin.get("/audit").text
 
 
 def test_the_last_admin_stays_one_whoever_is_first(site: Site) -> None:
@@ -82,7 +92,7 @@ def test_the_last_admin_stays_one_whoever_is_first(site: Site) -> None:
         with connect(site.conn.info.dsn + f" password={site.conn.info.password}", "tests") as conn:
             both.wait(30)
             try:
-                outcomes.append(change_user(conn, name, role="viewer"))
+                outcomes.append(list(change_user(conn, name, role="viewer") or ()))
             except LastAdmin as error:
                 outcomes.append(error.code)
 

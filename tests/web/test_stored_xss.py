@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page
+from psycopg.types.json import Jsonb
 
 from services.alerts.letter import Post, letter
 from services.journal.app import create_app
@@ -138,6 +139,22 @@ EXPECTED = [
     "views.name",
 ]
 """Columns with what somebody else writes; the test also goes through all the others."""
+
+
+def test_a_suggestion_shows_what_cannot_be_seen(soiled: Soiled) -> None:
+    client = soiled.site.browser("admin")
+    client.cookies.update(soiled.cookies)
+    ask, conn = {"filter": "error:"}, soiled.site.conn
+    ((record, before),) = conn.execute(
+        "SELECT id, reason FROM records WHERE flow = 'order-import' AND state = 'failed' ORDER BY id LIMIT 1"
+    ).fetchall()
+    change = "UPDATE records SET reason = %s WHERE id = %s"
+    conn.execute(change, (Jsonb([{"code": "exe\u202egnp"}]), record))
+    try:
+        labels = [item["label"] for item in client.get("/api/v1/orders/suggest", params=ask).json()["items"]]
+    finally:
+        conn.execute(change, (Jsonb(before), record))
+    assert "error:exe[U+202E]gnp" in labels
 
 
 def test_what_is_asked_for_in_an_address_is_text_as_well(soiled: Soiled) -> None:

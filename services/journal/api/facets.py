@@ -14,6 +14,7 @@ from shared.records.filter import LONGEST, parse
 from shared.records.interfaces import modes
 from shared.records.resources import Resource
 from shared.records.suggestions import suggestions
+from shared.unseen import in_text
 
 
 def routes(journal: Journal, resource: Resource) -> APIRouter:
@@ -32,14 +33,17 @@ def routes(journal: Journal, resource: Resource) -> APIRouter:
     def suggest(
         filter: Annotated[str, Query(max_length=LONGEST)] = "", at: Annotated[int | None, Query(ge=0)] = None
     ) -> dict[str, Any]:
-        """For a caret that stands behind `at` characters, without it behind all: the filter that each leads to."""
+        """For a caret that stands behind `at` characters, without it behind all: the filter that each leads to.
+
+        A label is for reading: what nobody sees in it is written as `[U+202E]`.
+        """
         with journal.database() as conn:
             interfaces = sorted(modes(conn))
             caret = len(filter) if at is None else at
             found = suggestions(conn, resource.flow, filter, caret, journal.zone, interfaces)
         return {
             "items": [
-                {"text": one.text, "label": one.label, "at": one.caret}
+                {"text": one.text, "label": in_text(one.label), "at": one.caret}
                 | (one.count.as_json() if one.count is not None else {"count": None, "capped": False})
                 for one in found
             ]
