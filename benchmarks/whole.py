@@ -26,7 +26,7 @@ from shared.records.indexer import behind
 from shared.settings import environment
 from tests.support.long_over import grow_old
 from tests.support.sandbox import sandbox
-from tests.support.system import INTERFACE, System
+from tests.support.system import INTERFACE, System, running
 
 BROKER = "rabbitmq"
 LATENCY, AT_ONCE, POLL_SECONDS = 0.02, 16, 2
@@ -45,7 +45,7 @@ def whole(servers: Servers, plan: Plan) -> Run:
             (folder / name).mkdir(parents=True)
         stand = stack.enter_context(sandbox(folder / "stand", log=folder / "stand.log"))
         conn = stack.enter_context(connect(place.database, "bench-driver"))
-        system = System(folder, place.database, place.broker, stand, forked=False)
+        system = stack.enter_context(running(System(folder, place.database, place.broker, stand, forked=False)))
         system.environment = {"CONNECT_LEASE_SECONDS": LEASE, "CONNECT_CALL_SECONDS": CALL}
         system.prepare(calls_at_once=AT_ONCE, sends_at_once=AT_ONCE, poll_seconds=POLL_SECONDS)
         for key in ("otto", "xentral"):

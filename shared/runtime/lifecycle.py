@@ -27,6 +27,7 @@ from prometheus_client.exposition import choose_encoder
 from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.runtime.posted import Take, Unheard, read_body
+from shared.runtime.spare import give_back
 from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
 from shared.settings import environment
 
@@ -37,6 +38,7 @@ LAST_WORDS_SECONDS = 10.0
 
 AGAIN_SECONDS = 1.0
 WATCH_SECONDS = 1.0
+GIVE_BACK_SECONDS = 60.0
 AWAY_SECONDS = 2.0
 """When the watchdog itself comes so much too late, the whole process stood still, as on a suspended machine."""
 
@@ -132,9 +134,12 @@ class Lifecycle:
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
         self._supervisor.tell(READY)  # it answers: a database that is away is no reason to end it
         begun = self._begin()
-        looked = time.monotonic()
+        looked = gave = time.monotonic()
         while not self._stop.wait(WATCH_SECONDS):
             looked = self._watch(looked)
+            if looked - gave > GIVE_BACK_SECONDS:
+                give_back()
+                gave = time.monotonic()
             self._supervisor.tell(ALIVE)
         self._supervisor.tell(STOPPING)
         end = time.monotonic() + GRACE_SECONDS
