@@ -55,6 +55,7 @@ LATENCY = 0.05
 """Seconds that each call of a remote system takes: so a process has something in hand when it is told to stop."""
 
 LARGE = 2000
+SHOWN = 10
 ORDERS_A_SECOND = 10
 
 
@@ -273,13 +274,17 @@ def test_many_share_the_work_while_each_is_replaced(ground: Ground, orders: int,
         quiet = time.monotonic() - begun
         run.deployment.stop()
         print(report(run, tally), f"; all replaced in {rolled:.0f} s, all quiet after {quiet:.0f} s")  # noqa: T201
-        assert list(run.deployment.undrained()) == []
-        assert list(run.deployment.complaints()) == []
-        assert list(run.left_behind()) == []
-        assert list(run.violations()) == []
-        assert list(run.back()) == []
-        assert list(run.disorder()) == []
-        assert list(run.mails_wrong()) == []
+        found = {
+            "drained": run.deployment.undrained(),
+            "alone": run.deployment.complaints(),
+            "left behind": run.left_behind(),
+            "invariants": run.violations(),
+            "the way back": run.back(),
+            "in order": run.disorder(),
+            "mails": run.mails_wrong(),
+        }
+        wrong = {name: sentences[:SHOWN] for name, each in found.items() if (sentences := list(each))}
+        assert wrong == {}, json.dumps(wrong, indent=1)
         assert set(run.poster.answered) == {place for place in run.deployment.places if place.startswith("journal")}
         assert_ledger_at_rest(run.system)
         run.system.assert_books_balance()
