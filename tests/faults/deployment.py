@@ -50,6 +50,7 @@ class Deployment:
         self.names: dict[str, list[str]] = {place: [] for place in self.places}
         self.journals: dict[str, str] = {}
         self.drained: list[Drained] = []
+        self.connections = 0  # to the database, the most that were seen
 
     def start(self) -> None:
         """All of it, until all are ready."""
@@ -64,6 +65,7 @@ class Deployment:
         begun = time.monotonic()
         self._system.processes[old].send_signal(signal.SIGTERM)
         port = self._start(place)
+        self._held()
         self._await_end(old, begun, held)
         self._until_ready(place, port)
 
@@ -148,4 +150,10 @@ class Deployment:
         self.drained.append(Drained(name, seconds, code, held, late))
 
     def _held(self) -> int:
-        return int(self._system.query("SELECT count(*) FROM records WHERE state = 'running'")[0][0])
+        """How many records are in hand; counts connections, too."""
+        ((held, connections),) = self._system.query(
+            "SELECT (SELECT count(*) FROM records WHERE state = 'running'),"
+            " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())"
+        )
+        self.connections = max(self.connections, connections)
+        return int(held)

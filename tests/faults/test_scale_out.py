@@ -54,6 +54,9 @@ LEASE, CALL = 30.0, 20.0
 LATENCY = 0.05
 """Seconds that each call of a remote system takes: so a process has something in hand when it is told to stop."""
 
+CONNECTIONS = 20
+"""To the database, for each process: what docs/runbooks/DatabaseConnectionsHigh.md tells people to allow."""
+
 LARGE = 2000
 SHOWN = 10
 ORDERS_A_SECOND = 10
@@ -289,6 +292,7 @@ def test_many_share_the_work_while_each_is_replaced(ground: Ground, orders: int,
         assert_ledger_at_rest(run.system)
         run.system.assert_books_balance()
         run.system.assert_history_has_no_gaps()
+        assert run.deployment.connections <= CONNECTIONS * (len(run.deployment.places) + 1)
         if orders >= LARGE:
             assert run.deployment.idle() == []
 
@@ -308,5 +312,5 @@ def report(run: Run, tally: Tally) -> str:
     return (
         f"seed {tally.seed}: {tally.events} events, {tally.faults} restarts, drained in at most {most} s; in hand at"
         f" SIGTERM {held}; {given_back} given back; longest in hand {longest}; posted {run.poster.answered}, again"
-        f" {run.poster.again}"
+        f" {run.poster.again}; {run.deployment.connections} connections"
     )
