@@ -33,6 +33,9 @@ TICK_SECONDS = 5
 until then no new channel learns who leads in place of a node that is frozen. See docs/operations.md."""
 
 WHOLE_SECONDS = 180.0
+START_SECONDS = 300.0
+"""Of a node, on a machine with much else to do."""
+
 PATIENCE_SECONDS = 40.0
 ASK_SECONDS = 30.0
 CONFIGURATION = "cluster_partition_handling = pause_minority\n"
@@ -100,7 +103,7 @@ class Cluster:
         for node in self.nodes:
             if node.alive():
                 continue
-            node.start()
+            node.start(START_SECONDS)
         first = self.nodes[0]
         for node in self.nodes[1:]:
             if "true" not in node.control.evaluate("rabbit_mnesia:is_clustered()."):

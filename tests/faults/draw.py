@@ -22,7 +22,8 @@ BEGUN = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One event to publish. kind: `order`, `echo` (same data, other id), `reused` (same id, other data), `poison`.
+    """One event to publish. kind: `order`, `echo` (same data, other id), `reused` (same id, other data), `poison`; of
+    the way back `change` and `quantity`, see `draw_flows`.
 
     place orders the changes of one number: the highest is the newest. fault: how a poisonous body is broken.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -37,11 +37,19 @@ class Sent:
         return body_hash(self.event.body)
 
 
+def _imported(_event: Drawn) -> str:
+    return f"order-imported.v1.{INTERFACE}"
+
+
 @dataclass
 class Driver:
-    """Publishes to one broker. The ledger is keyed by body: an event that is sent twice is in it once."""
+    """Publishes to one broker. The ledger is keyed by body: an event that is sent twice is in it once.
+
+    routed: by which routing key an event goes.
+    """
 
     url: str
+    routed: Callable[[Drawn], str] = _imported
     ledger: dict[UUID, Sent] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _confirms: list[tuple[float, float]] = field(default_factory=list)
@@ -59,7 +67,7 @@ class Driver:
                 left = list(events[start : start + CHUNK])
                 while left:
                     begun = time.monotonic()
-                    fates = publisher.publish([_message(event) for event in left], deadline)
+                    fates = publisher.publish([Message(event.body, self.routed(event)) for event in left], deadline)
                     self._note(left, fates, begun)
                     left = [e for e, fate in zip(left, fates, strict=True) if fate is not Fate.CONFIRMED and not once]
                     if left:
@@ -122,7 +130,3 @@ class Flow:
         assert not self._thread.is_alive(), "the driver hangs"
         if self._error is not None:
             raise self._error
-
-
-def _message(event: Drawn) -> Message:
-    return Message(event.body, f"order-imported.v1.{INTERFACE}")

@@ -15,8 +15,8 @@ from tests.support.sandbox import PROJECT
 
 NAMES = (
     "export_crash_points", "stock_crash_points", "hint_crash_points", "frozen_senders", "two_at_once", "there_and_back",
-    "alert_crash_points", "run_crash_points", "outage", "mixed_versions", "http_intake", "isolation", "planted",
-    "planted_back", "chaos",
+    "alert_crash_points", "run_crash_points", "outage", "mixed_versions", "scale_out", "http_intake",
+    "isolation", "planted", "planted_back", "chaos",
 )  # fmt: skip
 MODEL = "tests/flow/test_model.py"
 ORDERS = "10000"

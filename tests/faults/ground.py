@@ -33,7 +33,10 @@ WEAR = 8640
 STARTS = 3
 HIDDEN_SECONDS = 4
 CLUSTER, PAIR = "cluster", "pair"
-WATCHED = ("order-imported", "order-imported.dead", "connect.unrouted")
+WATCHED = (
+    "order-imported", "order-imported.dead", "order-changed", "order-changed.dead", "stock-changed",
+    "stock-changed.dead", "connect.unrouted",
+)  # fmt: skip
 
 
 class Ground:
@@ -52,7 +55,7 @@ class Ground:
     def postgres(self) -> Postgres:
         """The worker's own server."""
         if self._postgres is None:
-            options = {"max_connections": "200", "shared_buffers": "256MB"}
+            options = {"max_connections": "400", "shared_buffers": "256MB"}
             self._postgres = Postgres(self.folder / "postgres", options=options)
             self._postgres.start()
             self._stack.callback(self._postgres.stop)
@@ -103,7 +106,7 @@ class Ground:
         if system is None or stack is None or worn >= WEAR:
             if stack is not None:
                 stack.close()
-            system, stack, worn = *self._new(place), 0
+            system, stack, worn = *self.new(place), 0
         self._systems[place] = (system, stack, worn + events)
         return system
 
@@ -153,7 +156,8 @@ class Ground:
         """A gate in front of a server."""
         return Gate(server.port)
 
-    def _new(self, place: str) -> tuple[System, ExitStack]:
+    def new(self, place: str) -> tuple[System, ExitStack]:
+        """A prepared system that no case shares; it ends with the stack."""
         stack = ExitStack()
         name = f"f{uuid.uuid4().hex[:12]}"
         folder = self.folder / name

@@ -17,7 +17,10 @@ import pytest
 from tests.faults.results import Results
 
 LEDGER, SHARD, RESUME = "CONNECT_TEST_LEDGER", "CONNECT_TEST_SHARD", "CONNECT_TEST_RESUME"
-ACTIONS = {"frozen_senders": "stop", "two_at_once": "together", "outage": "outage"}
+ACTIONS = {"frozen_senders": "stop", "two_at_once": "together", "outage": "outage", "scale_out": "restart"}
+OVER_RABBITMQ = ("outage", "scale_out")
+"""Over no other broker, and so without a parameter that names it."""
+
 COUNTED = ("system", "alerts")
 """Fixtures that count what they published, and the faults that they planted."""
 
@@ -48,7 +51,7 @@ def case_of(item: pytest.Item) -> str:
     """kind/fault/action/broker/seed, from the module, the test's name and its parameters."""
     kind = Path(str(item.fspath)).stem.removeprefix("test_").removesuffix("_crash_points")
     given = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    broker = str(given.pop("broker_url", given.pop("broker", "rabbitmq" if kind == "outage" else "none")))
+    broker = str(given.pop("broker_url", given.pop("broker", "rabbitmq" if kind in OVER_RABBITMQ else "none")))
     name = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", "-")
     what = ":".join([name, *(str(value) for value in given.values())]).replace("/", "-")
     return f"{kind.replace('_', '-')}/{what}/{ACTIONS.get(kind, 'kill')}/{broker}/1"

@@ -102,10 +102,24 @@ class System:
         """
         migrate(self.database_url)
         apply(self.broker_url)
-        seal = Seal(SECRET)
+        self.add(
+            INTERFACE, calls_per_second=calls_per_second, calls_at_once=calls_at_once, poll_seconds=poll_seconds,
+            sends_at_once=sends_at_once,
+        )  # fmt: skip
+
+    def add(
+        self,
+        slug: str,
+        *,
+        calls_per_second: float = 1000.0,
+        calls_at_once: int = 8,
+        poll_seconds: int = 900,
+        sends_at_once: int = 8,
+    ) -> None:
+        """A live interface with all its mappings, between the stand-ins; several share them."""
         with connect(self.database_url, "tests") as conn:
             add_interface(
-                conn, seal, slug=INTERFACE, title="OTTO Deutschland", marketplace="otto", erp="xentral", mode="live",
+                conn, Seal(SECRET), slug=slug, title="OTTO Deutschland", marketplace="otto", erp="xentral", mode="live",
                 marketplace_side=NewSide(
                     {"base_url": self.stand.addresses["otto"], "client_id": "demo", **SHIP_FROM},
                     {"client_secret": "demo"}, 1000.0, sends_at_once,
@@ -117,7 +131,7 @@ class System:
                 poll_seconds=poll_seconds,
             )  # fmt: skip
             for kind, source, target in MAPPINGS:
-                save_mapping(conn, INTERFACE, kind, source, target)
+                save_mapping(conn, slug, kind, source, target)
 
     def start(
         self,
