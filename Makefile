@@ -61,7 +61,7 @@ $(BENCH_READY): requirements/bench.txt $(READY)
 	@touch $@
 
 .PHONY: test
-test: $(DEV_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
+test: $(DEV_READY) $(DOCS_READY) ## All tests, on private servers that they start themselves (TESTS=tests/unit for a part)
 	@$(BIN)/python -m tests.support.bring
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not faults_full and not peers' $(TESTS) $(ARGS)
 

@@ -1,4 +1,4 @@
-"""What mkdocs asks while it builds the site: the pages of folders, links that lead out of docs/, and diagrams.
+"""What mkdocs asks while it builds the site: the pages of folders, links that lead out of docs/, diagrams, languages.
 
 Diagrams are drawn by mermaid, which npm brings once, checked, into the user's cache; the site carries it and asks
 nobody.
@@ -28,6 +28,9 @@ SHA512 = "YdPXn9slEwO0omQfQIsW6vS84weVQftIyyTGAZCwM//MGhPzL1+l6vO6bkf0wnP4tHigH1
 """Of the package as npm names it, in Base64."""
 SCRIPT = "assets/mermaid.min.js"
 SECONDS = 300
+DECISIONS = "adr"
+DIAGRAM = re.compile(r'<pre class="mermaid">.*?</pre>', re.DOTALL)
+NUMBERED = re.compile(r"^# (?=\d)")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+(?:\n[^\]\n]+)?)\]\((?!https?://|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -47,7 +50,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """A link to code, or to a folder, says its text alone: the site has the documents and nothing else."""
     del config
-    known = {file.src_uri for file in files}
+    known = {file.src_uri for file in files if file.inclusion.is_included()}
     folder = PurePosixPath(page.file.src_uri).parent
 
     def kept(link: re.Match[str]) -> str:
@@ -55,7 +58,32 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         index = f"{target}/README.md"
         return link[0] if target in known else f"[{link[1]}]({link[2]}/README.md)" if index in known else link[1]
 
+    if page.file.src_uri == f"{DECISIONS}/README.md":
+        markdown += _listed(DOCS / DECISIONS)
     return LINK.sub(kept, markdown)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """A diagram lies in a box of its own: on a phone it is moved there, and stays readable."""
+    del page, config, files
+    return DIAGRAM.sub(r'<div class="diagram" tabindex="0">\g<0></div>', html)
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """A page says its language, and loads what draws only where there is something to draw."""
+    del config
+    if page.file.src_uri.startswith("de/"):
+        output = output.replace('<html lang="en"', '<html lang="de"', 1)
+    return output if 'class="mermaid"' in output else re.sub(rf'<script src="[^"]*{SCRIPT}"></script>', "", output)
+
+
+def _listed(folder: Path) -> str:
+    """The decisions by their titles, which the folder shows in the repository."""
+    lines = []
+    for path in sorted(folder.glob("0*.md")):
+        title = path.read_text(encoding="utf-8").partition("\n")[0]
+        lines.append(f"- [{NUMBERED.sub('', title)}]({path.name})\n")
+    return "\n" + "".join(lines)
 
 
 def _expanded(nav: Any) -> Any:

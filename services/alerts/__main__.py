@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-import psycopg
 import structlog
 
 from services.alerts import smtp
@@ -27,13 +26,13 @@ from shared.alarms import queue
 from shared.alarms.planned import set_zone
 from shared.alarms.signed import Links
 from shared.db.connect import GONE, Connection, connect
-from shared.db.migrate import pending
 from shared.failpoint import Failpoints
-from shared.log import set_up
 from shared.metrics import Metrics
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.posted import Take
-from shared.settings import Settings, SettingsError, load
+from shared.runtime.schema import fits
+from shared.runtime.serve import serve
+from shared.settings import Settings, SettingsError
 from shared.version import VERSION
 
 SERVICE = "alerts"
@@ -46,7 +45,7 @@ def run(settings: Settings) -> int:
     """Run until a signal; returns the exit code. Raises SettingsError."""
     database = settings.database()
     with suppress(*GONE):  # it must start without the database, too: to say that it is away
-        _whole(database)
+        fits(database)
     try:
         server = smtp.Server.parse(str(settings.smtp_url)) if settings.smtp_url else None
     except ValueError as error:
@@ -118,17 +117,12 @@ def run(settings: Settings) -> int:
     return life.run()
 
 
-def _whole(database: str) -> None:
-    if missing := pending(database):
-        raise SettingsError(f"the database lacks {', '.join(missing)}: run `connect migrate`")
-
-
 def _connected(life: Lifecycle, database: str, name: str, beat: Beat, work: Callable[[Connection], None]) -> None:
     """Work on a connection until stopping; come back with another one when it is gone."""
     while not life.stopping():
         beat()
         try:
-            _whole(database)
+            fits(database)
             with connect(database, f"connect-alerts-{name}") as conn:
                 work(conn)
         except GONE as error:
@@ -137,15 +131,8 @@ def _connected(life: Lifecycle, database: str, name: str, beat: Beat, work: Call
 
 
 def main() -> int:
-    """Start the service."""
-    try:
-        settings = load()
-        settings.only_at_home()
-        set_up(SERVICE, settings.log_format)
-        return run(settings)
-    except (SettingsError, psycopg.OperationalError) as error:
-        sys.stderr.write(f"connect: {error}\n")
-        return 2
+    """Entry point of `connect serve alerts`."""
+    return serve(SERVICE, run)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
 from services.importer.fetch import orders_by_number, restage
 from services.importer.poll import Poll
 from services.importer.preview import orders_to_create
@@ -28,7 +26,6 @@ from shared.connectors.contract import SourceOrder
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Failpoints
-from shared.log import set_up
 from shared.metrics import Metrics
 from shared.records.claim import Claim
 from shared.records.interfaces import Interface, read
@@ -40,11 +37,12 @@ from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Remotes
 from shared.runtime.schema import Schema
+from shared.runtime.serve import serve
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
 from shared.seal import Seal
-from shared.settings import Settings, SettingsError, load
+from shared.settings import Settings
 from shared.version import VERSION
 
 SERVICE = "importer"
@@ -166,15 +164,7 @@ def run(settings: Settings) -> int:
 
 def main() -> int:
     """Entry point of `connect serve importer`."""
-    try:
-        settings = load()
-        settings.only_at_home()
-        set_up(SERVICE, settings.log_format)
-        return run(settings)
-    except SettingsError as error:
-        set_up(SERVICE)
-        structlog.get_logger().error("service.not-started", problems=str(error))
-        return 2
+    return serve(SERVICE, run)
 
 
 if __name__ == "__main__":

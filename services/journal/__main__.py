@@ -23,7 +23,6 @@ from services.journal.runner import Runner
 from services.journal.sealing import keep_sealed
 from services.journal.sweep import SWEEP_SECONDS, sweep
 from services.journal.wiring import Journal
-from shared import log, settings
 from shared.alarms.signed import Links
 from shared.broker.watched import WatchedBroker
 from shared.connectors.registry import discover
@@ -36,8 +35,11 @@ from shared.privacy.retention import Keep
 from shared.records.bulk_steps import CHOOSING_SECONDS
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.schema import Schema
+from shared.runtime.serve import serve
 from shared.seal import Seal
+from shared.settings import Settings
 
+SERVICE = "journal"
 CONNECTIONS = 12
 DRAIN_SECONDS = 20
 BEAT_SECONDS = 5
@@ -51,18 +53,12 @@ def release() -> str:
         return "0"
 
 
-def main() -> int:
-    """Run until a signal. Returns the exit code: 0 stopped, 1 could not start."""
-    try:
-        given = settings.load()
-        given.only_at_home()
-        log.set_up("journal", given.log_format)
-        seal, identity = Seal(given.secret()), given.identity()
-    except settings.SettingsError as error:
-        return _cannot(error)
-    metrics, connectors = Metrics("journal", release()), discover()
+def run(given: Settings) -> int:
+    """Run until a signal; returns the exit code. Raises SettingsError."""
+    seal, identity = Seal(given.secret()), given.identity()
+    metrics, connectors = Metrics(SERVICE, release()), discover()
     amqp_url = str(given.amqp_url) if given.amqp_url else None
-    frame = Lifecycle("journal", metrics, given.port_of("journal"), host=given.metrics_host)
+    frame = Lifecycle(SERVICE, metrics, given.port_of(SERVICE), host=given.metrics_host)
     pool = open_pool(given.database(), "connect-journal", CONNECTIONS, statement_timeout=15, plan_each=True)
     journal = Journal(
         pool,
@@ -139,18 +135,16 @@ def main() -> int:
     frame.begin_once(Schema(given.database()).there)
     try:
         return frame.run()
-    except settings.SettingsError as error:
-        return _cannot(error)
     finally:
         pool.close()
 
 
-def _cannot(error: settings.SettingsError) -> int:
-    print(f"The Journal cannot start: {error}", file=sys.stderr)  # noqa: T201
-    return 1
+def main() -> int:
+    """Entry point of `connect serve journal`."""
+    return serve(SERVICE, run)
 
 
-def _config(app: object, given: settings.Settings) -> uvicorn.Config:
+def _config(app: object, given: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         host=given.host,

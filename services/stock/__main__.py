@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-import structlog
-
 from services.stock import confirm as confirming
 from services.stock import errands as running
 from services.stock.look import Look
@@ -26,7 +24,6 @@ from shared.connectors.open import open_stock_sink, open_stock_source
 from shared.connectors.registry import discover
 from shared.db.connect import Connection, connect, open_pool
 from shared.failpoint import Failpoints
-from shared.log import set_up
 from shared.metrics import Metrics
 from shared.records.articles import insist
 from shared.records.interfaces import Interface, read
@@ -39,12 +36,13 @@ from shared.runtime.probe import Probe
 from shared.runtime.receipts import Receipts
 from shared.runtime.remotes import Close, Remotes
 from shared.runtime.schema import Schema
+from shared.runtime.serve import serve
 from shared.runtime.stock_round import StockRound
 from shared.runtime.timing import Timing
 from shared.runtime.wakeups import listen
 from shared.runtime.work import Wiring, Work
 from shared.seal import Seal
-from shared.settings import Settings, SettingsError, load
+from shared.settings import Settings
 from shared.version import VERSION
 
 SERVICE = "stock"
@@ -175,15 +173,7 @@ def run(settings: Settings) -> int:
 
 def main() -> int:
     """Entry point of `connect serve stock`."""
-    try:
-        settings = load()
-        settings.only_at_home()
-        set_up(SERVICE, settings.log_format)
-        return run(settings)
-    except SettingsError as error:
-        set_up(SERVICE)
-        structlog.get_logger().error("service.not-started", problems=str(error))
-        return 2
+    return serve(SERVICE, run)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 SIGTERM or SIGINT: loops see `stopping`, finish what they hold and end; a second signal leaves at once. A loop that
 raises ends the process with 1, a loop without progress ends it with 70 after writing every thread's stack: both are for
 the supervisor to start again, because a process in an unknown state is worse than a new one. Time in which the whole
-process stood still is nobody's fault and counts for no loop.
+process stood still is nobody's fault and counts for no loop. Settings or a schema that do not fit end it with 2, which a
+person has to mend.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from shared.metrics import Metrics
 from shared.runtime.posted import Take, Unheard, read_body
 from shared.runtime.spare import give_back
 from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
-from shared.settings import environment
+from shared.settings import SettingsError, environment
 
 STALL_SECONDS = 60.0
 GRACE_SECONDS = 40.0
@@ -43,6 +44,7 @@ AWAY_SECONDS = 2.0
 """When the watchdog itself comes so much too late, the whole process stood still, as on a suspended machine."""
 
 EXIT_CRASHED = 1
+EXIT_UNFIT = 2
 EXIT_STALLED = 70
 
 
@@ -122,10 +124,18 @@ class Lifecycle:
 
     def fatal(self, error: BaseException) -> None:
         """End the process now: what is in hand is protected by leases and by unacked messages."""
+        if isinstance(error, SettingsError):
+            self._end_unfit(error)
         _end_soon(EXIT_CRASHED)
         self._log.error("service.crashed", error=error, exc_info=not isinstance(error, Planted))
         sys.stderr.flush()
         os._exit(EXIT_CRASHED)
+
+    def _end_unfit(self, error: SettingsError) -> None:
+        _end_soon(EXIT_UNFIT)
+        self._log.error("service.not-started", problems=str(error))
+        sys.stderr.flush()
+        os._exit(EXIT_UNFIT)
 
     def run(self) -> int:
         """Start everything, wait for a signal, stop everything. Returns the exit code."""

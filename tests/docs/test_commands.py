@@ -33,6 +33,7 @@ ELSEWHERE = {
     "kubectl": "needs a cluster; what is applied is rendered and checked by scripts/check",
     "pg_basebackup": "taken out of the document by tests/flow/test_backup.py",
     "pg_dump": "taken out of the document by tests/flow/test_backup.py",
+    "psql": "taken out of the document by tests/flow/test_point_in_time.py",
     "connect archive run": "tests/flow/test_archive.py, with a folder of its own",
 }
 """The beginnings of fenced commands that no test of a document types, and who stands for them, or why nobody does."""

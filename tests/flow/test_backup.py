@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import shlex
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +15,14 @@ import psycopg
 import pytest
 
 from services.cli.__main__ import main
-from services.cli.local import cluster, identity
-from services.cli.local.cluster import PASSWORDS, write_private
-from services.cli.local.postgres import Postgres, find_programs
+from services.cli.local import cluster
+from services.cli.local.postgres import Postgres
 from shared.db.connect import connect
 from shared.db.migrate import migrate, pending
 from shared.records.settle import settle
 from shared.records.states import State
-from tests.support.sandbox import PROJECT, Stand, sandbox
+from tests.support.drill import documented, inherit, own
+from tests.support.sandbox import Stand, sandbox
 from tests.support.spine import assert_sound, claims, event, settlement, store_lane, take_in
 from tests.support.system import SECRET, System, order_event, running
 from tests.support.waiting import until
@@ -34,21 +31,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 
 MANY, AFTER, AWAY = 120, 20, 20
 OPTIONS = {"wal_level": "replica", "max_wal_senders": "4"}
-
-
-def documented(name: str, **words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the docs, with what stands for addresses and folders filled in."""
-    text = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
-    (line,) = re.findall(rf"^{name} .*$", text, re.MULTILINE)
-    for word, value in words.items():
-        assert re.search(rf"\b{word}\b", line), f"{word} is not in: {line}"
-        line = re.sub(rf"\b{word}\b", lambda _, value=value: shlex.quote(value), line)  # type: ignore[misc]
-    command = shlex.split(line)
-    done = subprocess.run(
-        [find_programs() / command[0], *command[1:]], capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode == 0, f"{line}\n{done.stderr}"
-    return done
 
 
 class Witness(threading.Thread):
@@ -150,12 +132,10 @@ def test_backed_up_under_load_destroyed_and_restored(
 
 def _lay_out(server: Postgres, backup: Path, restored: Path) -> None:
     """The backup becomes the data folder of another server."""
-    restored.mkdir(mode=0o700)
-    for file in PASSWORDS.values():
-        write_private(restored / file, (server.folder / file).read_text())
+    inherit(server, restored)
     shutil.copytree(backup, restored / "data")
     (restored / "data").chmod(0o700)
-    identity.give(restored, identity.choose(restored, find_programs() / "postgres").owner)
+    own(restored)
 
 
 def _after_the_restore(
