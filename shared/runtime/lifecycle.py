@@ -3,8 +3,8 @@
 SIGTERM or SIGINT: loops see `stopping`, finish what they hold and end; a second signal leaves at once. A loop that
 raises ends the process with 1, a loop without progress ends it with 70 after writing every thread's stack: both are for
 the supervisor to start again, because a process in an unknown state is worse than a new one. Time in which the whole
-process stood still is nobody's fault and counts for no loop. Settings or a schema that do not fit end it with 2, which a
-person has to mend.
+process stood still is nobody's fault and counts for no loop. Settings or a schema that do not fit end it with 2, which
+a person has to mend.
 """
 
 from __future__ import annotations

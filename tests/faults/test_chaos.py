@@ -19,7 +19,8 @@ from tests.support.system import order_event
 from tests.support.waiting import until
 
 ORDERS = int(os.environ.get("CONNECT_TEST_ORDERS", "600"))
-KILLS = 4 + ORDERS // 500
+KILLS = 7 + ORDERS // 500
+"""No fewer than there are processes: each dies once."""
 SEED = int(os.environ.get("CONNECT_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300 + ORDERS // 5)]

@@ -243,7 +243,7 @@ class _Running:
                 self.state["sandbox"] = stand_ins
                 with connect(str(self.state["database_url"]), "connect-up") as conn:
                     demo_interface.seed(conn, Seal(self._secret), stand_ins, discover())
-            if mails.items() - self.state.items():
+            if any(self.state.get(name) != address for name, address in mails.items()):
                 self.state |= mails
                 if self._launches is not None and self.settings.smtp_url is None:
                     self._launches.environment.update(self._mail_server())
