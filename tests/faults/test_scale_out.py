@@ -118,10 +118,15 @@ class Run:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def roll(self) -> None:
-        """Replace every process, each while a part of the events is published and posted."""
+    def roll(self, *, spread: bool) -> None:
+        """Replace every process, each while a part of the events is published and posted.
+
+        spread: begin once each process has worked, which takes more than a few events.
+        """
         parts = len(self.deployment.places) + 2
         self._feed(_part(self.flows.stream, 0, parts), ())
+        if spread:
+            until(lambda: not self.deployment.idle(), "each process has something to do", 120)
         with ThreadPoolExecutor(1) as door:
             for turn, place in enumerate(self.deployment.places, 1):
                 stream, posted = _part(self.flows.stream, turn, parts), _part(self.flows.posted, turn, parts)
@@ -270,7 +275,7 @@ def test_many_share_the_work_while_each_is_replaced(ground: Ground, orders: int,
         tally.seed = SEED
         run.deployment.start()
         begun = time.monotonic()
-        run.roll()
+        run.roll(spread=orders >= LARGE)
         rolled = time.monotonic() - begun
         tally.events, tally.faults = run.driver.published + run.system.published, len(run.deployment.drained)
         run.settle(orders)
