@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import servers
 from tests.support.browser import NoBrowser, chromium, playwright_libraries
+from tests.support.guide_mail import example
 from tests.support.seed import seed
 from tests.support.site import Site, site_over
 
@@ -38,10 +39,20 @@ class Shot:
     height: int = HEIGHT
 
 
+MAIL = "mail"
+"""A mail of the alert service; it lies in no Journal."""
+
 SHOTS = (
     Shot("systemstatus", "/"),
     Shot("auftraege", "/orders"),
     Shot("fehlerhafte", "/orders?filter=state:failed"),
+    Shot("fehler", "/orders/{failed}"),
+    Shot("verlauf", "/orders/{done}#record-history"),
+    Shot("wiederholen", "/orders/retry?filter=state:failed"),
+    Shot("import", "/orders/import"),
+    Shot("ablehnung", "/rejections/{rejection}"),
+    Shot("alarm", "/alarms/new"),
+    Shot("benutzer", "/users", role="admin"),
 )
 
 
@@ -76,7 +87,16 @@ def take(program: Path, into: Path, names: Sequence[str] = ()) -> None:
             if names and shot.name not in names:
                 continue
             _picture(browser, site, shot, shot.path.format(**ids), into / f"{shot.name}.jpg")
+        if not names or MAIL in names:
+            _letter(browser, into / f"{MAIL}.jpg")
         browser.close()
+
+
+def _letter(browser: Browser, file: Path) -> None:
+    page = browser.new_page(locale="de-DE", color_scheme="light", viewport={"width": 760, "height": HEIGHT})
+    page.set_content(example(), wait_until="load", timeout=PATIENCE)
+    page.screenshot(path=file, type="jpeg", quality=QUALITY, timeout=PATIENCE)
+    page.close()
 
 
 def _picture(browser: Browser, site: Site, shot: Shot, path: str, file: Path) -> None:

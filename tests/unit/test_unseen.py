@@ -1,6 +1,15 @@
 """What cannot be seen is named, and what a browser sends back stays as it came."""
 
-from shared.unseen import in_page, in_text
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.unseen import UNSEEN, in_page, in_text
+
+TEXTS = sorted(Path(__file__).parents[2].glob("services/*/texts/**/*.toml"))
 
 MARK = '<mark class="unseen" title="U+200B Zero Width Space">U+200B</mark>'
 
@@ -21,3 +30,19 @@ def test_pictures_of_several_characters_stay_whole_and_others_are_told() -> None
         assert in_text(f"Danke {picture}!") == f"Danke {picture}!"
     assert in_text("A\u200d1") == "A[U+200D]1"
     assert in_text("\u202egnp.exe") == "[U+202E]gnp.exe"
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_no_text_of_ours_would_be_marked(file: Path) -> None:
+    found = {
+        name: text for name, text in _texts(tomllib.loads(file.read_text(encoding="utf-8"))) if UNSEEN.search(text)
+    }
+    assert found == {}
+
+
+def _texts(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, str):
+            yield name, value
+        else:
+            yield from _texts(value)
