@@ -15,7 +15,7 @@ from services.cli.sides import new_side
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.people.audit import audit
-from shared.records.interfaces import read, save_side
+from shared.records.interfaces import NewSide, read, save_side
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def set_(
         new = new_side(side, table, discover())
         save_side(conn, session.seal, slug, side, new)
         audit(conn, session.actor, "interfaces.set", {"interface": slug, "side": side, "names": sorted(given)})
-    entered = {side: new} if "base_url" in given else {}
+    entered: dict[str, NewSide] = {side: new} if "base_url" in given else {}
     remarks = of_sides(entered, lambda url: not_called(url, session.settings.networks(), session.language))
     printer = Printer()
     if as_json_:
