@@ -13,3 +13,14 @@ def is_near(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return "." not in host
+
+
+def is_this_machine(host: str) -> bool:
+    """A loopback address, in brackets or not, or a name that always means one. Another container is another machine."""
+    name = host.strip("[]").lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -2,7 +2,8 @@
 
 Without this, whoever may edit an interface could make Connect call what only its own network can reach: databases, a
 cloud's metadata, other machines. Checked at the socket by `connectors.deadline`, on the address that is really
-connected to, since a name may answer differently each time. Read from CONNECT_ALLOWED_NETWORKS.
+connected to, since a name may answer differently each time. Without encryption only named networks may be called, for
+anybody on the way reads credentials and buyers' data. Read from CONNECT_ALLOWED_NETWORKS.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _TRANSLATED = ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Named private networks, and hosts that may have any private address. Nothing named: public addresses only."""
+    """Named networks, and hosts that may have any private address. Nothing named: public addresses only, over TLS."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     hosts: frozenset[str] = frozenset()
@@ -57,17 +58,22 @@ class Networks:
             hosts.add(name)
         return cls(tuple(networks), frozenset(hosts))
 
-    def permits(self, host: str, address: str) -> bool:
-        """Whether `host` may be called at this address of it; False for what is no address."""
+    def permits(self, host: str, address: str, *, encrypted: bool = True) -> bool:
+        """Whether `host` may be called at this address of it; False for what is no address.
+
+        encrypted: over TLS. Without, a public address must lie in a named network too; a named host is not enough,
+        since a name server could lead it out of the network that was meant.
+        """
         try:
             found = _inner(ip_address(address.partition("%")[0]))
         except ValueError:
             return False
         if found in _METADATA or found.is_multicast or found.is_unspecified:
             return False
-        if found.is_global and not found.is_reserved and not getattr(found, "is_site_local", False):
+        public = found.is_global and not found.is_reserved and not getattr(found, "is_site_local", False)
+        if public and encrypted:
             return True
-        if host.lower().rstrip(".") in self.hosts:
+        if not public and host.lower().rstrip(".") in self.hosts:
             return True
         return any(found.version == network.version and found in network for network in self.networks)
 

@@ -144,7 +144,9 @@ class Settings(BaseSettings):
         None, description="seals credentials in the database; one key a line, the newest first, 16 characters or more"
     )
     allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
-        "", description="private networks and hosts that interfaces may call, e.g. 10.1.0.0/16, erp.local; unset: none"
+        "",
+        description="networks that interfaces may call although they are private, and with http://; also private hosts;"
+        " e.g. 10.1.0.0/16, erp.local; unset: none",
     )
     trusted_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
         "", description="networks of proxies whose X-Forwarded-For is believed, e.g. 10.1.2.3/32; unset: none"

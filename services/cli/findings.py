@@ -146,7 +146,11 @@ def _broker(session: Session) -> Iterator[Finding]:
 
 def _transport(session: Session) -> Iterator[Finding]:
     given = session.settings, session.environment
-    remarks = [*transport.unprotected(*given), *transport.certificates(*given, transport.today())]
+    remarks = [
+        *transport.pages(session.settings),
+        *transport.unprotected(*given),
+        *transport.certificates(*given, transport.today()),
+    ]
     for remark in remarks:
         yield Finding("transport", "wrong" if remark.wrong else "remark", remark.said, remark.fix)
     if not remarks:

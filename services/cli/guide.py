@@ -18,6 +18,9 @@ from shared.runtime.gaps import POOL, SETTINGS
 Ask = Callable[[str, bool], str]
 """A label, and whether the answer is a secret → the answer without blanks around it; empty where nothing was typed."""
 
+Say = Callable[[str], str]
+"""An address → why it would not be called; empty where it would."""
+
 SIDES = {"marketplace": "The marketplace or shop that orders come from", "erp": "The ERP that orders go to"}
 ROLES = {"marketplace": "source", "erp": "sink"}
 
@@ -28,7 +31,9 @@ def on_terminal(label: str, secret: bool) -> str:
     return str(typer.prompt(label, default="", show_default=False, hide_input=secret)).strip()
 
 
-def guided(slug: str, connectors: Mapping[str, Connector], ask: Ask, printer: Printer) -> dict[str, Any]:
+def guided(
+    slug: str, connectors: Mapping[str, Connector], ask: Ask, printer: Printer, say: Say = lambda _: ""
+) -> dict[str, Any]:
     """The whole document. Nothing is stored."""
     printer.line(f"The interface {slug}. Enter takes what stands in brackets; Ctrl-C stops, and nothing is stored.")
     document: dict[str, Any] = {"title": ask(f"title for people [{slug}]", False) or slug}
@@ -37,6 +42,8 @@ def guided(slug: str, connectors: Mapping[str, Connector], ask: Ask, printer: Pr
         printer.line(("\n" + heading, "head"))
         connector = _chosen(side, connectors, ask, printer)
         document[side] = _side(connector, ask, printer)
+        if "base_url" in document[side] and (remark := say(document[side]["base_url"])):
+            printer.line((remark, "remark"))
         needs += [need for need in connector.mappings if need.kind not in (POOL, SETTINGS)]
         needs = [need for need in needs if not (need.unless and document[side].get(need.unless))]
     document["mappings"] = _mappings(needs, ask, printer)

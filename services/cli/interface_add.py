@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.entered import not_called, of_sides, print_remarks
 from services.cli.guide import guided, on_terminal
 from services.cli.interface_modes import MODE_SAYS
 from services.cli.interface_ping import print_sides
@@ -74,17 +75,23 @@ def add(
         if slug in modes(conn):
             raise Trouble(f"There is an interface “{slug}” already: choose another name.")
     seal = session.seal  # before anybody types much
-    document = guided(slug, connectors, on_terminal, printer) if file is None else read_file(file)
+
+    def say(url: str) -> str:
+        return not_called(url, session.settings.networks(), session.language)
+
+    document = guided(slug, connectors, on_terminal, printer, say) if file is None else read_file(file)
     wanted = checked(document, None, connectors)
     whole = wanted.with_secrets(wanted.secrets)
     with session.database() as conn:
         store(conn, seal, slug, whole, None, session.actor)
+    remarks = [] if file is None else of_sides(whole.sides, say)
     if as_json_:
-        printer.json({"slug": slug, "mode": "test"})
+        printer.json({"slug": slug, "mode": "test", "remarks": remarks})
         return
     printer.line(f"{slug} is added, {MODE_SAYS['test']}.")
     if file is None:
         _look(session, slug, printer)
+    print_remarks(printer, remarks)
     printer.line(f"Next: `connect interfaces ping {slug}`, `connect interfaces show {slug}`.")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.entered import not_called, of_sides, print_remarks
 from services.cli.interface_file import Change, changes, written
 from services.cli.interface_store import checked, held_secrets, read_file, secret_names, store
 from services.cli.printing import Printer
@@ -93,10 +94,19 @@ def import_(
         found = changes(masked, whole.document(), [one for one, value in told.items() if held.get(one) != value])
         if found and not dry_run:
             store(conn, seal, slug, whole, old, session.actor)
-    _tell(slug, masked is None, found, missing if dry_run else [], dry_run, as_json_)
+    remarks = of_sides(whole.sides, lambda url: not_called(url, session.settings.networks(), session.language))
+    _tell(slug, masked is None, found, missing if dry_run else [], remarks, dry_run, as_json_)
 
 
-def _tell(slug: str, new: bool, found: list[Change], missing: list[str], dry_run: bool, as_json: bool) -> None:
+def _tell(
+    slug: str,
+    new: bool,
+    found: list[Change],
+    missing: list[str],
+    remarks: list[str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     printer = Printer()
     if as_json:
         data: dict[str, Any] = {
@@ -105,7 +115,7 @@ def _tell(slug: str, new: bool, found: list[Change], missing: list[str], dry_run
             "dry_run": dry_run,
             "changes": [one.as_json() for one in found],
         }
-        printer.json({**data, "missing_secrets": missing})
+        printer.json({**data, "missing_secrets": missing, "remarks": remarks})
         return
     for one in found:
         if one.old is None:
@@ -116,6 +126,7 @@ def _tell(slug: str, new: bool, found: list[Change], missing: list[str], dry_run
             printer.line("  ", (f"~ {one.what} = {one.new}", "remark"), f" (was {one.old})")
     for secret in missing:
         printer.line("  ", (f"{secret} must be given: {secret}=@FILE", "remark"))
+    print_remarks(printer, remarks)
     if not found:
         printer.line(f"{slug} is as the file says already.")
     elif dry_run:

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from services.cli.entered import not_called, of_sides, print_remarks
 from services.cli.printing import Printer
 from services.cli.session import Session
 from services.cli.sides import new_side
 from services.cli.trouble import USAGE, Trouble
 from shared.connectors.registry import discover
 from shared.people.audit import audit
-from shared.records.interfaces import read, save_side
+from shared.records.interfaces import NewSide, read, save_side
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,10 +54,14 @@ def set_(
         new = new_side(side, table, discover())
         save_side(conn, session.seal, slug, side, new)
         audit(conn, session.actor, "interfaces.set", {"interface": slug, "side": side, "names": sorted(given)})
+    entered: dict[str, NewSide] = {side: new} if "base_url" in given else {}
+    remarks = of_sides(entered, lambda url: not_called(url, session.settings.networks(), session.language))
+    printer = Printer()
     if as_json_:
-        Printer().json({"interface": slug, "side": side, "changed": sorted(given)})
-    else:
-        Printer().line(f"{', '.join(sorted(given))} changed. Next: `connect interfaces ping {slug}`.")
+        printer.json({"interface": slug, "side": side, "changed": sorted(given), "remarks": remarks})
+        return
+    print_remarks(printer, remarks)
+    printer.line(f"{', '.join(sorted(given))} changed. Next: `connect interfaces ping {slug}`.")
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -1,6 +1,7 @@
 """What leaves this machine unencrypted, and which certificate ends soon: looks of `connect doctor`.
 
-Enters: the URLs of database, broker and mail server. Leaves: what is worth a look, one sentence each.
+Enters: the URLs of database, broker and mail server, and the Journal's own. Leaves: what is worth a look, one sentence
+each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cryptography import x509
 from psycopg.conninfo import conninfo_to_dict
 
 from shared.broker.address import parse
-from shared.near import is_near
+from shared.near import is_near, is_this_machine
 from shared.settings import Settings
 
 SECONDS = 3.0
@@ -91,6 +92,17 @@ def unprotected(settings: Settings, environment: Mapping[str, str]) -> Iterator[
         if way.tls != "checked" and not way.near:
             how = "unencrypted" if way.tls == "none" else "encrypted to whoever answers"
             yield Remark(False, f"{way.setting} leaves this machine {how}: {way.host}.", way.fix)
+
+
+def pages(settings: Settings) -> Iterator[Remark]:
+    """Whether people reach the Journal over a network without TLS."""
+    url = settings.base_url
+    if url.scheme != "https" and not is_this_machine(url.host or ""):
+        yield Remark(
+            False,
+            f"CONNECT_BASE_URL is {url}: passwords, cookies and what the Journal shows travel unencrypted.",
+            "Put a proxy with TLS in front of the Journal, then set CONNECT_BASE_URL=https://… for all services.",
+        )
 
 
 def certificates(settings: Settings, environment: Mapping[str, str], now: datetime) -> Iterator[Remark]:

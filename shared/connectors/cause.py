@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from shared.connectors.deadline import AddressRefused
+from shared.connectors.deadline import AddressRefused, NotCalled, Unencrypted
 
 
 class Cause(StrEnum):
@@ -24,6 +24,7 @@ class Cause(StrEnum):
     NAME_UNKNOWN = "name-unknown"
     NAME_UNANSWERED = "name-unanswered"  # the name server did not answer
     ADDRESS_REFUSED = "address-refused"  # by us: a private address that nobody allowed
+    UNENCRYPTED = "unencrypted"  # by us: plain http to where nobody allowed it
     REFUSED = "refused"  # the machine is there, nobody listens
     NO_ROUTE = "no-route"
     CONNECT_TIMEOUT = "connect-timeout"
@@ -41,6 +42,7 @@ WORDS: Mapping[Cause, str] = {
     Cause.NAME_UNKNOWN: "the name {host} is unknown",
     Cause.NAME_UNANSWERED: "no name server answered for {host}",
     Cause.ADDRESS_REFUSED: "{host} is {address}, which CONNECT_ALLOWED_NETWORKS does not name",
+    Cause.UNENCRYPTED: "{host} is {address}, where CONNECT_ALLOWED_NETWORKS allows no http:// without encryption",
     Cause.REFUSED: "{host} refused the connection",
     Cause.NO_ROUTE: "there is no way to {host}",
     Cause.CONNECT_TIMEOUT: "{host} did not take the connection in time",
@@ -77,6 +79,8 @@ def cause_of(error: BaseException) -> Cause | None:
         match each:
             case AddressRefused():
                 return Cause.ADDRESS_REFUSED
+            case Unencrypted():
+                return Cause.UNENCRYPTED
             case socket.gaierror():
                 unanswered = each.errno in (socket.EAI_AGAIN, socket.EAI_FAIL)
                 return Cause.NAME_UNANSWERED if unanswered else Cause.NAME_UNKNOWN
@@ -95,7 +99,7 @@ def cause_of(error: BaseException) -> Cause | None:
 
 def refused_addresses(error: BaseException) -> str:
     """The addresses that we did not call."""
-    found = next((each for each in _chain(error) if isinstance(each, AddressRefused)), None)
+    found = next((each for each in _chain(error) if isinstance(each, NotCalled)), None)
     return ", ".join(found.addresses[:3]) if found else ""
 
 

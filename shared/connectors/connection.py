@@ -52,6 +52,7 @@ CHECKS: Mapping[str, tuple[tuple[str, str, Open], ...]] = {
 _BY_REASON: Mapping[Reason, str] = {
     Reason.UNREACHABLE: "connection-unknown",
     Reason.ADDRESS_REFUSED: "connection-address-refused",
+    Reason.UNENCRYPTED: "connection-unencrypted",
     Reason.TIMEOUT: "connection-slow",
     Reason.BROKEN_ANSWER: "connection-broken",
     Reason.UNAVAILABLE: "connection-down",

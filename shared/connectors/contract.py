@@ -55,6 +55,7 @@ class Reason(StrEnum):
 
     UNREACHABLE = "remote-unreachable"  # nothing was sent: name, connect or TLS failed
     ADDRESS_REFUSED = "remote-address-refused"  # nothing was sent: a private address that the operator did not allow
+    UNENCRYPTED = "remote-unencrypted"  # nothing was sent: http:// to where the operator did not allow it
     TIMEOUT = "remote-timeout"  # sent, no complete answer in time: outcome unknown
     BROKEN_ANSWER = "remote-broken-answer"  # reset, truncated, HTML instead of JSON: outcome unknown
     UNAVAILABLE = "remote-unavailable"  # 5xx: outcome unknown

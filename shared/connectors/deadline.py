@@ -2,7 +2,7 @@
 
 The client's own timeouts start anew with each read, so an answer that trickles in could hold a worker for ever. This
 network backend cuts every socket operation of the calling thread to the time its call has left. It resolves a name
-itself and connects to the very address that was checked. `http.py` uses it.
+itself and connects to the very address that was checked, for this call, encrypted or not. `http.py` uses it.
 """
 
 from __future__ import annotations
@@ -22,22 +22,29 @@ from shared.networks import Networks
 
 
 class CallClock(threading.local):
-    """Of the calling thread: when its call must be over, who may keep it back, whether it had to open a connection;
-    and how many answers it has read."""
+    """Of the calling thread: when its call must be over, who may keep it back, whether it is encrypted, whether it had
+    to open a connection; and how many answers it has read."""
 
     ends: float | None = None
     before_send: Callable[[], None] | None = None
+    encrypted: bool = False
     connected: bool = False
     answers: int = 0
 
     @contextmanager
-    def running(self, ends: float, before_send: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the deadline `ends` (monotonic seconds) for the calls made inside; `before_send` may keep bytes back."""
-        self.ends, self.before_send, self.connected = ends, before_send, False
+    def running(
+        self, ends: float, before_send: Callable[[], None] | None = None, *, encrypted: bool = False
+    ) -> Iterator[None]:
+        """Hold the deadline `ends` (monotonic seconds) for the calls made inside; `before_send` may keep bytes back.
+
+        encrypted: they go over https. What is not may go to named networks only.
+        """
+        self.ends, self.before_send, self.encrypted, self.connected = ends, before_send, encrypted, False
         try:
             yield
         finally:
             self.ends = self.before_send = None
+            self.encrypted = False
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """Seconds an operation may take; raises `error` when none are left."""
@@ -49,13 +56,37 @@ class CallClock(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-class AddressRefused(httpcore2.ConnectError):
-    """A name leads to addresses that nobody allowed; nothing was connected."""
+class NotCalled(httpcore2.ConnectError):
+    """Where a name leads is not called as it was asked for; nothing was connected."""
 
     def __init__(self, host: str, addresses: Sequence[str]) -> None:
         super().__init__(f"{host} is {', '.join(addresses)}")
         self.host = host
         self.addresses = tuple(addresses)
+
+
+class AddressRefused(NotCalled):
+    """A name leads to addresses that nobody allowed."""
+
+
+class Unencrypted(NotCalled):
+    """A name leads to addresses that may be called over https only."""
+
+
+def allowed(host: str, port: int, networks: Networks, *, encrypted: bool) -> list[str]:
+    """The addresses of a name that may be called. Raises NotCalled when it has others only, else ConnectError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore2.ConnectError(str(error)) from error
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+    open_ones = [address for address in addresses if networks.permits(host, address)]
+    if not open_ones:
+        raise AddressRefused(host, addresses)
+    fit = [address for address in open_ones if networks.permits(host, address, encrypted=encrypted)]
+    if not fit:
+        raise Unencrypted(host, open_ones)
+    return fit
 
 
 class DeadlineBackend(httpcore2.NetworkBackend):
@@ -76,25 +107,14 @@ class DeadlineBackend(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         """Connect to an allowed address. Name resolution cannot be cut short; nothing is sent after the deadline."""
         self._clock.connected = True
-        stream = self._first_that_answers(self._allowed(host, port), port, timeout, local_address, socket_options)
+        addresses = allowed(host, port, self._networks, encrypted=self._clock.encrypted)
+        stream = self._first_that_answers(addresses, port, timeout, local_address, socket_options)
         try:
             self._clock.left(timeout, httpcore2.ConnectTimeout)
         except httpcore2.ConnectTimeout:
             stream.close()
             raise
         return DeadlineStream(stream, self._clock)
-
-    def _allowed(self, host: str, port: int) -> list[str]:
-        """The addresses of a name that may be called. Raises AddressRefused when it has others only."""
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(str(error)) from error
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        allowed = [address for address in addresses if self._networks.permits(host, address)]
-        if not allowed:
-            raise AddressRefused(host, addresses)
-        return allowed
 
     def _first_that_answers(
         self,

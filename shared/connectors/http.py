@@ -68,6 +68,12 @@ _REASONS: Mapping[int, Reason] = {
     429: Reason.RATE_LIMITED,
 }
 
+_NOT_CALLED: Mapping[Cause, Reason] = {
+    Cause.ADDRESS_REFUSED: Reason.ADDRESS_REFUSED,
+    Cause.UNENCRYPTED: Reason.UNENCRYPTED,
+}
+"""What is not even tried until a setting is another one."""
+
 
 def reason_of(status: int) -> Reason:
     """The reason behind a status that the caller did not expect."""
@@ -119,7 +125,8 @@ class Http:
     ) -> Self:
         """Prepare calls to `base_url`; nothing is connected yet. `deadline` is seconds for one whole call.
 
-        networks: the private addresses that may be called; without them public ones only.
+        networks: the private addresses that may be called, and those that may be called without encryption; without
+        them public ones only, over https.
         secrets: of the settings; they are taken out of whatever is kept of an exchange.
         """
         clock, given = CallClock(), headers or {}
@@ -235,7 +242,8 @@ class Http:
         operation = said.operation
         for attempt in (1, 2):
             try:
-                with self._clock.running(ends, self._context.before_send):
+                encrypted = request.url.scheme == "https"
+                with self._clock.running(ends, self._context.before_send, encrypted=encrypted):
                     response = self._client.send(request, stream=True)
                     said.status = response.status_code
                     try:
@@ -323,7 +331,7 @@ def _failure(operation: str, error: Exception, host: str) -> RemoteError:
         clues = {"host": host, "address": refused_addresses(error)}
         if cause is not None:
             detail = f"{operation}: {WORDS[cause].format_map(clues)}"
-        reason = Reason.ADDRESS_REFUSED if cause is Cause.ADDRESS_REFUSED else Reason.UNREACHABLE
+        reason = _NOT_CALLED.get(cause, Reason.UNREACHABLE) if cause else Reason.UNREACHABLE
         return RemoteError(reason, detail, cause=cause, clues=clues)
     if isinstance(error, httpx2.TimeoutException):
         return RemoteError(Reason.TIMEOUT, detail, clues={"host": host})

@@ -38,6 +38,7 @@ OF_ALL = frozenset(
     {
         Reason.UNREACHABLE,
         Reason.ADDRESS_REFUSED,
+        Reason.UNENCRYPTED,
         Reason.TIMEOUT,
         Reason.UNAVAILABLE,
         Reason.RATE_LIMITED,

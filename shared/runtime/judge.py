@@ -19,6 +19,7 @@ CONNECTION: frozenset[Reason] = frozenset(
     {
         Reason.UNREACHABLE,
         Reason.ADDRESS_REFUSED,
+        Reason.UNENCRYPTED,
         Reason.TIMEOUT,
         Reason.BROKEN_ANSWER,
         Reason.UNAVAILABLE,

@@ -28,7 +28,7 @@ from prometheus_client.exposition import choose_encoder
 from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.runtime.posted import Take, Unheard, read_body
-from shared.runtime.spare import give_back
+from shared.runtime.spare import give_back, large_apart
 from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
 from shared.settings import SettingsError, environment
 
@@ -39,7 +39,7 @@ LAST_WORDS_SECONDS = 10.0
 
 AGAIN_SECONDS = 1.0
 WATCH_SECONDS = 1.0
-GIVE_BACK_SECONDS = 60.0
+GIVE_BACK_SECONDS = 15.0
 AWAY_SECONDS = 2.0
 """When the watchdog itself comes so much too late, the whole process stood still, as on a suspended machine."""
 
@@ -139,6 +139,7 @@ class Lifecycle:
 
     def run(self) -> int:
         """Start everything, wait for a signal, stop everything. Returns the exit code."""
+        large_apart()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()

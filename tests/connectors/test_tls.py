@@ -9,9 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from shared.connectors.cause import Cause
 from shared.connectors.contract import Reason
 from tests.connectors.test_connection import tried
-from tests.connectors.test_http import answer, call, refused, request_of, server
+from tests.connectors.test_http import answer, call, refused, request_of, says, server
 from tests.support.tls_proxy import certificate, tls_before
 
 
@@ -94,3 +95,18 @@ def test_a_stranger_and_an_outdated_server_are_refused(
     with tls_before(port, pem, outdated=True) as secured:
         assert refused(f"https://127.0.0.1:{secured}", deadline=10.0).reason is Reason.UNREACHABLE
     assert heard == []
+
+
+def test_a_redirect_from_https_to_http_leads_nowhere(
+    port: int, heard: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path, "127.0.0.1")
+    trust(monkeypatch, pem)
+    plain = f"http://127.0.0.1:{port}/x"
+    redirects = says(answer(b"{}", "307 Temporary Redirect", Location=plain))
+    with server(redirects) as url, tls_before(int(url.rpartition(":")[2]), pem) as secured:
+        for method in ("GET", "POST"):
+            error = refused(f"https://127.0.0.1:{secured}", method=method, deadline=10.0)
+            assert (error.reason, error.cause) == (Reason.BROKEN_ANSWER, Cause.REDIRECT)
+            assert error.clues["location"] == "http://127.0.0.1/x"
+    assert heard == [], "nothing goes on without encryption"

@@ -125,6 +125,22 @@ def test_doctor_names_secrets_that_everybody_knows(
     assert "dev-only-" not in shown
 
 
+@pytest.mark.parametrize(("url", "told"), [("http://connect.example.org", 1), ("http://localhost:8080", 0)])
+def test_doctor_names_a_journal_that_a_network_reaches_without_encryption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, told: int
+) -> None:
+    monkeypatch.setenv("CONNECT_DATABASE_URL", "postgresql://connect:a-password-of-ours@127.0.0.1:9/x")
+    monkeypatch.setenv("CONNECT_AMQP_URL", "amqp://connect:a-password-of-ours@127.0.0.1:9/connect")
+    monkeypatch.setenv("CONNECT_SECRET_KEY", "a-secret-key-of-32-letters-or-more")
+    monkeypatch.setenv("CONNECT_BASE_URL", url)
+    assert main(["doctor", "--json"]) == 1
+    found = [one for one in json.loads(capsys.readouterr().out)["findings"] if "CONNECT_BASE_URL" in one["said"]]
+    assert len(found) == told
+    for one in found:
+        assert (one["name"], one["level"]) == ("transport", "remark")
+        assert "CONNECT_BASE_URL=https://" in one["fix"]
+
+
 def test_validate_names_every_problem_of_every_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "events.jsonl"
     bad = order_event("2", currency="Euro", total=5)

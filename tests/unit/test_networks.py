@@ -24,9 +24,9 @@ NEVER = (
 PUBLIC = ("93.184.215.14", "8.8.8.8", "2606:2800:21f::1", "64:ff9b::808:808", "::ffff:8.8.8.8")
 
 
-def permits(text: str, addresses: tuple[str, ...], host: str = "erp.example") -> set[bool]:
+def permits(text: str, addresses: tuple[str, ...], host: str = "erp.example", encrypted: bool = True) -> set[bool]:
     networks = Networks.parse(text)
-    return {networks.permits(host, address) for address in addresses}
+    return {networks.permits(host, address, encrypted=encrypted) for address in addresses}
 
 
 def test_without_a_word_public_addresses_only() -> None:
@@ -45,6 +45,21 @@ def test_what_is_named_may_be_called_and_nothing_else() -> None:
 def test_where_clouds_give_credentials_away_is_never_called() -> None:
     assert permits("0.0.0.0/0 ::/0 erp.example", PUBLIC) == {True}
     assert permits("0.0.0.0/0 ::/0 erp.example", NEVER) == {False}
+
+
+def test_without_encryption_named_networks_only() -> None:
+    assert permits("", PUBLIC + PRIVATE + NEVER, encrypted=False) == {False}
+    assert permits("10.1.0.0/16 127.0.0.0/8 8.8.8.0/24", ("10.1.2.3", "127.0.0.1", "8.8.8.8"), encrypted=False) == {
+        True
+    }
+    assert permits("10.1.0.0/16 8.8.8.0/24", ("10.2.0.1", "8.8.4.4", *NEVER), encrypted=False) == {False}
+    assert permits("0.0.0.0/0 ::/0", NEVER, encrypted=False) == {False}
+
+
+def test_a_named_host_may_be_called_without_encryption_while_its_address_is_private() -> None:
+    assert permits("erp.example", ("192.168.7.7", "127.0.0.1", "fd00::7"), encrypted=False) == {True}
+    assert permits("erp.example", PUBLIC, encrypted=False) == {False}
+    assert permits("erp.example", ("192.168.7.7",), host="other.example", encrypted=False) == {False}
 
 
 def test_a_demo_adds_this_machine_and_keeps_what_was_named() -> None:

@@ -1,4 +1,4 @@
-"""What many threads freed goes back to the machine."""
+"""What was freed goes back to the machine, be it of many threads or large."""
 
 from __future__ import annotations
 
@@ -44,3 +44,29 @@ def test_what_threads_freed_goes_back_while_they_live() -> None:
     )
     before, after = map(float, said.stdout.split())
     assert before - after > 20, f"{before} MiB before, {after} after"
+
+
+LARGE = """
+import ctypes
+from shared.runtime.spare import LARGE, large_apart
+
+class Said(ctypes.Structure):  # mallinfo2 of <malloc.h>: the fourth field counts blocks that are on their own
+    _fields_ = [(f"n{n}", ctypes.c_size_t) for n in range(10)]
+
+said = ctypes.CDLL(None).mallinfo2
+said.restype = Said
+if APART:
+    large_apart()
+bytes(4 * 2**20)  # freed at once: with it the threshold moves, unless it is told to stay
+before = said().n3
+kept = [bytes(LARGE + 1) for _ in range(20)]
+print(said().n3 - before)
+"""
+
+
+def test_large_blocks_stay_apart_whatever_was_freed_before() -> None:
+    def apart(asked: bool) -> int:
+        command = [sys.executable, "-c", LARGE.replace("APART", str(asked))]
+        return int(subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=60, check=True).stdout)
+
+    assert (apart(True), apart(False)) == (20, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.transport import certificates, unprotected
+from services.cli.transport import certificates, pages, unprotected
 from shared.settings import load
 from tests.support.tls_proxy import certificate, tls_before
 
@@ -46,6 +46,28 @@ FAR = {
 def test_what_leaves_the_machine_unprotected_is_named(setting: str, url: str, said: str) -> None:
     found = [remark.said for remark in unprotected(load({setting: url}), {})]
     assert [said in one and setting in one and ":p@" not in one for one in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("http://connect.example.org", True),
+        ("http://10.1.2.3:8080", True),
+        ("http://connect:8080", True),  # a short name is another machine, or a container that a browser reaches by it
+        ("http://[fd00::7]:8080", True),
+        ("http://127.0.0.1.example.org", True),
+        ("https://connect.example.org", False),
+        ("http://127.0.0.1:8080", False),
+        ("http://127.8.8.8", False),
+        ("http://localhost:8080", False),
+        ("http://LOCALHOST", False),
+        ("http://[::1]:8080", False),
+    ],
+)
+def test_a_journal_that_is_reached_without_encryption_is_named(url: str, named: bool) -> None:
+    found = list(pages(load({"CONNECT_BASE_URL": url})))
+    assert [one.said.startswith("CONNECT_BASE_URL is http://") for one in found] == ([True] if named else [])
+    assert all("CONNECT_BASE_URL=https://" in one.fix and not one.wrong for one in found)
 
 
 def test_each_of_several_hosts_is_looked_at() -> None:

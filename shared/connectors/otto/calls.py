@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from shared.connectors.contract import Reason, RemoteError, Token
 from shared.connectors.http import Answer, Explain, Http
 from shared.connectors.otto.settings import OttoSettings
+from shared.connectors.worded import place
 from shared.errors.problem import Problem
 
 SYSTEM = "OTTO Market"
@@ -84,7 +85,7 @@ def complaints(_status: int, body: Any) -> list[Problem]:
     """OTTO's error list as problems."""
     found = []
     for each in errors(body):
-        field = str(each.get("jsonPath") or each.get("jsonpath") or "")[:200]
+        field = place(each.get("jsonPath") or each.get("jsonpath"))
         values = {"message": message(each), "detail": message(each), "system": SYSTEM}
         found.append(Problem("remote-refused", field, values))
     return found

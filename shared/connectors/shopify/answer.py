@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.connectors.contract import Reason, RemoteError
 from shared.connectors.http import LONGEST_RETRY_AFTER
+from shared.connectors.worded import code, joined
 from shared.errors.problem import Problem
 
 SYSTEM = "Shopify"
@@ -35,13 +36,13 @@ def data_of(operation: str, body: Any, *, changes: bool = False) -> Mapping[str,
         if not isinstance(data, Mapping):
             raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no data", status=200)
         return data
-    code = _code(errors[0])
+    kind = _code(errors[0])
     partial = isinstance(data, Mapping) and any(value is not None for value in data.values())
-    if partial and (changes or code not in _REASONS):
+    if partial and (changes or kind not in _REASONS):
         detail = f"{operation}: the answer is incomplete: {_message(errors[0])}"
         raise RemoteError(Reason.BROKEN_ANSWER, detail, status=200)
-    reason = _REASONS.get(code, Reason.INVALID)
-    detail = f"{operation}: {code or _message(errors[0])}"
+    reason = _REASONS.get(kind, Reason.INVALID)
+    detail = f"{operation}: {kind or _message(errors[0])}"
     if reason is Reason.RATE_LIMITED:
         raise RemoteError(reason, detail, status=200, retry_after=seconds_to_wait(body))
     if reason is Reason.FORBIDDEN:
@@ -71,7 +72,7 @@ def user_errors(payload: Any, name: str = "userErrors") -> list[Mapping[str, Any
 
 def refused(operation: str, errors: Sequence[Mapping[str, Any]], reason: Reason = Reason.INVALID) -> RemoteError:
     """The error to raise for complaints of a change: it was not carried out."""
-    problems = [_problem(".".join(path_of(error)), _message(error)) for error in errors]
+    problems = [_problem(joined(path_of(error)), _message(error)) for error in errors]
     return RemoteError(reason, f"{operation}: {_message(errors[0])}", status=200, problems=problems)
 
 
@@ -82,7 +83,7 @@ def path_of(error: Mapping[str, Any]) -> list[str]:
 
 
 def _problem(field: str, message: str) -> Problem:
-    return Problem("remote-refused", field[:200], {"message": message, "detail": message, "system": SYSTEM})
+    return Problem("remote-refused", field, {"message": message, "detail": message, "system": SYSTEM})
 
 
 def _errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -95,8 +96,8 @@ def _errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _code(error: Mapping[str, Any]) -> str:
     extensions = error.get("extensions")
-    code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return str(code or ("THROTTLED" if error.get("message") == "Throttled" else ""))
+    said = extensions.get("code") if isinstance(extensions, Mapping) else None
+    return code(said) or ("THROTTLED" if error.get("message") == "Throttled" else "")
 
 
 def _message(error: Mapping[str, Any]) -> str:

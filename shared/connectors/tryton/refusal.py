@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.connectors.contract import Reason, RemoteError
+from shared.connectors.worded import place
 from shared.errors.problem import Problem
 
 SYSTEM = "Tryton"
@@ -28,14 +29,14 @@ def refused(operation: str, error: Any) -> RemoteError:
     content = parts[1] if len(parts) > 1 else ""
     if kind in ("UserError", "UserWarning"):
         texts = content if isinstance(content, list) else [content]
-        place = 0 if kind == "UserError" else 1
-        return _complaint(operation, " ".join(str(text) for text in texts[place : place + 2] if text))
+        first = 0 if kind == "UserError" else 1
+        return _complaint(operation, " ".join(str(text) for text in texts[first : first + 2] if text))
     if kind == "ConcurrencyException":
         return RemoteError(Reason.CONFLICT, f"{operation}: somebody else changed the record")
     if kind == "LoginException":
         return RemoteError(Reason.UNAUTHORISED, f"{operation}: more than a password is asked for")
     if _NAMED.match(kind):
-        return _complaint(operation, f"there is no {kind.strip(chr(39))}")
+        return _complaint(operation, f"there is no {place(kind.strip(chr(39))) or 'such thing'}")
     # Nothing was committed before the exception, but what runs after a commit may have raised it as well.
     return RemoteError(Reason.UNAVAILABLE, f"{operation}: an exception on the server")
 

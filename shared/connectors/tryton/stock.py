@@ -76,8 +76,8 @@ class TrytonStock(TrytonCalls):
         raws = self._all("read-stock", PRODUCT, domain, ["code", "forecast_quantity"], **context)
         try:
             return {str(raw["code"]): read_decimal(raw["forecast_quantity"]) for raw in raws if raw.get("code") in skus}
-        except (KeyError, ValueError) as error:
-            raise RemoteError(Reason.BROKEN_ANSWER, f"read-stock: {error}"[:300]) from None
+        except (KeyError, ValueError):
+            raise RemoteError(Reason.BROKEN_ANSWER, "read-stock: a quantity is missing or no number") from None
 
     def _products_fitting(self, wanted: ArticleFilter, common: Domain) -> Iterator[list[Article]]:
         key, values = ("code", wanted.skus) if wanted.skus else ("identifiers.code", wanted.foreign_skus)

@@ -14,9 +14,11 @@ from shared.connectors.contract import Reason, RemoteError
 from shared.connectors.http import Http
 from shared.connectors.vendure.documents import PING
 from shared.connectors.vendure.settings import VendureSettings
+from shared.connectors.worded import code, joined
 from shared.errors.problem import Problem
 
 SYSTEM = "Vendure"
+UNCODED = "an error without a code"
 
 _REASONS: Mapping[str, Reason] = {
     "UNAUTHENTICATED": Reason.UNAUTHORISED,
@@ -90,12 +92,11 @@ class VendureCalls:
         result = self._ask(operation, document, variables).get(name)
         if not isinstance(result, Mapping):
             raise RemoteError(Reason.BROKEN_ANSWER, f"{operation}: the answer holds no result", status=200)
-        code = result.get("errorCode")
-        if code:
+        if kind := result.get("errorCode"):
             message = str(result.get("message") or "")[:300]
             problem = Problem("remote-refused", "", {"message": message, "detail": message, "system": SYSTEM})
-            reason = Reason.CONFLICT if code in _CONFLICTS else Reason.INVALID
-            raise RemoteError(reason, f"{operation}: {str(code)[:80]}", status=200, problems=[problem])
+            reason = Reason.CONFLICT if kind in _CONFLICTS else Reason.INVALID
+            raise RemoteError(reason, f"{operation}: {code(kind) or UNCODED}", status=200, problems=[problem])
         return result
 
     def _ping(self, document: str, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -111,9 +112,9 @@ class VendureCalls:
 
 
 def _refused(operation: str, said: Sequence[Mapping[str, Any]]) -> RemoteError:
-    code = _code(said[0])
-    reason = _REASONS.get(code, Reason.INVALID)
-    return RemoteError(reason, f"{operation}: {code or 'an error without a code'}", status=200, problems=_named(said))
+    kind = _code(said[0])
+    reason = _REASONS.get(kind, Reason.INVALID)
+    return RemoteError(reason, f"{operation}: {code(kind) or UNCODED}", status=200, problems=_named(said))
 
 
 def complaints(_status: int, body: Any) -> list[Problem]:
@@ -142,7 +143,7 @@ def _code(error: Mapping[str, Any]) -> str:
 
 def _path(error: Mapping[str, Any]) -> str:
     path = error.get("path")
-    return ".".join(str(part) for part in path)[:200] if isinstance(path, list) else ""
+    return joined(path) if isinstance(path, list) else ""
 
 
 def stamp(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from shared.connectors.worded import place
 from shared.errors.problem import Problem
 
 _PRODUCT = re.compile(r"^positions\.(\d+)\.product(\.id)?$")
@@ -60,4 +61,4 @@ def _problem(field: str, message: str, document: Mapping[str, Any] | None) -> Pr
         if number < len(positions):
             sku = positions[number]["product"]["sku"]
             return Problem("sku-unknown", f"lines.{number}.sku", {"sku": sku}, f"sku:{sku}")
-    return Problem("remote-refused", field[:200], {"message": message, "detail": message, "system": "Xentral"})
+    return Problem("remote-refused", place(field), {"message": message, "detail": message, "system": "Xentral"})

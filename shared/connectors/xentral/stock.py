@@ -61,8 +61,8 @@ class XentralStock(XentralCalls):
                     raise
                 # Deleted, and perhaps made anew under another id.
                 self._products.forget([sku])
-            except (ValueError, TypeError, AttributeError, KeyError) as error:
-                raise RemoteError(Reason.BROKEN_ANSWER, f"read-stock: {error}"[:300]) from None
+            except (ValueError, TypeError, AttributeError, KeyError):
+                raise RemoteError(Reason.BROKEN_ANSWER, "read-stock: the answer has an unexpected form") from None
 
     def ping(self) -> None:
         """Raise RemoteError unless Xentral answers and accepts the token for products."""
