@@ -224,14 +224,14 @@ class _Writer:
 
     def _next(self, count: int) -> str:
         mail, many = self._mail, count > 1
+        # What an alarm collects anyway is a digest, too; it says nothing about how much is going on.
+        storm = many and (mail.kind != "digest" or mail.frequency == "immediately")
         if mail.kind == "resolved":
             said = self.say("next.over_many" if many else "next.over")
         elif mail.until is None:
             said = self.say("next.none")
         else:
-            said = self.say("next.reminder", when=self._when(mail.until))
-        # What an alarm collects anyway is a digest, too; it says nothing about how much is going on.
-        storm = many and (mail.kind != "digest" or mail.frequency == "immediately")
+            said = self.say("next.open_then" if storm else "next.reminder", when=self._when(mail.until))
         return f"{said} {self.say('next.storm', minutes=PAUSE // A_MINUTE)}" if storm else said
 
     def _number(self, value: int) -> str:
