@@ -70,7 +70,7 @@ class Alarms(RuleBasedStateMachine):
     @rule(causes=st.sets(st.sampled_from(CAUSES), min_size=2), open_=st.integers(0, 1), error=st.booleans())
     def many_stand_so(self, causes: set[Cause], open_: int, error: bool) -> None:
         """In one round."""
-        found = {cause: (open_, error and open_ > 0, open_) for cause in sorted(causes)}
+        found = dict.fromkeys(sorted(causes), (open_, error and open_ > 0, open_))
         self._round(*(Fact(self.now, cause, *each) for cause, each in found.items()))
         self.model.facts(found)
 
