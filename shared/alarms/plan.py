@@ -19,6 +19,7 @@ from shared.alarms.calendar import NOTHING, Calendar
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Happening, Incidents, Kind, Opening, Severity
 from shared.alarms.storm import Storm
+from shared.alarms.told import Mailing, Told, kind_of, turn
 
 REMIND = timedelta(hours=24)
 LONGEST_HELD = timedelta(days=366)
@@ -37,16 +38,6 @@ class Wish(BaseModel):
     slots: Slots
     hours: Hours = Hours()
     zone: str = "UTC"
-
-
-class Mailing(StrEnum):
-    """Kinds of mails."""
-
-    OPENED = "opened"
-    ESCALATED = "escalated"
-    DIGEST = "digest"
-    REMINDER = "reminder"
-    RESOLVED = "resolved"
 
 
 class Silence(StrEnum):
@@ -86,33 +77,6 @@ class Answer:
     cause: Cause
     by: str
     until: datetime | None
-
-
-@dataclass(slots=True)
-class Told:
-    """One incident as the subscriber knows it. due: when the news goes out; news: of which kind; slot: when it would
-    go out if nothing held it back; by: who answered it."""
-
-    cause: Cause
-    since: datetime
-    severity: Severity
-    due: datetime | None = None
-    slot: datetime | None = None
-    news: Mailing | None = None
-    told: datetime | None = None
-    remind: datetime | None = None
-    snoozed: datetime | None = None
-    known: bool = False
-    by: str | None = None
-    over: bool = False
-
-    def next(self) -> datetime | None:
-        """When something goes out by itself."""
-        return self.due if self.due is not None else None if self.over else self.remind
-
-    def kind(self) -> Mailing:
-        """Of which kind a mail about it alone is."""
-        return Mailing.REMINDER if self.due is None else self.news or Mailing.OPENED
 
 
 @dataclass(slots=True)
@@ -316,7 +280,7 @@ class _Course:
     def _send(self, ready: list[Told], at: datetime) -> None:
         """The news of a slot are one mail; all-clears, reminders and news that go at once are few mails, or one."""
         loose, news = list[Told](), list[Told]()
-        for one in sorted(ready, key=_turn):
+        for one in sorted(ready, key=turn):
             (news if one.due is not None and not one.over and self._collects else loose).append(one)
         if news:
             self._mail(at, Mailing.DIGEST, news)
@@ -327,10 +291,10 @@ class _Course:
             return
         told = [one for one in loose if one.due is not None or self._may_remind(one, at)]
         if self._plan.storm.gathers(at, len(told)):
-            self._mail(at, _kind(told), told)
+            self._mail(at, kind_of(told), told)
         else:
             for one in told:
-                self._mail(at, _kind([one]), [one])
+                self._mail(at, one.kind(), [one])
 
     def _hold(self, one: Told, at: datetime, pause: datetime) -> None:
         """There was a mail just now: this goes with the next one."""
@@ -366,15 +330,3 @@ class _Course:
     ) -> None:
         """No mail about many incidents for one reason at one moment is one decision."""
         self._found.setdefault((at, why, one.severity, until, by, 0), []).append((one.cause, one.since))
-
-
-def _turn(one: Told) -> int:
-    """All-clears, news, reminders: the order of what is due at one moment."""
-    return 0 if one.over else 1 if one.due is not None else 2
-
-
-def _kind(about: Sequence[Told]) -> Mailing:
-    """What alike is told together keeps its kind, except news: of many they are a digest."""
-    kinds = {one.kind() for one in about}
-    same = len(kinds) == 1 and (len(about) == 1 or not kinds.isdisjoint((Mailing.RESOLVED, Mailing.REMINDER)))
-    return kinds.pop() if same else Mailing.DIGEST

@@ -13,8 +13,9 @@ from operator import attrgetter
 from typing import Any
 
 from shared.alarms.incidents import Cause, Opening, Severity
-from shared.alarms.plan import Mailing, Plan, Told
+from shared.alarms.plan import Plan
 from shared.alarms.storm import Storm
+from shared.alarms.told import Mailing, Told
 from shared.db.connect import Connection
 
 _NAMES = [one.name for one in fields(Told) if one.name not in ("cause", "since")]

@@ -18,8 +18,9 @@ from shared.alarms import incidents, plan
 from shared.alarms.calendar import Calendar, Window
 from shared.alarms.hours import Hours, Slots
 from shared.alarms.incidents import Cause, Fact, Incidents, Severity
-from shared.alarms.plan import Answer, Mailing, Plan, Wish
+from shared.alarms.plan import Answer, Plan, Wish
 from shared.alarms.storm import PAUSE, Storm
+from shared.alarms.told import Mailing
 from tests.models.alarm_model import Subscriber, in_order
 from tests.models.running import run
 
