@@ -28,6 +28,9 @@ INTERFACES = 100
 SUBSCRIPTIONS = 1_000
 ROUNDS = 5
 RECIPIENTS = ("one@example.org", "two@example.org")
+FORGET_STORMS = "UPDATE subscriptions SET plan = plan - 'storm'"
+"""Rounds follow each other within seconds here: each shall mail what it would mail on a calm day."""
+
 SLUGS = [f"shop-{n:03}" for n in range(INTERFACES)]
 
 
@@ -121,7 +124,10 @@ def _over(conn: Connection) -> float:
     conn.execute("UPDATE records SET state = 'done', code = NULL, reason = NULL")
     play(conn)
     conn.execute("UPDATE alarm_watch SET standing = replace(standing::text, 'PT2M', 'PT0S')::jsonb")
-    return _timed(conn)[0]
+    conn.execute(FORGET_STORMS)
+    took = _timed(conn)[0]
+    conn.execute(FORGET_STORMS)
+    return took
 
 
 def _resident() -> float:

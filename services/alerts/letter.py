@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
@@ -26,12 +26,14 @@ from shared.alarms.contents import Contents
 from shared.alarms.queue import Taken
 from shared.alarms.rows import rows_filter
 from shared.alarms.signed import Deed
+from shared.alarms.storm import PAUSE
 from shared.errors.catalogue import explain
 from shared.errors.entry import Language
 from shared.errors.problem import Problem
 from shared.records.resources import OF_FLOW
 from shared.unseen import in_text
 
+A_MINUTE = timedelta(minutes=1)
 SAFE = re.compile(r"[^A-Za-z0-9._:/-]")
 
 
@@ -111,13 +113,18 @@ class _Writer:
         places = sorted({one.cause.interface for one in found if one.cause.interface})
         place = ", ".join(SAFE.sub("_", place) for place in places[:3]) + (" …" if len(places) > 3 else "")
         if len(found) > 1:
-            what = self.say("subject.digest", count=len(found))
+            what = self._count(found)
         else:
             one = found[0]
             count = f" ({moments.number(one.standing or one.records, self._language)})"
             count = "" if one.cause.flow == "infrastructure" or not one.records else count
             what = f"{self.say('flow.' + one.cause.flow)}, {SAFE.sub('_', one.cause.code)}{count}"
         return f"{self.say('subject.' + kind)} {place}: {what}" if place else f"{self.say('subject.' + kind)} {what}"
+
+    def _count(self, found: Sequence[Contents]) -> str:
+        over = sum(one.ended is not None for one in found)
+        name = "subject.digest_some_over" if 0 < over < len(found) else "subject.digest"
+        return self.say(name, count=len(found), over=over)
 
     def values(self, found: Sequence[Contents]) -> dict[str, Any]:
         mail = self._mail
@@ -129,8 +136,9 @@ class _Writer:
             "kind": mail.kind,
             "name": mail.name,
             "now": self._when(self._now),
+            "count": self._count(found),
             "incidents": [self._incident(one) for one in found],
-            "next": self._next(),
+            "next": self._next(len(found)),
             "foot": self.say(
                 "foot.alarm",
                 name=mail.name,
@@ -166,6 +174,8 @@ class _Writer:
             else say(f"what.{one.severity}", when=self._when(one.since)),
             "title": said.title,
             "where": f"{one.cause.interface} · {say('flow.' + one.cause.flow)}".strip(" ·"),
+            "place": one.cause.interface or say("flow." + one.cause.flow),
+            "flow": say("flow." + one.cause.flow),
             "code": one.cause.code,
             "what": what if one.records or own else f"{said.cause} {what}",
             "steps": () if over else said.steps,
@@ -212,12 +222,17 @@ class _Writer:
     def _answer(self, one: Contents, what: str) -> str:
         return f"{self._post.base}/alarms/answer/{self.link('answer')}/{one.id}/{what}"
 
-    def _next(self) -> str:
-        if self._mail.kind == "resolved":
-            return self.say("next.over")
-        if self._mail.until is None:
-            return self.say("next.none")
-        return self.say("next.reminder", when=self._when(self._mail.until))
+    def _next(self, count: int) -> str:
+        mail, many = self._mail, count > 1
+        # What an alarm collects anyway is a digest, too; it says nothing about how much is going on.
+        storm = many and (mail.kind != "digest" or mail.frequency == "immediately")
+        if mail.kind == "resolved":
+            said = self.say("next.over_many" if many else "next.over")
+        elif mail.until is None:
+            said = self.say("next.none")
+        else:
+            said = self.say("next.open_then" if storm else "next.reminder", when=self._when(mail.until))
+        return f"{said} {self.say('next.storm', minutes=PAUSE // A_MINUTE)}" if storm else said
 
     def _number(self, value: int) -> str:
         return moments.number(value, self._language)

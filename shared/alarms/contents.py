@@ -14,6 +14,8 @@ from shared.alarms.incidents import Cause
 from shared.db.connect import Connection
 
 FIRST = 10
+MANY = 10
+"""A mail about more incidents than these lists no records: its links do, and a mail that is too long is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ class Contents:
 
 
 def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
-    """Those of these incidents, the most harmful first: errors, then due, then many."""
+    """Those of these incidents, by interface, the most harmful first: errors, then due, then many; over ones last.
+
+    An interface stands where its worst incident would. The records of more than `MANY` are only counted.
+    """
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             "SELECT i.*, coalesce(f.title, i.interface) AS title, coalesce(f.erp, '') AS erp,"
@@ -59,11 +64,24 @@ def contents(conn: Connection, incidents: Sequence[int]) -> list[Contents]:
             " LEFT JOIN interfaces f ON f.slug = i.interface WHERE i.id = ANY(%s)",
             (list(incidents),),
         ).fetchall()
-    every = [_of(conn, one) for one in found]
-    return sorted(every, key=lambda one: (one.severity != "error", -one.due, -one.standing, one.id))
+    first = FIRST if len(found) <= MANY else 0
+    return in_order([_of(conn, one, first) for one in found])
 
 
-def _of(conn: Connection, row: dict[str, Any]) -> Contents:
+def in_order(every: Sequence[Contents]) -> list[Contents]:
+    """The most harmful first, those of one interface together."""
+    worst: dict[str, tuple[Any, ...]] = {}
+    for one in every:
+        place = one.cause.interface
+        worst[place] = min(worst.get(place, _harm(one)), _harm(one))
+    return sorted(every, key=lambda one: (worst[one.cause.interface], _harm(one)))
+
+
+def _harm(one: Contents) -> tuple[bool, bool, int, int, int]:
+    return one.ended is not None, one.severity != "error", -one.due, -one.standing, one.id
+
+
+def _of(conn: Connection, row: dict[str, Any], first: int) -> Contents:
     cause = Cause(row["interface"], row["flow"], row["code"], row["key"])
     weighed = conn.execute(
         "SELECT coalesce(currency, ''), count(*), coalesce(sum(amount), 0),"
@@ -76,7 +94,7 @@ def _of(conn: Connection, row: dict[str, Any]) -> Contents:
             "SELECT r.id, r.key, r.ordered_at, r.ship_by, k.problem, k.amount, k.currency FROM troubles k"
             " JOIN records r ON r.id = k.record_id WHERE k.cause = %s AND k.left_at IS NULL"
             " ORDER BY k.ship_by NULLS LAST, k.entered_at, r.id LIMIT %s",
-            (cause.key, FIRST),
+            (cause.key, first),
         ).fetchall()
     return Contents(
         row["id"],

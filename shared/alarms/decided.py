@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.alarms.incidents import Opening, Severity
-from shared.alarms.plan import Decision, Mailing, Silence
+from shared.alarms.plan import Decision, Silence
+from shared.alarms.told import Mailing
 from shared.db.connect import Connection
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from shared.alarms import plans
-from shared.alarms.plan import Mailing, Plan
+from shared.alarms.plan import Plan
+from shared.alarms.told import Mailing
 from shared.db.connect import Connection
 
 MOST = 200

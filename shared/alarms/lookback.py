@@ -11,8 +11,9 @@ from typing import Any
 from shared.alarms import incidents, plan, planned
 from shared.alarms.calendar import Calendar
 from shared.alarms.incidents import Cause, Fact, Happening, Incidents
-from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence
+from shared.alarms.plan import Answer, Decision, Plan, Silence
 from shared.alarms.subscriptions import Matching, Subscription
+from shared.alarms.told import Mailing
 from shared.alarms.wanted import Alarm
 from shared.db.connect import Connection
 

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from shared.alarms.calendar import NOTHING, Calendar
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Happening, Incidents, Kind, Opening, Severity
+from shared.alarms.storm import Storm
+from shared.alarms.told import Mailing, Told, kind_of, turn
 
 REMIND = timedelta(hours=24)
 LONGEST_HELD = timedelta(days=366)
@@ -36,16 +38,6 @@ class Wish(BaseModel):
     slots: Slots
     hours: Hours = Hours()
     zone: str = "UTC"
-
-
-class Mailing(StrEnum):
-    """Kinds of mails."""
-
-    OPENED = "opened"
-    ESCALATED = "escalated"
-    DIGEST = "digest"
-    REMINDER = "reminder"
-    RESOLVED = "resolved"
 
 
 class Silence(StrEnum):
@@ -88,38 +80,17 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Told:
-    """One incident as the subscriber knows it. due: when the news goes out; news: of which kind; slot: when it would
-    go out if nothing held it back; by: who answered it."""
-
-    cause: Cause
-    since: datetime
-    severity: Severity
-    due: datetime | None = None
-    slot: datetime | None = None
-    news: Mailing | None = None
-    told: datetime | None = None
-    remind: datetime | None = None
-    snoozed: datetime | None = None
-    known: bool = False
-    by: str | None = None
-    over: bool = False
-
-    def next(self) -> datetime | None:
-        """When something goes out by itself."""
-        return self.due if self.due is not None else None if self.over else self.remind
-
-
-@dataclass(slots=True)
 class Plan:
     """The state of one subscription: its open incidents. Kept between two calls (`plans.py`).
 
-    begun: whether it was told of what was open when it began; mark: of the calendar that its moments follow.
+    begun: whether it was told of what was open when it began; mark: of the calendar that its moments follow; storm:
+    what it was mailed lately.
     """
 
     incidents: list[Told] = field(default_factory=list)
     begun: bool = False
     mark: str = ""
+    storm: Storm = field(default_factory=Storm)
 
     def next(self) -> datetime | None:
         """When there is something to do although nothing happens."""
@@ -157,6 +128,7 @@ class _Course:
         self._wish = wish
         self._calendar = calendar
         self._zone = ZoneInfo(wish.zone)
+        self._collects = wish.slots.frequency != "immediately"
         self._plan = plan
         self._of = {one.cause: one for one in plan.incidents}
         self._found: dict[tuple[datetime, Mailing | Silence, Severity, datetime | None, str | None, int], list[Opening]]
@@ -217,7 +189,7 @@ class _Course:
             self._plan_news(told, one.at, Mailing.ESCALATED)
         elif told.known:
             self._silent(one.at, Silence.ACKNOWLEDGED, told, by=told.by)
-        elif self._wish.slots.frequency == "immediately":
+        elif not self._collects:
             self._silent(one.at, Silence.KNOWN, told, told.remind)
         else:
             self._plan_news(told, one.at, Mailing.REMINDER)
@@ -306,33 +278,49 @@ class _Course:
             self._send([one for one in self._of.values() if one.next() == moment], moment)
 
     def _send(self, ready: list[Told], at: datetime) -> None:
-        over = [one for one in ready if one.news is Mailing.RESOLVED and one.due is not None]
-        news = [one for one in ready if one.news is not Mailing.RESOLVED and one.due is not None]
-        late = [one for one in ready if one.due is None]
-        for one in over:
-            self._mail(at, Mailing.RESOLVED, [one])
-            del self._of[one.cause]
-        if self._wish.slots.frequency == "immediately":
-            for one in news:
-                self._mail(at, one.news or Mailing.OPENED, [one])
-        elif news:
+        """The news of a slot are one mail; all-clears, reminders and news that go at once are few mails, or one."""
+        loose, news = list[Told](), list[Told]()
+        for one in sorted(ready, key=turn):
+            (news if one.due is not None and not one.over and self._collects else loose).append(one)
+        if news:
             self._mail(at, Mailing.DIGEST, news)
-        for one in late:
-            self._remind(one, at)
+        pause = self._plan.storm.pauses_until(at)
+        if pause is not None:
+            for one in loose:
+                self._hold(one, at, pause)
+            return
+        told = [one for one in loose if one.due is not None or self._may_remind(one, at)]
+        if self._plan.storm.gathers(at, len(told)):
+            self._mail(at, kind_of(told), told)
+        else:
+            for one in told:
+                self._mail(at, one.kind(), [one])
 
-    def _remind(self, one: Told, at: datetime) -> None:
+    def _hold(self, one: Told, at: datetime, pause: datetime) -> None:
+        """There was a mail just now: this goes with the next one."""
+        if one.due is None:
+            one.remind = pause
+            self._silent(at, Silence.COLLECTED, one, pause)
+            return
+        one.slot = pause
+        one.due, why = self._loud(one, pause)
+        self._silent(at, Silence.COLLECTED if one.due == pause else why, one, one.due)
+
+    def _may_remind(self, one: Told, at: datetime) -> bool:
         loud, why = self._loud(one, at)
         if loud > at:
             one.remind = loud
             self._silent(at, why, one, loud)
-        else:
-            self._mail(at, Mailing.REMINDER, [one])
+        return loud == at
 
     def _mail(self, at: datetime, what: Mailing, about: list[Told]) -> None:
+        standing = [one for one in about if not one.over]
         for one in about:
+            if one.over:
+                del self._of[one.cause]
             one.told, one.due, one.slot, one.news, one.snoozed = at, None, None, None, None
             one.remind = None if one.known or one.over else at + REMIND
-        worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in about) else Severity.WARNING
+        worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in standing or about) else Severity.WARNING
         until = min((one.remind for one in about if one.remind), default=None)
         mail = len(self._found) + 1
         self._found[(at, what, worst, until, None, mail)] = [(one.cause, one.since) for one in about]

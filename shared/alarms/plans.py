@@ -13,7 +13,9 @@ from operator import attrgetter
 from typing import Any
 
 from shared.alarms.incidents import Cause, Opening, Severity
-from shared.alarms.plan import Mailing, Plan, Told
+from shared.alarms.plan import Plan
+from shared.alarms.storm import Storm
+from shared.alarms.told import Mailing, Told
 from shared.db.connect import Connection
 
 _NAMES = [one.name for one in fields(Told) if one.name not in ("cause", "since")]
@@ -27,6 +29,9 @@ _READ = dict.fromkeys(("due", "slot", "told", "remind", "snoozed"), datetime.fro
 def to_json(plan: Plan, ids: Mapping[Opening, int]) -> dict[str, Any]:
     """A value for JSON. ids: the rows of its incidents. Their order stays, for mails list them in it."""
     kept: dict[str, Any] = {"begun": plan.begun, "mark": plan.mark, "incidents": []}
+    if plan.storm != Storm():
+        gathered = plan.storm.gathered and plan.storm.gathered.isoformat()
+        kept["storm"] = {"alone": [one.isoformat() for one in plan.storm.alone], "gathered": gathered}
     for state, alike in groupby(plan.incidents, _state):
         said = {
             name: value for name, value in zip(_NAMES, state, strict=True) if value is not None and value is not False
@@ -44,7 +49,13 @@ def from_json(kept: Mapping[str, Any], openings: Mapping[int, Opening]) -> Plan:
             name: _READ[name](value) if name in _READ else value for name, value in each.items() if name != "of"
         }
         told += [Told(*openings[number], **said) for number in each["of"] if number in openings]
-    return Plan(told, begun(kept), kept.get("mark", ""))
+    return Plan(told, begun(kept), kept.get("mark", ""), _storm(kept.get("storm") or {}))
+
+
+def _storm(kept: Mapping[str, Any]) -> Storm:
+    gathered = kept.get("gathered")
+    alone = [datetime.fromisoformat(one) for one in kept.get("alone", ())]
+    return Storm(alone, datetime.fromisoformat(gathered) if gathered else None)
 
 
 def begun(kept: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from shared.alarms.decided import Decided
-from shared.alarms.plan import Mailing
+from shared.alarms.told import Mailing
 from shared.db.connect import Connection
 
 LEASE = "90 seconds"

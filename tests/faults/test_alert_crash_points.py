@@ -88,8 +88,8 @@ def alerts(tmp_path: Path, database_url: str, conn: Connection, server: MailServ
         service.process.wait()
 
 
-def fail(conn: Connection, number: str) -> None:
-    reason = [{"code": "payment-unmapped", "field": "", "values": {"payment": "PAYPAL"}}]
+def fail(conn: Connection, number: str, payment: str = "PAYPAL") -> None:
+    reason = [{"code": "payment-unmapped", "field": "", "values": {"payment": payment}}]
     store_record(conn, number, state="failed", code="payment-unmapped", reason=reason)
 
 
@@ -103,12 +103,16 @@ def test_every_failpoint_of_the_alert_service_is_killed_at_here() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("causes", [1, 5], ids=["one", "storm"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_neither_loses_nor_doubles_a_mail(
-    point: str, conn: Connection, alerts: Alerts, server: MailServer
+    point: str, causes: int, conn: Connection, alerts: Alerts, server: MailServer
 ) -> None:
+    """Five causes at once are one mail, which has each of them once."""
     alerts.start(f"{point}:kill@{2 if point.startswith('alarm') else 1}")
-    fail(conn, "4711")
+    with conn.transaction():
+        for n in range(causes):
+            fail(conn, f"{4711 + n}", f"PAY_{chr(65 + n)}")
     assert alerts.process is not None
     until(lambda: alerts.process and alerts.process.poll() is not None, f"killed at {point}", 60)
     assert alerts.process.returncode == -signal.SIGKILL
@@ -119,7 +123,8 @@ def test_a_kill_neither_loses_nor_doubles_a_mail(
     assert list(mailed({address: server.ids(address) for address in PEOPLE}, 1, repeated)) == []
     for address in PEOPLE:
         assert server.ids(address).total() == (1 + repeated if address == PEOPLE[0] else 1)
-    assert "payment-unmapped" in plain(server.to(PEOPLE[0])[0])
+    for address in PEOPLE:
+        assert plain(server.to(address)[0]).count("(payment-unmapped)") == causes
     assert not any(secret in alerts.log() for secret in ("example.org", "Erika"))
 
 

@@ -11,6 +11,7 @@ from shared.alarms.incidents import Cause
 from shared.alarms.plan import DUE_SOON
 
 A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(hours=24)
+AT_ONCE, FEW, CALM, PAUSE = 3, 10, timedelta(minutes=10), timedelta(minutes=5)
 HOLD, LONGEST, AGAIN = timedelta(minutes=2), timedelta(minutes=64), timedelta(hours=1)
 Mail = tuple[datetime, str, frozenset[Cause]]
 
@@ -55,6 +56,8 @@ class Subscriber:
     troubles: dict[Cause, Trouble] = field(default_factory=dict)
     stories: dict[Cause, Story] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
+    singles: list[datetime] = field(default_factory=list)
+    together: datetime | None = None
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -83,6 +86,15 @@ class Subscriber:
 
     def fact(self, cause: Cause, open_: int, error: bool, news: int) -> None:
         """How a cause stands now."""
+        self.facts({cause: (open_, error, news)})
+
+    def facts(self, found: dict[Cause, tuple[int, bool, int]]) -> None:
+        """How some causes stand now: all are heard before anything is told."""
+        for cause, (open_, error, news) in found.items():
+            self._fact(cause, open_, error, news)
+        self._mail()
+
+    def _fact(self, cause: Cause, open_: int, error: bool, news: int) -> None:
         trouble, said = self.troubles.get(cause), False
         if trouble is None or trouble.ended is not None:
             if not open_:
@@ -101,7 +113,6 @@ class Subscriber:
         trouble.calm = None if open_ else (trouble.calm or self.now)
         if said:
             self._hear(cause, trouble)
-        self._mail()
 
     def know(self, cause: Cause) -> None:
         """Somebody says that they know."""
@@ -169,24 +180,46 @@ class Subscriber:
             if story.waits and max(each for each in (story.slot, story.snoozed) if each) <= self.now
             and self.allowed(cause, self.now)
         ]  # fmt: skip
-        for cause, _ in [each for each in ready if each[1].waits == "resolved"]:
-            self.mails.append((self.now, "resolved", frozenset({cause})))
-            del self.stories[cause]
-        news = [each for each in ready if each[1].waits != "resolved"]
-        if news and self.hourly:
+        if self.hourly and (news := [each for each in ready if each[1].waits != "resolved"]):
             self.mails.append((self.now, "digest", frozenset(cause for cause, _ in news)))
-        for cause, story in news:
-            if not self.hourly:
-                self.mails.append((self.now, str(story.waits), frozenset({cause})))
-            self._told(story)
+            for _, story in news:
+                self._told(story)
+            ready = [each for each in ready if each not in news]
+        if self.together is not None and self.now < self.together + PAUSE:
+            return  # there was a mail just now: asked again in a minute
+        letters = [(str(story.waits), cause) for cause, story in ready] + self._reminders()
+        self._write(letters)
+        for _, cause in letters:
+            if self.stories[cause].over:
+                del self.stories[cause]
+            else:
+                self._told(self.stories[cause])
+
+    def _reminders(self) -> list[tuple[str, Cause]]:
+        found = []
         for cause, story in self.stories.items():
             if story.waits or story.over or story.remind is None or story.remind > self.now:
                 continue
             if self.allowed(cause, self.now):
-                self.mails.append((self.now, "reminder", frozenset({cause})))
-                self._told(story)
+                found.append(("reminder", cause))
             else:
                 story.remind = self._first_allowed(cause)
+        return found
+
+    def _write(self, letters: list[tuple[str, Cause]]) -> None:
+        """Each on its own while they are few; else one that has all of them."""
+        if not letters:
+            return
+        lately = sum(self.now - CALM < each for each in self.singles)
+        calm = self.together is None or self.now >= self.together + CALM
+        if calm and len(letters) <= AT_ONCE and lately + len(letters) <= FEW:
+            self.singles += [self.now] * len(letters)
+            self.mails += [(self.now, kind, frozenset({cause})) for kind, cause in letters]
+            return
+        self.singles, self.together = [], self.now
+        kinds = {kind for kind, _ in letters}
+        alike = len(letters) == 1 or kinds in ({"resolved"}, {"reminder"})
+        self.mails.append((self.now, min(kinds) if alike else "digest", frozenset(cause for _, cause in letters)))
 
     def _told(self, story: Story) -> None:
         story.told, story.waits, story.slot, story.snoozed = True, None, None, None

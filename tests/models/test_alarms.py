@@ -18,7 +18,9 @@ from shared.alarms import incidents, plan
 from shared.alarms.calendar import Calendar, Window
 from shared.alarms.hours import Hours, Slots
 from shared.alarms.incidents import Cause, Fact, Incidents, Severity
-from shared.alarms.plan import Answer, Mailing, Plan, Wish
+from shared.alarms.plan import Answer, Plan, Wish
+from shared.alarms.storm import PAUSE, Storm
+from shared.alarms.told import Mailing
 from tests.models.alarm_model import Subscriber, in_order
 from tests.models.running import run
 
@@ -27,13 +29,15 @@ CAUSES = (
     Cause("otto-de", "order-import", "payment-unmapped", "1"),
     Cause("otto-at", "stock", "connection-lost", "2"),
     Cause("otto-de", "order-import", plan.DUE_SOON, ""),
+    Cause("otto-de", "stock", "connection-lost", "3"),
+    Cause("otto-at", "order-import", "payment-unmapped", "4"),
 )
 QUIET = (time(8, 20), time(9, 10))
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 class Alarms(RuleBasedStateMachine):
-    """One subscription, three causes. What is there and the model hear the same, at whole minutes."""
+    """One subscription, five causes. What is there and the model hear the same, at whole minutes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,6 +67,13 @@ class Alarms(RuleBasedStateMachine):
     def stands_so(self, cause: Cause, open_: int, error: bool, news: int) -> None:
         self._round(Fact(self.now, cause, open_, error and open_ > 0, news))
         self.model.fact(cause, open_, error and open_ > 0, news)
+
+    @rule(causes=st.sets(st.sampled_from(CAUSES), min_size=2), open_=st.integers(0, 1), error=st.booleans())
+    def many_stand_so(self, causes: set[Cause], open_: int, error: bool) -> None:
+        """In one round."""
+        found = dict.fromkeys(sorted(causes), (open_, error and open_ > 0, open_))
+        self._round(*(Fact(self.now, cause, *each) for cause, each in found.items()))
+        self.model.facts(found)
 
     @rule(cause=st.sampled_from(CAUSES))
     def heals(self, cause: Cause) -> None:
@@ -167,6 +178,42 @@ def a_flapping_cause_is_as_good_as_new(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(incidents, "_opened", lambda _before, at, severity: incidents.Standing(at, severity))
 
 
+def what_is_gathered_loses_one(patch: pytest.MonkeyPatch) -> None:
+    mail = plan._Course._mail
+
+    def careless(course: Any, at: datetime, what: Mailing, about: list[Any]) -> None:
+        mail(course, at, what, about)
+        key = next(reversed(course._found))
+        course._found[key] = course._found[key][:-1] or course._found[key]
+
+    patch.setattr(plan._Course, "_mail", careless)
+
+
+def what_waits_for_a_storm_to_pause_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    hold = plan._Course._hold
+
+    def forgetful(course: Any, one: Any, at: datetime, pause: datetime) -> None:
+        hold(course, one, at, pause)
+        one.due = one.remind = None
+
+    patch.setattr(plan._Course, "_hold", forgetful)
+
+
+def a_storm_has_no_pause(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Storm, "pauses_until", lambda *_: None)
+
+
+def a_storm_is_over_at_once(patch: pytest.MonkeyPatch) -> None:
+    gathers = Storm.gathers
+
+    def short(storm: Storm, at: datetime, count: int) -> bool:
+        if storm.gathered is not None and at - storm.gathered >= PAUSE:
+            storm.gathered = None
+        return gathers(storm, at, count)
+
+    patch.setattr(Storm, "gathers", short)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -176,6 +223,10 @@ def a_flapping_cause_is_as_good_as_new(patch: pytest.MonkeyPatch) -> None:
         what_healed_untold_is_told_to_be_over,
         what_gets_worse_keeps_still,
         a_flapping_cause_is_as_good_as_new,
+        what_is_gathered_loses_one,
+        what_waits_for_a_storm_to_pause_is_forgotten,
+        a_storm_has_no_pause,
+        a_storm_is_over_at_once,
     ],
     ids=lambda plant: plant.__name__,
 )

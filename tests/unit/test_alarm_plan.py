@@ -17,7 +17,9 @@ from shared.alarms import incidents, plan, plans
 from shared.alarms.calendar import Calendar, Window
 from shared.alarms.hours import Hours, Slots, loud_from, next_slot
 from shared.alarms.incidents import Cause, Fact, Happening, Incidents, Kind, Severity
-from shared.alarms.plan import Answer, Decision, Mailing, Plan, Silence, Told, Wish
+from shared.alarms.plan import Answer, Decision, Plan, Silence, Wish
+from shared.alarms.storm import Storm
+from shared.alarms.told import Mailing, Told
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -281,7 +283,7 @@ def test_a_plan_is_read_back_as_it_was_kept_and_incidents_that_stand_alike_are_k
         over=True,
     )
     assert all(getattr(answered, one.name) for one in fields(Told)), "every field says something"
-    state = Plan([*alike[:2], answered, alike[2]], True, "mark")
+    state = Plan([*alike[:2], answered, alike[2]], True, "mark", Storm([at(1), at(2)], at(0)))
     assert _kept(state) == state, "in their order, too"
     ids = {(one.cause, one.since): number for number, one in enumerate(state.incidents)}
     assert [one["of"] for one in plans.to_json(state, ids)["incidents"]] == [[0, 1], [2], [3]]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.alerts.letter import Post, letter
-from shared.alarms.contents import Contents, Row
+from shared.alarms.contents import Contents, Row, in_order
 from shared.alarms.incidents import Cause
 from shared.alarms.queue import Taken
 
@@ -41,6 +41,9 @@ OVER = Contents(
     1, FAILED.cause, "OTTO", "xentral", "otto", "error", FAILED.since, NOW, 31, 0, 0, {}, (), UNMAPPED
 )  # fmt: skip
 
+ELSEWHERE = replace(FAILED, id=3, cause=FAILED.cause._replace(interface="otto-at"))
+LATER_OVER = replace(OVER, id=4, cause=FAILED.cause._replace(interface="otto-ch"))
+
 
 def mail(kind: str, language: str, *found: Contents, **more: Any) -> EmailMessage:
     values: dict[str, Any] = {
@@ -65,9 +68,10 @@ def twins(message: EmailMessage) -> tuple[str, str]:
     ("kind", "found"),
     [
         ("opened", [FAILED]), ("reminder", [FAILED]), ("digest", [FAILED, AWAY]), ("opened", [AWAY]),
-        ("resolved", [OVER]), ("confirm", []), ("test", []),
+        ("resolved", [OVER]), ("confirm", []), ("test", []), ("digest", [FAILED, AWAY, ELSEWHERE, LATER_OVER]),
+        ("resolved", [OVER, LATER_OVER]),
     ],
-    ids=["opened", "reminder", "digest", "outage", "resolved", "confirm", "test"],
+    ids=["opened", "reminder", "digest", "outage", "resolved", "confirm", "test", "storm", "storm-over"],
 )  # fmt: skip
 def test_both_twins_say_the_same_and_need_nothing_from_outside(language: str, kind: str, found: list[Contents]) -> None:
     message = mail(kind, language, *found)
@@ -105,3 +109,21 @@ def test_an_outage_says_that_it_heals_by_itself_and_the_all_clear_how_long_it_to
         alone = replace(OVER, records=1, standing=left)
         assert german in twins(mail("resolved", "de", alone))[0]
     assert "answer" not in plain
+
+
+def test_a_mail_of_a_storm_says_how_many_stand_and_how_many_are_over_by_interface() -> None:
+    storm = in_order([LATER_OVER, AWAY, ELSEWHERE, FAILED])
+    assert [one.id for one in storm] == [1, 2, 3, 4], "an interface stands where its worst incident would"
+    message = mail("digest", "de", *storm, frequency="immediately")
+    assert message["Subject"] == "[FEHLER] otto-at, otto-ch, otto-de: 4 Vorfälle, davon 1 behoben"
+    plain, seen = twins(message)
+    for text in (plain, seen):
+        places = [text.index(f"{place} {mark} ") for place, mark in (("otto-de", "✕"), ("otto-at", "✕"))]
+        assert places == sorted(places)
+        assert "Weiteres, auch die Entwarnungen, kommt gesammelt, höchstens alle 5 Minuten eine Mail." in text
+    assert plain.count("So beheben Sie es") == 3, "each that stands says what to do"
+    assert plain.count("Diese Zeilen öffnen: https://connect.example.org/interfaces/") == 4
+    english = mail("resolved", "en", OVER, LATER_OVER)
+    assert english["Subject"] == "[RESOLVED] otto-ch, otto-de: 2 incidents"
+    assert "This was the last mail about these incidents." in twins(english)[0]
+    assert "A lot is going on" not in twins(mail("digest", "en", FAILED, AWAY))[0], "an hourly mail collects anyway"
