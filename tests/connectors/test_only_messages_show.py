@@ -109,7 +109,7 @@ RAW: dict[str, bytes] = {
 HEADERS = {
     "Server": HEADER, "Set-Cookie": f"session={TOKEN}", "X-Debug": TRACE, "Via": ADDRESS, "Retry-After": "1",
     "WWW-Authenticate": f'Bearer realm="{ADDRESS}", error_description="{TOKEN}"',
-    "Location": f"https://canary-user:canary-word@moved.example.org/?token={TOKEN}#canary",
+    "Location": f"https://canary-user:canary-word@moved.example.org/?token={TOKEN}#canary",  # pragma: allowlist secret
 }  # fmt: skip
 STATUSES = (200, 302, 401, 403, 404, 409, 422, 429, 500)
 OFTEN = ("list-0", "list-1", "violations", "rpc-0", "rpc-4", "beside", "page")
