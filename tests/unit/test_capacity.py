@@ -17,8 +17,8 @@ def test_the_document_has_the_table_that_the_costs_give() -> None:
 
 def test_twice_the_orders_need_twice_as_much() -> None:
     costs = read_costs()
-    one, two = need(10_000_000, costs), need(20_000_000, costs)
-    assert two.peak == pytest.approx(2 * one.peak) == pytest.approx(40_000_000 / DAY * PEAK)
+    one, two = need(1_000_000_000, costs), need(2_000_000_000, costs)
+    assert two.peak == pytest.approx(2 * one.peak) == pytest.approx(2_000_000_000 / DAY * PEAK)
     assert two.cores["postgres"] == pytest.approx(2 * one.cores["postgres"])
     assert two.online_tb == pytest.approx(2 * one.online_tb)
     assert all(2 * count - 1 <= two.processes[service] <= 2 * count for service, count in one.processes.items())
