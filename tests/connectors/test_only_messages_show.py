@@ -181,25 +181,19 @@ def told(error: RemoteError) -> list[str]:
     ]
 
 
-@pytest.fixture
-def logged(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
-    """What the log says, as a service writes it."""
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
     before = structlog.get_config()
-    log.set_up("tests", "json")
-
-    def read() -> str:
-        out, err = capfd.readouterr()
-        return out + err
-
-    yield read
+    yield
     structlog.configure(**before)
 
 
 @pytest.mark.parametrize("login", [True, False], ids=["inside", "at-the-door"])
 @pytest.mark.parametrize("connector", CONNECTORS)
 def test_of_an_error_only_its_message_is_shown(
-    connector: Connector, login: bool, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    connector: Connector, login: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log.set_up("tests", "json")  # here: a fixture's streams are others than the test's
     bodies = {name: json.dumps(body).encode() for name, body in BODIES.items()} | RAW
     found, failures, messages = [], 0, 0
     for name, body in bodies.items():
@@ -217,7 +211,7 @@ def test_of_an_error_only_its_message_is_shown(
     assert failures > 100, "nothing was refused, so nothing was looked at"
     if login:
         assert messages, "and the message itself is shown"
-    lines = logged()
+    lines = "".join(capfd.readouterr())
     assert "call.failed" in lines
     assert "canary" not in lines
 
