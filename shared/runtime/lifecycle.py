@@ -78,6 +78,7 @@ class Lifecycle:
         self._conditions: list[Callable[[], bool]] = []
         self._takes: dict[str, Take] = {}
         self._exit = 0
+        self._looked = time.monotonic()
         self._log = structlog.get_logger()
         self._supervisor = Supervisor(environment())
         self._server = ThreadingHTTPServer((host, port), self._handler())
@@ -145,10 +146,10 @@ class Lifecycle:
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
         self._supervisor.tell(READY)  # it answers: a database that is away is no reason to end it
         begun = self._begin()
-        looked = gave = time.monotonic()
+        gave = time.monotonic()
         while not self._stop.wait(WATCH_SECONDS):
-            looked = self._watch(looked)
-            if looked - gave > GIVE_BACK_SECONDS:
+            self._watch()
+            if self._looked - gave > GIVE_BACK_SECONDS:
                 give_back()
                 gave = time.monotonic()
             self._supervisor.tell(ALIVE)
@@ -168,6 +169,7 @@ class Lifecycle:
             self.pause(AGAIN_SECONDS)
             if self.stopping():
                 return []
+        self._looked = time.monotonic()
         for loop in self._loops:
             loop.at = time.monotonic()
             loop.thread.start()
@@ -189,10 +191,9 @@ class Lifecycle:
             os._exit(128 + number)
         self._stop.set()
 
-    def _watch(self, looked: float) -> float:
-        """Look after every loop; `looked` is when it last did, and what it returns is when it did now."""
+    def _watch(self) -> None:
         now = time.monotonic()
-        away = now - looked - WATCH_SECONDS
+        away, self._looked = now - self._looked - WATCH_SECONDS, now
         if away > AWAY_SECONDS:  # no loop could go on either: each has as much time left as it had before
             self._log.warning("service.stood-still", seconds=round(away))
         for loop in self._loops:
@@ -205,7 +206,6 @@ class Lifecycle:
                 faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
                 sys.stderr.flush()
                 os._exit(EXIT_STALLED)
-        return now
 
     def _ready(self) -> dict[str, str]:
         problems = {}

@@ -238,4 +238,6 @@ def test_a_secret_that_everybody_knows_starts_nothing_that_a_network_reaches(add
 def test_every_service_looks_at_its_secrets_before_it_starts() -> None:
     for service in SERVICES:
         text = (Path(__file__).parents[2] / "services" / service / "__main__.py").read_text(encoding="utf-8")
-        assert ".only_at_home()" in text, service
+        assert "return serve(SERVICE, run)" in text, service
+    entry = (Path(__file__).parents[2] / "shared" / "runtime" / "serve.py").read_text(encoding="utf-8")
+    assert entry.index(".only_at_home()") < entry.index("return run(")

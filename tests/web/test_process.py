@@ -68,5 +68,5 @@ def test_it_starts_serves_logs_nothing_personal_and_stops(database_url: str, tmp
 
 def test_it_refuses_to_start_on_an_old_schema_and_says_what_to_do(empty_database_url: str, tmp_path: Path) -> None:
     process = _start(empty_database_url, tmp_path / "log", _free_port(), _free_port())
-    assert process.wait(60) == 1
+    assert process.wait(60) == 2
     assert "connect migrate" in (tmp_path / "log").read_text()
