@@ -23,7 +23,7 @@ def crowd(workers: int, cores: float | None = None) -> Contender:
 
 
 def scale(servers: Servers, plan: Plan, *, workers: int, cores: float | None) -> Run:
-    """plan.orders, with a quota as many for each worker, so that all runs take as long. Raises Failed."""
+    """plan.orders; with a quota half of them for each worker, so that all runs take as long. Raises Failed."""
     orders = plan.orders if cores is None else plan.orders * workers // 2
     run = measure(servers, crowd(workers, cores), replace(plan, job="pipeline", orders=orders))
     return replace(run, more=run.more | {"workers": float(workers), "each": round(run.value / workers, 1)})
