@@ -20,7 +20,7 @@ from shared.people.tokens import create_token
 from shared.people.users import add_user
 from tests.support.canaries import CANARY, EMAIL, NAME, change_with_canaries, forms, in_dump, order_with_canaries
 from tests.support.mail_server import html, mail_server, plain
-from tests.support.sandbox import Stand
+from tests.support.sandbox import sandbox
 from tests.support.system import SECRET, WEBHOOK_KEY, System, order_event, running
 from tests.support.waiting import until
 
@@ -37,8 +37,10 @@ CREATE TRIGGER quotes BEFORE UPDATE ON records FOR EACH ROW WHEN (NEW.key = 'pr-
 
 
 @pytest.fixture
-def system(tmp_path: Path, database_url: str, amqp_url: str, stand: Stand) -> Iterator[System]:
-    with running(System(tmp_path, database_url, amqp_url, stand)) as made:
+def system(tmp_path: Path, database_url: str, amqp_url: str) -> Iterator[System]:
+    # Stand-ins of its own: what an earlier test left at one would be fetched, refused and counted here.
+    with sandbox(tmp_path / "sandbox") as stand, running(System(tmp_path, database_url, amqp_url, stand)) as made:
+        stand.settings("xentral", search_lag=0.0)
         made.prepare()
         yield made
 
