@@ -253,6 +253,25 @@ def test_the_broker_has_the_limits_of_its_configuration_and_a_commit_waits_for_a
         assert database["instances"] >= 2
 
 
+def test_the_database_has_sessions_for_the_most_processes_that_scaling_allows(production: Documents) -> None:
+    most = {
+        each["metadata"]["name"]: each["spec"]["replicas"]
+        for each in production
+        if each["kind"] == "Deployment" and each["metadata"]["name"] in SERVICES and "replicas" in each["spec"]
+    }
+    most |= {
+        each["spec"]["scaleTargetRef"]["name"]: each["spec"]["maxReplicaCount"]
+        for each in production
+        if each["kind"] == "ScaledObject"
+    }
+    assert most.keys() == set(SERVICES)
+    runbook = (ROOT / "docs/runbooks/DatabaseConnectionsHigh.md").read_text(encoding="utf-8")
+    (each_process,) = re.findall(r"\((\d+) for each process of Connect", runbook)
+    database = one(production, "Cluster", "connect-postgres")["spec"]["postgresql"]["parameters"]
+    allowed = 0.85 * int(database["max_connections"])  # DatabaseConnectionsHigh is told beyond it
+    assert allowed >= sum(most.values()) * int(each_process), most
+
+
 def test_policies_open_ports_that_somebody_listens_on(production: Documents) -> None:
     named = {
         port["name"] for _, pod in pods(production) for c in pod["spec"]["containers"] for port in c.get("ports", [])
