@@ -41,6 +41,7 @@ def imported_orders(conn: Connection, interface: str, numbers: Sequence[str]) ->
         " JOIN payloads p ON p.record_id = r.id AND p.no = r.payload_no"
         " WHERE r.interface = %s AND r.flow = 'order-import' AND r.key = ANY(%s)",
         (interface, list(numbers)),
+        binary=True,
     )
     return {row[0]: Imported(row[0], State(row[1]), row[2], row[3], bytes(row[4]), row[5]) for row in rows}
 

@@ -223,6 +223,7 @@ def staged(conn: Connection, copies: Sequence[tuple[int, int]]) -> dict[int, dic
         "SELECT p.record_id, p.body FROM unnest(%s::int8[], %s::int4[]) AS want(id, no)"
         " JOIN payloads p ON p.record_id = want.id AND p.no = want.no",
         ([record_id for record_id, _ in copies], [no for _, no in copies]),
+        binary=True,
     ).fetchall()
     return {record_id: _data(bytes(body)) for record_id, body in rows}
 

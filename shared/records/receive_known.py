@@ -130,6 +130,7 @@ def _read_staged(conn: Connection, rows: Mapping[tuple[str, str, str], _Row], me
         "SELECT r.id, p.body FROM records r JOIN payloads p ON p.record_id = r.id AND p.no = r.payload_no"
         " WHERE r.id = ANY(%s)",
         (list(merging),),
+        binary=True,
     ):
         merging[id_].body = bytes(body)
 

@@ -190,6 +190,7 @@ def _proved(conn: Connection, slug: str) -> dict[tuple[str, str], tuple[int, str
         " WHERE r.interface = %s AND r.flow = 'order-import' AND r.state IN ('done', 'warning')"
         " ORDER BY r.id DESC LIMIT %s",
         (slug, MOST_READ),
+        binary=True,
     ).fetchall()
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for record_id, number, body in rows:
