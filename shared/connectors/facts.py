@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -24,7 +25,7 @@ OF_EVERY_SYSTEM: Mapping[str, str] = {
 }
 """For settings that say nothing of themselves because every system has them."""
 
-_LINE = re.compile(r"^    (?P<names>\w+…?(?:, \w+…?)*):(?P<text>\s.*|)$")
+_LINE = re.compile(r"^(?P<names>\w+…?(?:, \w+…?)*):(?P<text>\s.*|)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _documented(docstring: str) -> dict[str, str]:
     """`name: text` lines, with what follows them indented deeper."""
     found: dict[str, str] = {}
     names: list[str] = []
-    for line in docstring.splitlines()[1:]:
+    for line in cleandoc(docstring).splitlines()[1:]:  # Python 3.13 takes the indentation away by itself
         if match := _LINE.match(line):
             names = match["names"].split(", ")
             found |= dict.fromkeys(names, match["text"].strip())

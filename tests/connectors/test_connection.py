@@ -7,6 +7,7 @@ import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,25 @@ def test_a_scope_is_read_and_nothing_else() -> None:
     assert scope_of('Bearer realm="x", scope="a:read b"') == "a:read b"
     assert scope_of("Bearer scope=a") == "a"
     assert scope_of("Basic realm=x") == scope_of(None) == ""
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["indented", "as since Python 3.13"])
+def test_a_setting_is_explained_by_the_docstring(kept: bool) -> None:
+    class Settings(BaseModel):
+        """Of one account.
+
+        base_url: where it is,
+                  with the shop
+        ship_…:   where parcels leave
+        """
+
+        base_url: str
+        ship_city: str = ""
+
+    if not kept:
+        Settings.__doc__ = cleandoc(Settings.__doc__ or "") + "\n"
+    assert {fact.name: fact.about for fact in facts(Settings)} == {
+        "base_url": "where it is, with the shop", "ship_city": "where parcels leave"}  # fmt: skip
 
 
 @pytest.mark.parametrize("key", discover())

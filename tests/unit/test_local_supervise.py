@@ -90,7 +90,7 @@ def test_what_is_killed_comes_back_with_another_pid(tmp_path: Path, runs: list[R
     os.kill(before["above"], signal.SIGKILL)
     until(lambda: run.pids().get("above") not in (None, before["above"]), "it is started again")
     assert run.pids()["below"] == before["below"]
-    assert "above is back" in until((tmp_path / "said").read_text, "something is said")
+    until(lambda: "above is back" in (tmp_path / "said").read_text(), "it is said")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
