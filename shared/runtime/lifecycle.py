@@ -28,7 +28,7 @@ from prometheus_client.exposition import choose_encoder
 from shared.failpoint import Planted
 from shared.metrics import Metrics
 from shared.runtime.posted import Take, Unheard, read_body
-from shared.runtime.spare import give_back, large_apart
+from shared.runtime.spare import give_back, large_apart, set_aside
 from shared.runtime.supervisor import ALIVE, READY, STOPPING, Supervisor
 from shared.settings import SettingsError, environment
 
@@ -141,6 +141,7 @@ class Lifecycle:
     def run(self) -> int:
         """Start everything, wait for a signal, stop everything. Returns the exit code."""
         large_apart()
+        set_aside()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()

@@ -70,3 +70,27 @@ def test_large_blocks_stay_apart_whatever_was_freed_before() -> None:
         return int(subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=60, check=True).stdout)
 
     assert (apart(True), apart(False)) == (20, 0)
+
+
+def test_what_refers_to_itself_goes_back_at_once() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", CIRCLE], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.split() == ["10", "0"]
+
+
+CIRCLE = """
+import gc, weakref
+from shared.runtime.spare import give_back, set_aside
+
+class Broken:
+    def __init__(self):
+        self.itself = self
+
+gc.disable()  # as good as in a quiet service
+set_aside()
+left = [weakref.ref(Broken()) for _ in range(10)]
+print(sum(each() is not None for each in left))
+give_back()
+print(sum(each() is not None for each in left))
+"""
