@@ -145,6 +145,31 @@ def test_the_list_moves_by_itself_and_waits_while_somebody_points_at_it(page: Pa
     expect(page.locator("[data-live-line]")).to_contain_text("pausiert", timeout=20_000)
 
 
+@pytest.mark.parametrize("locale", ["de-DE", "en-GB"])
+def test_no_room_in_the_head_lies_under_what_stands_beside_it(browser: Browser, site: Site, locale: str) -> None:
+    add_user(site.conn, "erika", PASSWORD, "admin")  # who has every room
+    store_record(site.conn, "4711", state="done", remote="200417")
+    page = browser.new_context(locale=locale).new_page()
+    page.goto(f"{site.url}/login?lang={locale[:2]}")
+    page.locator("input[autocomplete=username]").fill("erika")
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("input[type=password]").press("Enter")
+    expect(page.locator("header.top .me")).to_be_visible()
+    for width in (1276, 1280, 1366, 1401, 1440, 1481, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{site.url}/orders")
+        page.evaluate(
+            "const badge = document.querySelector('#open-incidents'); badge.className = 'open-incidents error';"
+            "badge.querySelector('[data-count]').textContent = '1.234'"
+        )
+        ends, begins = page.evaluate(
+            "[document.querySelector('header .rooms > :last-child').getBoundingClientRect().right,"
+            " document.querySelector('header .me').getBoundingClientRect().left]"
+        )
+        assert ends <= begins, f"at {width} px the last room goes {ends - begins} px under the badge"
+    page.context.close()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_sideways_and_controls_have_names(page: Page, site: Site, width: int) -> None:
     long = "x" * 90
