@@ -90,8 +90,16 @@ def _url(*schemes: str) -> UrlConstraints:
 
 
 def _data_dir() -> Path:
-    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(home) / "connect"
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else home_folder() / ".local" / "share") / "connect"
+
+
+def home_folder() -> Path:
+    """Of whoever runs this; / for a user without an entry, as systemd makes them and containers may be told to use."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 class Settings(BaseSettings):

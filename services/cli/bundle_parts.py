@@ -28,7 +28,7 @@ from services.cli.session import Session
 from shared.broker.queues import queues
 from shared.db.migrate import missing
 from shared.records.books import accounting
-from shared.settings import PORTS, PREFIX, Settings, unknown
+from shared.settings import PORTS, PREFIX, Settings, home_folder, unknown
 from shared.version import VERSION
 
 LINES = 2_000
@@ -113,7 +113,8 @@ def logs_of_up(session: Session) -> list[Path]:
 
 def hidden(text: str) -> str:
     """Without addresses of mail, users in URLs, and whose home folder it is."""
-    text = text.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else text
+    home = str(home_folder())
+    text = text.replace(home, "~") if len(home) > 1 else text
     return _HIDDEN.sub(lambda found: "://•@" if found[0].startswith("://") else "•", text)
 
 

@@ -33,7 +33,7 @@ from shared.db.migrate import MigrationError, migrate
 from shared.networks import Networks
 from shared.records.interfaces import read
 from shared.seal import Seal
-from shared.settings import Settings, environment
+from shared.settings import Settings, environment, home_folder
 
 BROKERS = ("pgmq", "rabbitmq")
 
@@ -282,7 +282,7 @@ def _apart(addresses: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]
 
 def _program_cache(given: Mapping[str, str]) -> Path:
     """Where unpacked programs are kept for every data folder of this user."""
-    return Path(given.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "connect" / "programs"
+    return Path(given.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "connect" / "programs"
 
 
 def _as_pgmq(database_url: str) -> str:
