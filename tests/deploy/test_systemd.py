@@ -96,6 +96,18 @@ def test_the_target_starts_each_service() -> None:
     assert {path.name for path in UNITS.glob("*.d")} <= {f"{unit}.d" for unit in wants.split()}
 
 
+def test_a_migration_that_fails_at_boot_keeps_no_service_down() -> None:
+    """What systemd starts because of Requires= stays down for good when that fails once, as with a database that comes
+    up later; services wait for the database by themselves, and for its schema by being started again."""
+    text = (UNITS / "connect@.service").read_text(encoding="utf-8")
+    assert not lines(text, "Requires")
+    assert not lines(text, "BindsTo")
+    assert any("connect-migrate.service" in line.split() for line in lines(text, "Wants"))
+    assert any("connect-migrate.service" in line.split() for line in lines(text, "After"))
+    assert lines(text, "Restart") == ["always"]
+    assert lines(text, "StartLimitIntervalSec") == ["0"]
+
+
 @pytest.mark.parametrize("name", [*(f"connect@{service}.service" for service in SERVICES), "connect-migrate.service"])
 def test_a_unit_names_settings_and_secrets_that_exist(name: str, tmp_path: Path) -> None:
     made = tmp_path / "made"
