@@ -32,7 +32,7 @@ process that stood still inside a transaction, and psycopg does not count that a
 
 TRANSACTION_TIMEOUT_SINCE = 170_000
 
-LIFETIME_SECONDS = 300.0
+LIFETIME_SECONDS = 60.0
 """libpq keeps its buffers as large as the largest row that ever went through the connection: an event of 900 kB that
 six of them have read is six megabytes until they are closed."""
 

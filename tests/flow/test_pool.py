@@ -70,6 +70,6 @@ def test_a_large_row_does_not_stay_in_a_connections_buffers(database_url: str) -
     assert left < held / 4, f"{left} of {held} MiB are still there"
 
 
-def test_a_pool_keeps_its_connections_for_minutes(database_url: str) -> None:
+def test_a_pool_keeps_its_connections_for_a_while(database_url: str) -> None:
     held, left = grown(database_url, {}, 1)
     assert left > held / 2, "they were renewed at once"
