@@ -36,7 +36,8 @@ class Installation:
         return plain | own | self.settings
 
     def start(self, *options: str, seconds: float = 120.0) -> dict[str, Any]:
-        """`connect up`; returns up.json as soon as it is there."""
+        """`connect up`; returns its up.json as soon as it is there. One that was killed has left its own behind."""
+        left = self.up()
         with (self.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self._command("up", "--port", "0", "--broker", self.broker, *options),
@@ -45,7 +46,7 @@ class Installation:
                 stdout=log,
                 stderr=log,
             )
-        return until(self._up, f"connect up is ready: {self.log()[-500:]}", seconds)
+        return until(lambda: self._up(left), f"connect up is ready: {self.log()[-500:]}", seconds)
 
     def log(self) -> str:
         """What `connect up` said."""
@@ -55,10 +56,11 @@ class Installation:
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "services.cli", *arguments]
 
-    def _up(self) -> dict[str, Any] | None:
+    def _up(self, left: dict[str, Any] | None) -> dict[str, Any] | None:
         assert self.process is not None
         assert self.process.poll() is None, f"connect up ended: {self.log()[-2000:]}"
-        return self.up()
+        found = self.up()
+        return None if found == left else found
 
     def up(self) -> dict[str, Any] | None:
         """up.json, None while it is not there."""
