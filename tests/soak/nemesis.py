@@ -7,7 +7,6 @@ import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from tests.faults.ground import Ground
 from tests.soak.members import SERVICES, Members
@@ -20,9 +19,6 @@ SHORTEST, LONGEST = 15.0, 40.0
 FROZEN = (1.0, 12.0)
 """Seconds: shorter than every lease, and longer than lease and call together."""
 
-WORKERS = ("importer", "exporter", "stock")
-"""What is left of a service while one of it stands still has the work of both."""
-
 REMOTE_FAULTS = {
     "xentral": ("timeout_after_success", "500_after_success", "reset", "429", "500", "truncated", "html"),
     "otto": ("500", "reset", "429", "503", "truncated"),
@@ -32,16 +28,12 @@ REMOTE_FAULTS = {
 class Nemesis:
     """Draws and injects. frozen: when each service stood still, for the window."""
 
-    def __init__(self, ground: Ground, members: Members, stand: Stand, seed: int, *, piling: bool = False) -> None:
-        """piling: begin with what makes work pile up, so that a warm-up has seen as much at once as the rest will."""
+    def __init__(self, ground: Ground, members: Members, stand: Stand, seed: int) -> None:
         self._ground, self._members, self._stand = ground, members, stand
         self._chance = random.Random(f"nemesis/{seed}")
         self.struck: Counter[str] = Counter()
         self.frozen: dict[str, list[Freeze]] = defaultdict(list)
         self.log: list[tuple[float, str]] = []
-        self._first: list[Callable[[], str]] = [
-            self._broker, *(partial(self._freeze, service, FROZEN[1]) for service in WORKERS), self._database,
-        ] if piling else []  # fmt: skip
 
     def pause(self) -> float:
         """Seconds until the next fault."""
@@ -55,7 +47,7 @@ class Nemesis:
         }  # fmt: skip
         (kind,) = self._chance.choices(list(kinds), [weight for weight, _ in kinds.values()])
         begun = time.time()
-        name = (self._first.pop(0) if self._first else kinds[kind][1])()
+        name = kinds[kind][1]()
         self.struck[name] += 1
         self.log.append((begun, name))
         return name
@@ -70,9 +62,9 @@ class Nemesis:
         self._members.kill(service, signal.SIGTERM, self._chance.uniform(0, 2))
         return f"restart/{service}"
 
-    def _freeze(self, service: str = "", seconds: float = 0.0) -> str:
-        service, seconds = service or self._chance.choice(SERVICES), seconds or self._chance.uniform(*FROZEN)
-        began = time.time()
+    def _freeze(self) -> str:
+        service = self._chance.choice(SERVICES)
+        seconds, began = self._chance.uniform(*FROZEN), time.time()
         woke = self._members.freeze(service, seconds)
         self.frozen[service].append(Freeze(began, woke))
         return f"freeze/{service}"

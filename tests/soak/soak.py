@@ -40,9 +40,6 @@ QUIET_SECONDS = 180.0
 STARTING_SECONDS = 300.0
 """Ten processes at once take their time on a machine that does other work."""
 
-WARM_MINUTES = 5.0
-"""Caches and pools fill, and work piles up once in each service: Python keeps some of what its largest pile took."""
-
 CALM_SECONDS = 5.0
 """Of a quiet stretch, before anything is looked at."""
 
@@ -66,7 +63,7 @@ class Soak:
         self._folder = folder
         self._notes: list[str] = []
         self._starved = 0.0
-        self.drift = Drift(warm=min(WARM_MINUTES, minutes / 4))
+        self.drift = Drift(warm=min(5.0, minutes / 4))
 
     def run(self) -> dict[str, Any]:
         """A line for the ledger."""
@@ -84,7 +81,7 @@ class Soak:
             until(lambda: self._started(members), "every service has started", STARTING_SECONDS)
             _call_out(system, port)
             traffic = Traffic(system, case.tag, self.seed, self.minutes * 60, port)
-            nemesis = Nemesis(ground, members, system.stand, self.seed, piling=self.drift.warm >= WARM_MINUTES)
+            nemesis = Nemesis(ground, members, system.stand, self.seed)
             begun = time.monotonic()
             self._strike(begun, nemesis, traffic, members, system)
             traffic.stop()
