@@ -45,9 +45,9 @@ class Asked:
     def __init__(self, conn: Connection) -> None:
         self._conn, self.statements = conn, [("SELECT 1", None)]
 
-    def execute(self, statement: Any, values: Any = None) -> Any:
+    def execute(self, statement: Any, values: Any = None, **how: Any) -> Any:
         self.statements.append((statement, values))
-        return self._conn.execute(statement, values)
+        return self._conn.execute(statement, values, **how)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conn, name)

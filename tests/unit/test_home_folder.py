@@ -16,8 +16,8 @@ from tests.support.sandbox import PROJECT
 AS_NOBODY = """
 import os, sys
 from shared.settings import load
-os.environ.pop("HOME", None)
-os.environ.pop("XDG_DATA_HOME", None)
+for name in ("HOME", "XDG_DATA_HOME", "CONNECT_DATA_DIR"):
+    os.environ.pop(name, None)
 os.setgroups([])
 os.setgid(64775)
 os.setuid(64775)
@@ -36,6 +36,7 @@ def test_without_a_home_data_lies_below_the_root(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", none)
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    for name in ("XDG_DATA_HOME", "CONNECT_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
     assert load().data_dir == Path("/.local/share/connect")
     assert hidden("/var/log/x of a@example.org") == "/var/log/x of •"
