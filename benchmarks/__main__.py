@@ -104,6 +104,8 @@ def _count(name: str, given: argparse.Namespace, size: Size) -> int:
     own: int = {"memory": size.events, "stock": size.changes}.get(name, 0)
     if name in ("erp", "whole"):
         return int(given.orders or size.sales)
+    if name == "changes":
+        return int(given.orders or size.shipped)
     count: int = (given.events or own) if own else given.orders or size.orders
     return count
 

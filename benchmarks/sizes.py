@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMES = (
-    "pipeline", "intake", "claim", "latency", "erp", "stock", "stock-latency", "growth", "memory", "journal", "scrape",
-    "alarms", "mail-latency", "scale", "whole", "floors",
+    "pipeline", "intake", "claim", "latency", "erp", "changes", "stock", "stock-latency", "growth", "memory", "journal",
+    "scrape", "alarms", "mail-latency", "scale", "whole", "floors",
 )  # fmt: skip
 QUICK = ("pipeline", "intake", "claim", "latency", "memory", "floors")
 FULL = ("memory", "growth", "journal", "scrape")
-LONG = ("memory", "erp", "stock", "stock-latency", "journal", "scrape", "alarms", "mail-latency", "whole")
+LONG = ("memory", "erp", "changes", "stock", "stock-latency", "journal", "scrape", "alarms", "mail-latency", "whole")
 """One run each, unless more are asked for."""
 
 
@@ -20,7 +20,7 @@ class Size:
 
     paused: due records of a paused interface beside `claim`; growth: the two numbers of stored orders; peers_late:
     whether `latency` has peers; extra: whether EXTRA is measured; names: what is measured unless names are given;
-    changes: of `stock`; sales: orders of `erp`; records: of `journal` and `scrape`.
+    changes: of `stock`; sales: orders of `erp`; shipped: of `changes`; records: of `journal` and `scrape`.
     """
 
     runs: int
@@ -34,6 +34,7 @@ class Size:
     names: tuple[str, ...]
     changes: int = 100_000
     sales: int = 3_000
+    shipped: int = 200
     records: int = 500_000
 
 

@@ -23,6 +23,7 @@ class Nothing:
 
     def __init__(self) -> None:
         self.tokens = OwnTokens()
+        self.at_once = 4
 
     def before_call(self, operation: str) -> None:
         """Go on."""

@@ -18,6 +18,7 @@ UNITS = {
     "claim": "orders/s",
     "latency": "ms (p50)",
     "erp": "orders/s",
+    "changes": "orders/s",
     "stock": "events/s",
     "stock-latency": "ms (p50)",
     "growth": "% more CPU per order",
@@ -94,6 +95,7 @@ def line(run: Run, plan: Plan) -> str:
         "latency": f"p99 {run.more.get('p99')} ms, p50 {run.more.get('p50')} ms",
         "erp": f"{run.value:.1f} orders/s, {run.more.get('calls_per_order')} calls each, {run.more.get('cores')} cores,"
         f" p95 {run.more.get('p95_alone')} ms, {run.more.get('p95_beside_slow')} ms beside a slow ERP",
+        "changes": f"{run.value:.1f} orders/s",
         "stock": f"{run.value:,.0f} events/s, {run.more.get('calls_to_send', 0):,.0f} calls to send,"
         f" {run.more.get('calls_to_read', 0):,.0f} to read",
         "stock-latency": f"p50 {run.more.get('p50')} ms, max {run.more.get('max')} ms",

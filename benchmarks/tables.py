@@ -49,6 +49,7 @@ def _measured(result: Result) -> str:
         "latency": f"{plan.rate:g} orders a second for {plan.seconds:g} s after a warm-up",
         "memory": f"{plan.orders:,} events",
         "erp": f"{plan.orders:,} orders a run into an ERP that answers in 200 ms and allows 32 calls at once",
+        "changes": f"{plan.orders:,} orders with a parcel each, read in an ERP that answers in 100 ms",
         "stock": f"{plan.orders:,} changes of 5,000 articles (Zipf), published at {plan.stock_rate:,.0f} a second",
         "alarms": "1,000 subscriptions of two recipients each, 100 interfaces; news: a new cause in every interface",
         "journal": f"{plan.records:,} records and six times as many transitions; CPU per 1,000 questions",
@@ -101,6 +102,7 @@ def _titles(result: Result) -> list[str]:
             "beside a slow ERP",
             "ratio to best peer",
         ],
+        "changes": ["", "orders/s", "range"],
         "stock": ["", "events/s", "range", "calls to send", "calls to read", "ratio to best peer"],
         "stock-latency": ["", "accepted: p50 ms", "range of p50", "p90 ms", "max ms"],
         "mail-latency": ["", "mailed: p50 s", "p95 s", "max s"],
@@ -149,6 +151,8 @@ def _row(job: str, one: dict[str, Any]) -> list[str]:
         cells += [f"{one['calls_per_order']:.3f}", f"{one['cores']:.2f}"]
         cells += [f"{one[key]:,.0f}" if one[key] else "" for key in ("p95_alone", "p95_beside_slow")]
         cells.append(ratio)
+    elif job == "changes":
+        cells = [f"**{one['value']:.1f}**", f"{low:.1f} to {high:.1f}"]
     elif job == "stock-latency":
         cells = [f"**{one['p50']:.1f}**", f"{low:.1f} to {high:.1f}", f"{one['p90']:.1f}", f"{one['max']:.1f}"]
     elif job == "mail-latency":

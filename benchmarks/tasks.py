@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 
 from benchmarks import connect_apart, connect_one_process, connect_pgmq, connect_rabbitmq, erp
 from benchmarks.alarms import alarms
+from benchmarks.changes import changes
 from benchmarks.contender import Contender
 from benchmarks.driver import Plan, Run, measure
 from benchmarks.floors import FLOORS, floor
@@ -59,6 +60,10 @@ BY_THEMSELVES: dict[str, tuple[tuple[str, str, bool, Callable[..., Run]], ...]] 
     "alarms": (
         ("connect", "subscriptions as people make them", False, partial(alarms, worst=False)),
         ("connect-worst", "every subscription for every interface, hourly", False, partial(alarms, worst=True)),
+    ),
+    "changes": (
+        ("connect", "four readings at once", False, partial(changes, at_once=8)),
+        ("connect-1-call", "the interface allows one call", False, partial(changes, at_once=1)),
     ),
     "journal": (("connect", "lists, searches, counts, facets and histories, one after the other", False, journal),),
     "scrape": (("connect", "GET /metrics of each service", False, scrape),),

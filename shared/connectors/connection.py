@@ -69,6 +69,7 @@ class NoContext:
 
     def __init__(self) -> None:
         self.tokens = OwnTokens()
+        self.at_once = 1
 
     def before_call(self, operation: str) -> None:
         """Nothing is waited for."""

@@ -216,6 +216,11 @@ class CallContext(Protocol):
         """Access tokens that all workers share; a connector reaches them as `Http.tokens`."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many calls may be under way at the same time; a connector reaches it as `Http.at_once`."""
+        ...
+
     def before_call(self, operation: str) -> None:
         """Take one call from the shared rate limit; waits, at most until the deadline, then RATE_LIMITED."""
         ...

@@ -109,7 +109,7 @@ class Http:
         self.deadline = deadline
         self._context = context
         self._client = client
-        self._clock = clock
+        self.clock = clock
         self._secrets = secrets
         self._fit = True
 
@@ -159,14 +159,14 @@ class Http:
         self.close()
 
     @property
-    def answers(self) -> int:
-        """How many answers this thread has read."""
-        return self._clock.answers
-
-    @property
     def tokens(self) -> Tokens:
         """Access tokens of this side, shared with all workers."""
         return self._context.tokens
+
+    @property
+    def at_once(self) -> int:
+        """How many calls of this side may be under way at the same time."""
+        return self._context.at_once
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -243,17 +243,17 @@ class Http:
         for attempt in (1, 2):
             try:
                 encrypted = request.url.scheme == "https"
-                with self._clock.running(ends, self._context.before_send, encrypted=encrypted):
+                with self.clock.running(ends, self._context.before_send, encrypted=encrypted):
                     response = self._client.send(request, stream=True)
                     said.status = response.status_code
                     try:
                         body = said.response = _read(operation, response)
-                        self._clock.answers += 1
+                        self.clock.answers += 1
                     finally:
                         response.close()
             except (httpx2.TransportError, httpx2.StreamError, httpx2.DecodingError) as error:
                 dead = isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError))
-                if attempt == 1 and dead and not said.writes and not self._clock.connected:
+                if attempt == 1 and dead and not said.writes and not self.clock.connected:
                     continue
                 # `from None`: the exception holds the request with its credentials.
                 raise _failure(operation, error, request.url.host) from None

@@ -42,11 +42,11 @@ def careful(capability: Capability, http: Http) -> Capability:
 def _guarded(name: str, method: Callable[..., Any], http: Http) -> Callable[..., Any]:
     @functools.wraps(method)
     def guarded(*values: Any, **named: Any) -> Any:
-        before = http.answers
+        before = http.clock.answers
         try:
             found = method(*values, **named)
         except MISREAD as error:
-            raise _told(name, error, http.answers > before) from error
+            raise _told(name, error, http.clock.answers > before) from error
         return _pages(name, found, http) if isinstance(found, Iterator) else found
 
     return guarded
@@ -54,11 +54,11 @@ def _guarded(name: str, method: Callable[..., Any], http: Http) -> Callable[...,
 
 def _pages(name: str, pages: Iterator[Any], http: Http) -> Iterator[Any]:
     """What a method yields, read with the same care."""
-    before = http.answers
+    before = http.clock.answers
     try:
         yield from pages
     except MISREAD as error:
-        raise _told(name, error, http.answers > before) from error
+        raise _told(name, error, http.clock.answers > before) from error
 
 
 def _told(name: str, error: Exception, answered: bool) -> Exception:

@@ -36,6 +36,10 @@ LIFETIME_SECONDS = 60.0
 """libpq keeps its buffers as large as the largest row that ever went through the connection: an event of 900 kB that
 six of them have read is six megabytes until they are closed."""
 
+IDLE_SECONDS = 15.0
+"""Connections that nobody needed for so long are closed, one at a time. The pool's own ten minutes would keep the eight
+of one busy second for over an hour."""
+
 
 def _options(statement_timeout: float, *, plan_once: bool = False, plan_each: bool = False) -> str:
     mode = "force_generic_plan" if plan_once else "force_custom_plan" if plan_each else "auto"
@@ -97,10 +101,12 @@ def open_pool(
     statement_timeout: float = 30.0,
     plan_each: bool = False,
     lifetime: float = LIFETIME_SECONDS,
+    idle: float = IDLE_SECONDS,
 ) -> ConnectionPool[Connection]:
     """A pool of up to `size` checked autocommit connections; getting one has a deadline of five seconds.
 
-    plan_each: as for `connect`. lifetime: seconds after which a connection that comes back is replaced by a new one.
+    plan_each: as for `connect`. lifetime: seconds after which a connection that comes back is replaced by a new one;
+    idle: seconds after which one that nobody needed meanwhile is closed.
     """
     return ConnectionPool(
         url,
@@ -115,6 +121,7 @@ def open_pool(
         timeout=5,
         reconnect_timeout=30,
         max_lifetime=lifetime,
+        max_idle=idle,
         configure=lambda conn: bound_transactions(conn, statement_timeout),
         check=_usable,
         open=True,

@@ -29,6 +29,7 @@ class Calls:
         self._allowance = allowance
         self._metrics = metrics
         self._tokens = tokens
+        self._at_once = at_once
         self._places = Places(at_once)
         self._guards = threading.local()
 
@@ -36,6 +37,11 @@ class Calls:
     def tokens(self) -> Tokens:
         """Access tokens that all workers share."""
         return self._tokens
+
+    @property
+    def at_once(self) -> int:
+        """How many calls may be under way at the same time."""
+        return self._at_once
 
     @contextmanager
     def guarded(self, guard: Guard) -> Iterator[None]:

@@ -29,6 +29,11 @@ class Gentle:
         """As ever."""
         return self._calls.tokens
 
+    @property
+    def at_once(self) -> int:
+        """One: each waits for its turn anyway."""
+        return 1
+
     def before_call(self, operation: str) -> None:
         """Wait for the next turn, then for the allowance. Raises Stopped."""
         with self._lock:

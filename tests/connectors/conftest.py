@@ -23,6 +23,7 @@ class Context:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.tokens = OwnTokens()
+        self.at_once = 4
         self._lock = Lock()
 
     def before_call(self, operation: str) -> None:

@@ -244,6 +244,7 @@ class Recorded:
 
     base_url = "http://recorded"
     deadline = 1.0
+    at_once = 1
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.tokens = OwnTokens()

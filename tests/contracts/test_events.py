@@ -231,3 +231,13 @@ def test_absent_business_data_is_accepted_and_fails_later_by_name(path: str) -> 
 
 def test_a_negative_stock_is_accepted() -> None:
     assert refused(changed(sample("stock-changed.v1/full"), "data.quantity", -5)) == set()
+
+
+def test_nothing_of_a_buyer_stays_behind_when_an_event_has_been_read() -> None:
+    """The parser can keep texts, to hand the same one out again: then both events would have the same object."""
+    event = sample("order-imported.v1/minimal")
+    event["data"]["order"]["customer"] = {"last_name": "Buyerson", "email": "buyerson@example.org"}
+    first, second = (decode(event).data.order.customer for _ in range(2))
+    assert first == second
+    assert first.last_name is not second.last_name
+    assert first.email is not second.email

@@ -166,7 +166,7 @@ def test_the_loop_polls_when_it_is_due_and_not_before(polling: Polling, stand: S
 
 def test_a_gentle_call_waits_its_turn_and_leaves_when_the_process_stops() -> None:
     class Calls:
-        made, tokens = 0, OwnTokens()
+        made, tokens, at_once = 0, OwnTokens(), 8
 
         def before_call(self, operation: str) -> None:
             self.made += 1

@@ -1,14 +1,17 @@
-"""What a pool's connections have grown to is given back when their time is over."""
+"""What a busy moment made of a pool is given back: what its connections grew to, and those that nobody needs now."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
+from shared.db.connect import open_pool
 from tests.support.sandbox import PROJECT
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -73,3 +76,14 @@ def test_a_large_row_does_not_stay_in_a_connections_buffers(database_url: str) -
 def test_a_pool_keeps_its_connections_for_a_while(database_url: str) -> None:
     held, left = grown(database_url, {}, 1)
     assert left > held / 2, "they were renewed at once"
+
+
+def test_connections_of_a_busy_moment_are_closed_and_one_stays(database_url: str) -> None:
+    with open_pool(database_url, "tests", 4, idle=0.2) as pool:
+        with ExitStack() as busy:
+            for _ in range(4):
+                busy.enter_context(pool.connection(30))
+            assert pool.get_stats()["pool_size"] == 4
+        until(lambda: pool.get_stats()["pool_size"] == 1, "three of them are closed")
+        with pool.connection(5) as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)

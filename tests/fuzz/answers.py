@@ -45,6 +45,7 @@ class Context:
 
     def __init__(self) -> None:
         self.tokens = OwnTokens()
+        self.at_once = 4
 
     def before_call(self, operation: str) -> None:
         """At once."""

@@ -33,7 +33,7 @@ FORBIDDEN = [
     (
         r"shared\.connectors\.(?P<system>\w+)\.",
         r"shared\.",
-        r"^shared\.(connectors\.(contract|http|deadline|order_page|worded|(?P=system))|events|errors)(\.|$)",
+        r"^shared\.(connectors\.(at_once|contract|http|deadline|order_page|worded|(?P=system))|events|errors)(\.|$)",
     ),
     (r"(?!shared\.connectors\.\w+\.(sandbox|$))", r"(.*\.)?sandbox(\.|$)", r"services\.sandbox(\.|$)"),
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from shared.connectors.at_once import at_once
 from shared.connectors.contract import Hint, OrderChange, Reason, RemoteError
 from shared.connectors.xentral.calls import Filter, Raw, XentralCalls, batches, moment
 from shared.connectors.xentral.change import Delivery, order_change, product_ids
@@ -34,8 +35,8 @@ class XentralStatus(XentralCalls):
     def changes_hinted(self, hints: Sequence[Hint]) -> list[OrderChange]:
         """The orders behind hints; what is gone is left out."""
         ids = dict.fromkeys(hint.id for hint in hints if hint.kind == "order")
-        for note in dict.fromkeys(hint.id for hint in hints if hint.kind == "delivery"):
-            raw = self._found("read-delivery", f"{NOTES}/{quote(note, safe='')}")
+        notes = list(dict.fromkeys(hint.id for hint in hints if hint.kind == "delivery"))
+        for raw in at_once(self._http, self._note, notes):
             if raw is not None and (order_id := _order_id(raw)):
                 ids[order_id] = None
         return self._changes_of(list(ids))
@@ -72,8 +73,7 @@ class XentralStatus(XentralCalls):
     def _changes(self, rows: Sequence[Raw]) -> list[OrderChange]:
         """Rows of the list → the orders of our channel, as they are."""
         orders: dict[str, Raw] = {}
-        for row in rows:
-            order = self._found("read-order", f"/api/v1/salesOrders/{quote(str(row.get('id')), safe='')}")
+        for order in at_once(self._http, self._order, [str(row.get("id")) for row in rows]):
             if order is not None and order.get("externalOrderNumber") and self._is_ours(order):
                 orders[str(order.get("id"))] = order
         deliveries = self._deliveries(list(orders))
@@ -93,14 +93,21 @@ class XentralStatus(XentralCalls):
     def _deliveries(self, order_ids: Sequence[str]) -> dict[str, list[Delivery]]:
         found: dict[str, list[Delivery]] = {}
         for batch in batches(order_ids):
-            for row in self._list("list-deliveries", NOTES, "salesOrderId", batch):
-                order_id, path = _order_id(row), f"{NOTES}/{quote(str(row.get('id')), safe='')}"
-                raw = self._found("read-delivery", path)
-                if raw is None or order_id not in batch:
-                    continue
-                shipments = [each for page in self._pages("read-shipments", f"{path}/shipments", []) for each in page]
-                found.setdefault(order_id, []).append(Delivery(row, raw.get("positions") or (), shipments))
+            listed = self._list("list-deliveries", NOTES, "salesOrderId", batch)
+            rows = [row for row in listed if _order_id(row) in batch]
+            for row, delivery in zip(rows, at_once(self._http, self._delivery, rows), strict=True):
+                if delivery is not None:
+                    found.setdefault(_order_id(row), []).append(delivery)
         return found
+
+    def _delivery(self, row: Raw) -> Delivery | None:
+        """A delivery note with its positions and parcels; None when it is gone."""
+        id_ = str(row.get("id"))
+        raw = self._note(id_)
+        if raw is None:
+            return None
+        pages = self._pages("read-shipments", f"{_note_path(id_)}/shipments", [])
+        return Delivery(row, raw.get("positions") or (), [each for page in pages for each in page])
 
     def _skus(self, orders: Mapping[str, Raw], deliveries: Mapping[str, Sequence[Delivery]]) -> dict[str, str]:
         """The SKUs of products that delivery notes name by id only; most are told by the order itself."""
@@ -117,6 +124,12 @@ class XentralStatus(XentralCalls):
                 known[str(raw.get("id"))] = str(raw.get("number") or "")
         return known
 
+    def _order(self, id_: str) -> Raw | None:
+        return self._found("read-order", f"/api/v1/salesOrders/{quote(id_, safe='')}")
+
+    def _note(self, id_: str) -> Raw | None:
+        return self._found("read-delivery", _note_path(id_))
+
     def _found(self, operation: str, path: str) -> Raw | None:
         try:
             return self._data(operation, path)
@@ -124,6 +137,10 @@ class XentralStatus(XentralCalls):
             if error.reason is Reason.NOT_FOUND:
                 return None
             raise
+
+
+def _note_path(id_: str) -> str:
+    return f"{NOTES}/{quote(id_, safe='')}"
 
 
 def _order_id(note: Raw) -> str:
