@@ -10,6 +10,7 @@ from shared.db.connect import Connection
 from shared.errors.problem import storable
 from shared.people.audit import audit
 from shared.privacy.deed import because
+from shared.records.lock_order import LOCK_ORDER
 
 
 def hold(conn: Connection, interface: str, number: str, actor: str, reason: str) -> bool:
@@ -17,8 +18,8 @@ def hold(conn: Connection, interface: str, number: str, actor: str, reason: str)
     said, order = because(reason), (storable(interface), storable(number))
     with conn.transaction():
         known = conn.execute(
-            "SELECT FROM records WHERE interface = %s AND key = %s"
-            " AND flow = ANY('{order-import,order-export}') ORDER BY id FOR UPDATE",
+            "SELECT FROM records r WHERE interface = %s AND key = %s"
+            f" AND flow = ANY('{{order-import,order-export}}') {LOCK_ORDER} FOR UPDATE",
             order,
         ).fetchall()
         if not known:

@@ -11,6 +11,7 @@ from shared.db.connect import Connection
 from shared.errors.problem import storable
 from shared.records.filter import Filter
 from shared.records.left_alone import SAID, WHY, Left, choices
+from shared.records.lock_order import LOCK_ORDER
 from shared.records.resources import OF_VERB, Resource
 from shared.records.selected import selected
 from shared.records.states import Verb, sources
@@ -48,7 +49,7 @@ o AS (SELECT r.id, r.state, r.code, r.seq, r.payload_no, r.forced, m.mode, w.see
         m.mode <> 'live' OR i.from_date IS NOT NULL AND r.flow <> 'stock' AS wish
       FROM w JOIN records r USING (id) JOIN interfaces i ON i.slug = r.interface
         JOIN flow_modes m ON m.interface = r.interface AND m.flow = r.flow
-      WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),
+      WHERE r.id = ANY(%(ids)s) {LOCK_ORDER} FOR UPDATE OF r),
 v AS (SELECT o.*, {WHY} AS why FROM o),
 u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, tries = 0, trying_since = NULL,
         forced = v.wish, updated_at = now(),

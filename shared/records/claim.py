@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from psycopg import Cursor
+
 from shared.db.connect import Connection
 from shared.events.envelope import Event
 from shared.records.states import State, Verb, sources
@@ -102,13 +104,19 @@ SELECT u.id, u.interface, u.key, u.was, u.claim_no, u.tries, u.intended, u.block
        date_part('epoch', now() - u.trying_since), (SELECT pg_current_snapshot()::text), p.traceparent, p.body, s.body,
        CASE WHEN u.intended THEN (SELECT date_part('epoch', now() - max(a.ended_at)) FROM attempts a
                                   WHERE a.record_id = u.id AND a.called) END
-FROM u JOIN payloads p ON p.record_id = u.id AND p.no = u.payload_no
+FROM u LEFT JOIN payloads p ON p.record_id = u.id AND p.no = u.payload_no
      LEFT JOIN interfaces i ON i.slug = u.interface
      LEFT JOIN payloads s ON s.record_id = u.id AND s.no = u.sent_no AND u.sent_no <> u.payload_no
 """  # noqa: S608  # the kind is one of our constants
 
 
 _CLAIM = {kind: _claim_sql(kind) for kind in Kind}
+_COPIES = """
+SELECT c.id, date_part('epoch', now() - p.received_at), p.traceparent, p.body, s.body
+FROM unnest(%s::int8[], %s::int4[], %s::int4[]) AS c(id, no, sent_no)
+     JOIN payloads p ON p.record_id = c.id AND p.no = c.no
+     LEFT JOIN payloads s ON s.record_id = c.id AND s.no = c.sent_no AND c.sent_no <> c.no
+"""
 _BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
@@ -132,7 +140,20 @@ def claim(conn: Connection, stage: str, quotas: Sequence[Quota], kind: Kind, *, 
                 "intends": intends,
             },
         )
-        return [Claim(row[0], row[1], row[2], State(row[3]), *row[4:]) for row in cursor.fetchall()]
+        found = [Claim(row[0], row[1], row[2], State(row[3]), *row[4:]) for row in cursor.fetchall()]
+        return _with_copies(cursor, found)
+
+
+def _with_copies(cursor: Cursor[tuple[Any, ...]], claims: Sequence[Claim]) -> list[Claim]:
+    """A statement sees what was there when it began, and locks what is there now: the copy of an event that was taken
+    in meanwhile is the record's, and not yet seen. So it is read once more; without it the claim would be nobody's."""
+    unseen = [one for one in claims if not one.body]
+    if not unseen:
+        return list(claims)
+    cursor.execute(_COPIES, tuple(map(list, zip(*((c.id, c.payload_no, c.sent_no) for c in unseen), strict=True))))
+    copies = {row[0]: row[1:] for row in cursor.fetchall()}
+    names = ("staged_seconds", "traceparent", "body", "sent_body")
+    return [one if one.body else one._replace(**dict(zip(names, copies[one.id], strict=True))) for one in claims]
 
 
 def lanes_with_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[str]:
@@ -166,16 +187,22 @@ def special_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> lis
     return [Special(*row) for row in rows]
 
 
-def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int]:
-    """Renew the leases of (id, claim_no, hold in seconds); returns the ids that are still ours."""
+def place_of(claim: Claim) -> tuple[str, str]:
+    """Where its record stands in `lock_order`: a worker's are of one flow."""
+    return claim.interface, claim.key
+
+
+def renew(conn: Connection, claims: Sequence[tuple[Claim, float]]) -> set[int]:
+    """Renew the leases of these, for so many seconds each; returns the ids that are still ours."""
+    ordered = sorted(claims, key=lambda one: place_of(one[0]))
     rows = conn.execute(
         "UPDATE records r SET due_at = now() + make_interval(secs => c.hold)"
         " FROM unnest(%s::int8[], %s::int4[], %s::float8[]) AS c(id, claim_no, hold)"
         " WHERE r.id = c.id AND r.claim_no = c.claim_no AND r.state || '' = 'running' RETURNING r.id",  # see settle
         (
-            [id_ for id_, _, _ in claims],
-            [no for _, no, _ in claims],
-            [hold for _, _, hold in claims],
+            [one.id for one, _ in ordered],
+            [one.claim_no for one, _ in ordered],
+            [hold for _, hold in ordered],
         ),
     )
     return {row[0] for row in rows}
@@ -183,6 +210,7 @@ def renew(conn: Connection, claims: Sequence[tuple[int, int, float]]) -> set[int
 
 def release(conn: Connection, claims: Sequence[Claim]) -> None:
     """Give back claims that were never begun (shutdown): pending, due now, no try and no lease counted."""
+    ordered = sorted(claims, key=place_of)
     conn.execute(
         "WITH c AS (SELECT * FROM unnest(%s::int8[], %s::int4[], %s::bool[], %s::int4[])"
         "   AS c(id, claim_no, intended, sent_no)),"
@@ -193,10 +221,10 @@ def release(conn: Connection, claims: Sequence[Claim]) -> None:
         " INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)"
         " SELECT id, seq, stage, 'running', 'pending', claim_no, 'worker-stopped' FROM u",
         (
-            [c.id for c in claims],
-            [c.claim_no for c in claims],
-            [c.intended for c in claims],
-            [c.sent_no for c in claims],
+            [c.id for c in ordered],
+            [c.claim_no for c in ordered],
+            [c.intended for c in ordered],
+            [c.sent_no for c in ordered],
             sources(Verb.RELEASE),
         ),
     )

@@ -13,14 +13,15 @@ from shared.db.connect import Connection
 from shared.errors.problem import Problem, storable
 from shared.records.actions import Acted, Seen, acted
 from shared.records.left_alone import IGNORED
+from shared.records.lock_order import LOCK_ORDER
 from shared.records.states import Verb, sources
 
 LONGEST_WHY = 500
 
-_IGNORE = """
+_IGNORE = f"""
 WITH w AS (SELECT * FROM unnest(%(ids)s::int8[], %(seqs)s::int4[], %(copies)s::int4[]) AS w(id, seen, copy)),
 o AS (SELECT r.id, r.state, r.code, r.reason, r.due_at, r.seq, r.payload_no, w.seen, w.copy
-      FROM w JOIN records r USING (id) WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),
+      FROM w JOIN records r USING (id) WHERE r.id = ANY(%(ids)s) {LOCK_ORDER} FOR UPDATE OF r),
 v AS (SELECT o.*, CASE
         WHEN o.state = 'running' THEN 'on-its-way'
         WHEN o.state = 'skipped' AND o.code = 'ignored' THEN 'ignored'
@@ -38,15 +39,15 @@ u AS (UPDATE records r SET state = 'skipped', due_at = NULL, seq = r.seq + 1, co
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, reason, actor)
       SELECT id, seq, stage, was, 'skipped', %(code)s, %(reason)s, %(actor)s FROM u)
 SELECT v.id, v.why, u.seq FROM v LEFT JOIN u USING (id)
-"""
+"""  # noqa: S608 - our own text
 
 # What it waited for may have come true meanwhile: then it is its turn.
-_UNIGNORE = """
+_UNIGNORE = f"""
 WITH w AS (SELECT * FROM unnest(%(ids)s::int8[], %(seqs)s::int4[]) AS w(id, seen)),
 o AS (SELECT r.id, r.state, r.code, r.seq, r.blocked, w.seen, k.record_id IS NOT NULL AS known,
         k.state AS was, k.code AS was_code, k.reason AS was_reason, k.due_at AS was_due
       FROM w JOIN records r USING (id) LEFT JOIN ignored k ON k.record_id = r.id
-      WHERE r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r),
+      WHERE r.id = ANY(%(ids)s) {LOCK_ORDER} FOR UPDATE OF r),
 v AS (SELECT o.*, CASE
         WHEN o.state <> 'skipped' OR o.code IS DISTINCT FROM 'ignored' OR NOT o.known THEN 'not-ignored'
         WHEN o.seq <> o.seen THEN 'changed' END AS why,
@@ -61,7 +62,7 @@ k AS (DELETE FROM ignored WHERE record_id IN (SELECT id FROM u)),
 t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code, actor)
       SELECT id, seq, stage, 'skipped', state, 'ignored-no-more', %(actor)s FROM u)
 SELECT v.id, v.why, u.seq FROM v LEFT JOIN u USING (id)
-"""
+"""  # noqa: S608 - our own text
 
 
 def ignore(conn: Connection, ids: Sequence[int], actor: str, why: str, seen: Mapping[int, Seen] | None = None) -> Acted:

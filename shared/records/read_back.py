@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.db.connect import Connection
+from shared.records.lock_order import LOCK_ORDER
 from shared.records.states import Verb, sources
 
 DIFFERS = "a.sent IS NOT NULL AND a.shown_at >= a.sent_at AND a.shown IS DISTINCT FROM a.sent"
@@ -125,8 +126,9 @@ def send_again(conn: Connection, ids: Sequence[int]) -> int:
     """What was accepted does not show: these are due once more. Returns how many; what is on its way is left alone."""
     with conn.transaction():
         rows = conn.execute(
-            "WITH o AS (SELECT id, state FROM records WHERE id = ANY(%(ids)s) AND due_at IS NULL AND payload_no > 0"
-            "   ORDER BY id FOR UPDATE),"
+            "WITH o AS (SELECT id, state FROM records r"  # noqa: S608 - our own text
+            "   WHERE id = ANY(%(ids)s) AND due_at IS NULL AND payload_no > 0"
+            f"   {LOCK_ORDER} FOR UPDATE),"
             " u AS (UPDATE records r SET state = 'pending', due_at = now(), seq = r.seq + 1, updated_at = now()"
             "   FROM o WHERE r.id = o.id AND o.state = ANY(%(from)s) RETURNING r.id, r.seq, r.stage, o.state AS was),"
             " t AS (INSERT INTO transitions(record_id, seq, stage, from_state, to_state, code)"

@@ -1,8 +1,8 @@
 """Stores a batch of events: inbox, records, payloads, transitions, and the count of arrivals, together or not at all.
 
 Most orders are new: `receive_new` stores all whose record is not there yet in one statement, with the grey records of
-their exports. What is left over (an event or a record that exists) goes to `receive_known`. Called by `runtime.intake`
-with keys in sorted order, so that two intakes never wait for each other in a ring.
+their exports. What is left over (an event or a record that exists) goes to `receive_known`. Both take records in
+`lock_order`, so that two intakes never wait for each other in a ring.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ r AS (
          (hold IS NOT NULL)::int, hold IS NOT NULL AND %b, CASE WHEN hold IS NOT NULL AND %b THEN 1 END,
          forced, test, changed_at, version, data_hash, hash, ordered_at, ship_by, marketplace_id, code, reason
   FROM x WHERE NOT EXISTS (SELECT FROM known WHERE known.hash = x.hash)
+  ORDER BY interface COLLATE "C", key COLLATE "C"  -- see lock_order: an anti join has its own order
   ON CONFLICT (interface, flow, key) DO NOTHING RETURNING id),
 n AS MATERIALIZED (SELECT x.* FROM r JOIN x ON x.rid = r.id),
 ev AS (
@@ -109,12 +110,13 @@ p AS (INSERT INTO payloads(record_id, no, body, traceparent) SELECT rid, 1, body
 g AS (INSERT INTO records(interface, flow, key, stage, state, payload_no, changed_at, data_hash, ordered_at,
                           marketplace_id, test)
       SELECT interface, 'order-export', key, 'marketplace', 'never', 0, 'epoch', '{NO_DATA}', ordered_at,
-             marketplace_id, test FROM n WHERE flow = 'order-import' ORDER BY interface, key
+             marketplace_id, test FROM n WHERE flow = 'order-import'
+      ORDER BY interface COLLATE "C", key COLLATE "C"
       ON CONFLICT (interface, flow, key) DO UPDATE
       SET ordered_at = coalesce(records.ordered_at, excluded.ordered_at),
           marketplace_id = coalesce(records.marketplace_id, excluded.marketplace_id)),
 a AS (INSERT INTO arrivals(event, interface, inputs)
-      SELECT event, interface, count(*) FROM n WHERE %b GROUP BY event, interface),
+      SELECT event, interface, count(*) FROM n GROUP BY event, interface),
 t AS (
   INSERT INTO transitions(record_id, seq, stage, from_state, to_state, claim_no, code)
   SELECT rid, 1, 'connect', NULL, 'done', NULL::int4, NULL FROM n
@@ -134,30 +136,21 @@ def receive_new(conn: Connection, batch: Sequence[Incoming], hold: Hold | None =
 
     In the batch each (`source`, `id`) and each (interface, flow, key) occurs once; `runtime.rounds` sees to it.
     """
-    return _first(conn, batch, hold or Hold([None] * len(batch), False), counted=True) if batch else {}
-
-
-def receive_missing(conn: Connection, batch: Sequence[Incoming]) -> dict[UUID, Received]:
-    """Store what makes a record although that was expected to be there, one event for each key. By hash.
-
-    Runs inside the caller's transaction, which has counted them.
-    """
-    return _first(conn, batch, Hold([None] * len(batch), False), counted=False)
+    if not batch:
+        return {}
+    hold = hold or Hold([None] * len(batch), False)
+    rows = [(*one, seconds) for one, seconds in zip(batch, hold.seconds, strict=True)]
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_FIRST[len(rows) == 1], [*parameters(rows), hold.intends, hold.intends])
+        new = cursor.fetchall()
+    named = {one.hash: one for one in batch}
+    return {row[0]: _received(named[row[0]], *row[1:]) for row in new}
 
 
 def count_arrivals(conn: Connection, inputs: Sequence[tuple[str, str]]) -> None:
     """Count inputs as (event, interface) where they come in; `?` for an interface that nobody knows."""
     counts = Counter(inputs)
     conn.execute(_ARRIVED, ([e for e, _ in counts], [i for _, i in counts], list(counts.values())))
-
-
-def _first(conn: Connection, batch: Sequence[Incoming], hold: Hold, *, counted: bool) -> dict[UUID, Received]:
-    rows = [(*one, seconds) for one, seconds in zip(batch, hold.seconds, strict=True)]
-    with conn.cursor(binary=True) as cursor:
-        cursor.execute(_FIRST[len(rows) == 1], [*parameters(rows), hold.intends, hold.intends, counted])
-        new = cursor.fetchall()
-    named = {one.hash: one for one in batch}
-    return {row[0]: _received(named[row[0]], *row[1:]) for row in new}
 
 
 def _received(one: Incoming, id_: int, revision: int | None, at: datetime, snapshot: str) -> Received:

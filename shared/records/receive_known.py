@@ -7,7 +7,7 @@ are superseded. What is superseded may still add to the staged copy where a flow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import psycopg
 from shared.db.connect import Connection
 from shared.db.rows import from_clause, parameters
 from shared.records.change import Outcome, Standing, decide
-from shared.records.receive import Incoming, Received, count_arrivals, receive_missing
+from shared.records.receive import Incoming, Received, count_arrivals
 from shared.records.states import State, Verb, allowed
 
 Merge = Callable[[bytes, bytes, bool], bytes | None]
@@ -41,27 +41,34 @@ class _Row:
     confirmed: bool = False  # the same data as of a later time
 
 
+class NotThere(Exception):
+    """These events are of records that do not exist: `receive_new` makes them, in their turn. hashes: of the events."""
+
+    def __init__(self, hashes: Collection[UUID]) -> None:
+        super().__init__(f"{len(hashes)} records are not there")
+        self.hashes = frozenset(hashes)
+
+
 def receive_known(conn: Connection, batch: Sequence[Incoming], merges: Mapping[str, Merge]) -> dict[UUID, Received]:
     """Decide and count these events; each (`source`, `id`) occurs once, keys are sorted. In the caller's transaction.
 
-    merges: by flow, how another copy adds to the staged one. Raises psycopg.errors.SerializationFailure when another
-    intake took one of the events in at the same moment: try again.
+    merges: by flow, how another copy adds to the staged one. Raises NotThere, with which the transaction must end, and
+    psycopg.errors.SerializationFailure when another intake took one of the events in at the same moment: try again.
     """
     if not batch:
         return {}
     count_arrivals(conn, [(one.event, one.interface) for one in batch])
-    return _decided(conn, batch, merges)
-
-
-def _decided(conn: Connection, batch: Sequence[Incoming], merges: Mapping[str, Merge]) -> dict[UUID, Received]:
     rows = _lock(conn, [one for one in batch if one.interface != UNTARGETED])
     seen = _seen(conn, batch)
+    missing = [
+        one.hash for one in batch if one.interface != UNTARGETED and one.hash not in seen and _place(one) not in rows
+    ]
+    if missing:
+        raise NotThere(missing)
     _read_staged(conn, rows, merges)
     results: dict[UUID, Received] = {}
     outcomes: dict[UUID, tuple[Outcome, int | None]] = {}
-    missing: list[Incoming] = []
     for one in batch:
-        row = rows.get(_place(one))
         if one.hash in seen:
             data_hash, record_id = seen[one.hash]
             same = data_hash == one.data_hash
@@ -71,11 +78,8 @@ def _decided(conn: Connection, batch: Sequence[Incoming], merges: Mapping[str, M
         elif one.interface == UNTARGETED:
             outcomes[one.hash] = Outcome.NO_TARGET, None
             results[one.hash] = Received(Outcome.NO_TARGET, None)
-        elif (
-            row is None
-        ):  # a neighbour's insert was rolled back between our two statements, or the flow has no grey row
-            missing.append(one)
         else:
+            row = rows[_place(one)]
             previous = row.newest
             outcome = _weigh(row, one, merges.get(one.flow))
             if outcome is Outcome.APPLIED and previous is not None:
@@ -85,11 +89,6 @@ def _decided(conn: Connection, batch: Sequence[Incoming], merges: Mapping[str, M
     _store_duplicates(conn, [one for one in batch if one.hash in seen and not results[one.hash].reused])
     _store_events(conn, [(one, *outcomes[one.hash]) for one in batch if one.hash in outcomes])
     _store_rows(conn, [row for row in rows.values() if row.copied or row.confirmed])
-    if missing:
-        first = {_place(one): one for one in reversed(missing)}
-        results |= receive_missing(conn, list(first.values())[::-1])
-        if rest := [one for one in missing if one.hash not in results]:
-            results |= _decided(conn, rest, merges)
     return results
 
 

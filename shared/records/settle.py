@@ -17,8 +17,9 @@ from psycopg.types.json import Jsonb
 from shared.db.connect import Connection
 from shared.db.rows import from_clause, parameters
 from shared.errors.problem import Problem, storable
-from shared.records.claim import Claim
+from shared.records.claim import Claim, place_of
 from shared.records.keys import block, lock_keys
+from shared.records.lock_order import LOCK_ORDER
 from shared.records.parts import PartState, store_parts
 from shared.records.states import State, Verb, allowed, sources
 
@@ -145,7 +146,7 @@ def _settle(conn: Connection, batch: Sequence[Settlement]) -> dict[int, State]:
             Jsonb({k: storable(v) if isinstance(v, str) else v for k, v in s.detail.items()}) if s.detail else None,
             s.calls,
         )
-        for s in batch
+        for s in sorted(batch, key=lambda s: place_of(s.claim))
     ]  # fmt: skip
     with conn.cursor(binary=True) as cursor:
         cursor.execute(_SETTLE[len(rows) == 1], parameters(rows))
@@ -185,10 +186,10 @@ def mark_for_reading_back(conn: Connection, refused: Sequence[Settlement], after
     called = {s.claim.id: s for s in refused if s.called}
     ordered = [called[id_] for id_ in sorted(called)]
     rows = conn.execute(
-        "WITH s AS (SELECT * FROM"
+        "WITH s AS (SELECT * FROM"  # noqa: S608 - our own text
         "   unnest(%(ids)s::int8[], %(claims)s::int4[], %(copies)s::int4[], %(began)s::timestamptz[])"
         "   AS s(id, claim_no, handled_no, started_at)),"
-        " o AS (SELECT id, state FROM records WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE),"
+        f" o AS (SELECT id, state FROM records r WHERE id = ANY(%(ids)s) {LOCK_ORDER} FOR UPDATE),"
         " u AS (UPDATE records r SET recheck = (o.state = 'running'), intended = true,"
         "   sent_no = coalesce(r.sent_no, s.handled_no),"
         "   state = CASE WHEN o.state = ANY(%(from)s) THEN 'pending' ELSE r.state END,"

@@ -21,7 +21,7 @@ from shared.records.claim import Claim
 from shared.records.listed import listing_interfaces
 from shared.records.modes import Standing, standings
 from shared.records.receive import Hold, Incoming, Received, count_arrivals, receive_new
-from shared.records.receive_known import receive_known
+from shared.records.receive_known import NotThere, receive_known
 from shared.records.rejections import Refusal, mark_resubmitted, read_rejection, refuse
 from shared.runtime.clock import DatabaseClock
 from shared.runtime.flows import FLOWS, MAKES_NEW, MERGES
@@ -162,6 +162,10 @@ class Intake:
         for _ in range(3):
             try:
                 return store(conn, group)
+            except NotThere as missing:
+                made = self._tried(conn, _of(group, missing), self._store_new)
+                left = [item for item in group if item[0] not in made]
+                return made | (self._tried(conn, left, store) if left else {})
             except (
                 psycopg.errors.UniqueViolation,
                 psycopg.errors.DeadlockDetected,
@@ -211,6 +215,11 @@ class Intake:
 
 
 Store = Callable[[Connection, Round], dict[int, Taken]]
+
+
+def _of(group: Round, missing: NotThere) -> Round:
+    """The first input of each record that is not there."""
+    return first_of_each_key([item for item in group if item[1].incoming and item[1].incoming.hash in missing.hashes])
 
 
 def _rest(conn: Connection, group: Round) -> dict[int, Taken]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from shared.records.hashes import body_hash
+from shared.records.lock_order import place
 from shared.runtime.prepare import Ready
 
 Round = list[tuple[int, Ready]]
@@ -12,7 +13,7 @@ Round = list[tuple[int, Ready]]
 
 
 def rounds_of(ready: Sequence[Ready]) -> list[Round]:
-    """Rounds in which each event occurs once, sorted by key so that no two intakes lock in a ring.
+    """Rounds in which each event occurs once, sorted by `lock_order` so that no two intakes lock in a ring.
 
     A key's events keep their order, in a round and over the rounds. What must go alone goes last.
     """
@@ -39,17 +40,17 @@ def rounds_of(ready: Sequence[Ready]) -> list[Round]:
     return [*rounds, *alone]
 
 
-def first_of_each_key(group: Round, flows: Collection[str]) -> Round:
-    """The inputs of these flows that may make a record: of each record the first, which its successors find."""
+def first_of_each_key(group: Round, flows: Collection[str] | None = None) -> Round:
+    """The inputs of these flows (of all) that may make a record: of each the first, which its successors find."""
     first: dict[tuple[str, str, str], tuple[int, Ready]] = {}
     for number, one in group:
-        if one.incoming is not None and one.incoming.flow in flows:
+        if one.incoming is not None and (flows is None or one.incoming.flow in flows):
             first.setdefault((one.incoming.interface, one.incoming.flow, one.incoming.key), (number, one))
     return list(first.values())
 
 
-def _place(one: Ready) -> tuple[str, str]:
+def _place(one: Ready) -> tuple[bool, str, str]:
     """Where it stands in its round; refusals, too, keep to one order."""
     if one.incoming is not None:
-        return one.incoming.interface, one.incoming.key
-    return "", str(body_hash(one.arrival.body))
+        return place(one.incoming.flow, one.incoming.interface, one.incoming.key)
+    return False, "", str(body_hash(one.arrival.body))

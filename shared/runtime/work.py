@@ -232,7 +232,7 @@ class Work:
             asked_at = time.monotonic()
             held = list(lane.held.values())
             hold = self._w.timing.hold(lane.opened.lag)
-            kept = renew(conn, [(one.claim.id, one.claim.claim_no, hold) for one in held])
+            kept = renew(conn, [(one.claim, hold) for one in held])
             for one in held:
                 one.lease_end = asked_at + self._w.timing.lease if one.claim.id in kept else 0.0
 

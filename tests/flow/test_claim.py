@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.db import roles
 from shared.db.connect import Connection, connect
 from shared.records.claim import (
     LOST_AFTER,
@@ -38,8 +40,10 @@ from tests.support.spine import (
     store_lane,
     take_in,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
+HALFWAY = 4711
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -65,6 +69,41 @@ def test_two_workers_never_hold_the_same_record(conn: Connection, database_url: 
     assert_sound(conn)
 
 
+@pytest.fixture
+def halfway(conn: Connection, role_urls: Mapping[roles.Kind, str]) -> str:
+    """The address of a worker whose claims stand still between what they see and what they lock: while `HALFWAY` is
+    held by somebody."""
+    conn.execute(
+        f"CREATE FUNCTION halfway() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+        f" PERFORM pg_advisory_lock_shared({HALFWAY}); RETURN pg_advisory_unlock_shared({HALFWAY}); END $$"
+    )
+    conn.execute("ALTER TABLE records ENABLE ROW LEVEL SECURITY")
+    conn.execute("CREATE POLICY halfway ON records USING (halfway()) WITH CHECK (true)")
+    return role_urls["services"]
+
+
+def test_a_newer_copy_that_comes_amid_a_claim_is_in_the_workers_hands(conn: Connection, halfway: str) -> None:
+    """A statement sees what was there when it began, and locks what is there now."""
+    take_in(conn, event("A", version=1), event("B", version=1))
+    conn.execute("SELECT pg_advisory_lock(%s)", (HALFWAY,))
+    with connect(halfway, "tests") as worker, ThreadPoolExecutor(1) as threads:
+        with conn.transaction():
+            take_in(conn, event("A", version=2))
+            claiming = threads.submit(claims, worker)
+            waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            until(lambda: conn.execute(waits).fetchone() == (1,), "the claim stands still")
+        conn.execute("SELECT pg_advisory_unlock(%s)", (HALFWAY,))
+        held = {one.key: one for one in claiming.result(20)}
+    assert (record(conn, "A")["state"], record(conn, "B")["state"]) == ("running", "running")
+    assert sorted(held) == ["A", "B"]
+    a, b = held["A"], held["B"]
+    assert (a.payload_no, json.loads(a.body)["data"]["order"]["version"]) == (2, 2)
+    assert (b.payload_no, json.loads(b.body)["data"]["order"]["version"]) == (1, 1)
+    assert (a.revision, a.was, a.sent_body, 0.0 <= a.staged_seconds < 60.0) == (b.revision, State.PENDING, None, True)
+    assert settle(conn, [settlement(a, State.DONE)]).states == {a.id: State.DONE}
+    assert_sound(conn)
+
+
 def test_the_oldest_comes_first_and_each_lane_has_its_own_slots(conn: Connection) -> None:
     store_lane(conn, "shop-2")
     for n in range(4):
@@ -86,7 +125,7 @@ def test_a_renewed_lease_is_whole_again_and_a_lost_one_is_not_renewed(conn: Conn
     held = {one.key: one for one in claims(conn, hold=30.0)}
     make_due(conn, "B")
     claims(conn)
-    kept = renew(conn, [(one.id, one.claim_no, 90.0) for one in held.values()])
+    kept = renew(conn, [(one, 90.0) for one in held.values()])
     assert kept == {held["A"].id}
     assert record(conn, "A")["due"] > 80.0
 

@@ -251,7 +251,7 @@ class Workers(RuleBasedStateMachine):
     def renew(self, n: int) -> None:
         claim: Claim = shorter(self.held, n).claim
         self.model.tick()
-        kept = claiming.renew(self.conn, [(claim.id, claim.claim_no, HOLD)])
+        kept = claiming.renew(self.conn, [(claim, HOLD)])
         assert kept == ({claim.id} if self.model.holds(claim) else set())
         if kept:
             self.model.by_id(claim.id).due = self.model.now + HOLD
