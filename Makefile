@@ -166,7 +166,7 @@ faults: $(DEV_READY) ## Kill, freeze and cut, for a long time, and check that no
 .PHONY: faults-quick
 faults-quick: $(DEV_READY) ## The short share of them: each kind of fault once, in less than ten minutes
 	@$(BIN)/python -m tests.support.bring
-	@$(BIN)/python -m pytest -n 2 -m 'faults and not faults_full' tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n 3 -m 'faults and not faults_full' tests/faults $(ARGS)
 	@$(BIN)/python -m tests.faults --quick --only 'cluster/*' --ledger build/faults-quick.jsonl
 
 .PHONY: clean
