@@ -165,6 +165,7 @@ class Intake:
             except NotThere as missing:
                 made = self._tried(conn, _of(group, missing), self._store_new)
                 left = [item for item in group if item[0] not in made]
+                self._failpoint("intake.new-stored")
                 return made | (self._tried(conn, left, store) if left else {})
             except (
                 psycopg.errors.UniqueViolation,

@@ -26,6 +26,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OTHER = "otto-at"
 
 
+class Killed(Exception):
+    """A worker that is gone at a failpoint."""
+
+
 @pytest.fixture
 def conn(database_url: str) -> Iterator[Connection]:
     with connect(database_url, "tests") as opened:
@@ -188,3 +192,25 @@ def test_a_batch_is_weighed_as_if_its_events_came_one_by_one(
         assert len(set(copies)) == 1
     count = "SELECT outcome, count(*) FROM events WHERE starts_with(key, %s) GROUP BY 1 ORDER BY 1"
     assert conn.execute(count, (together,)).fetchall() == conn.execute(count, (alone,)).fetchall()
+
+
+def test_a_crash_after_the_records_were_made_that_were_not_there_loses_nothing(
+    database_url: str, conn: Connection
+) -> None:
+    """The first change of B makes its record, in a statement of its own; the worker dies before the rest is stored."""
+    arrive(conn, changed("A"))
+    batch = [changed("A", "completed", 2.0), changed("B", "shipped", 1.0), changed("B", "completed", 2.0)]
+    passed: list[str] = []
+
+    def dies(point: str) -> None:
+        passed.append(point)
+        if passed.count("intake.new-stored") == 2:
+            raise Killed
+
+    with connect(database_url, "tests") as own, pytest.raises(Killed):
+        Intake(dies).take_in(own, [Arrival(body, "tests", "tests") for body in batch])
+    assert (staged(conn, "A", "order-export")["status"], staged(conn, "B", "order-export")["status"]) == (
+        "shipped", "shipped",
+    )  # fmt: skip
+    assert outcomes(arrive(conn, *batch)) == ["applied", "duplicate", "applied"]
+    assert [staged(conn, key, "order-export")["status"] for key in "AB"] == ["completed", "completed"]
