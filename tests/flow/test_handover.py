@@ -17,6 +17,7 @@ from shared.runtime.handover import Handover, Room
 from shared.runtime.intake import Intake
 from shared.runtime.prepare import Arrival
 from tests.support.spine import SLUG, STAGE, assert_sound, claims, event, make_due, nothing, record, states, store_lane
+from tests.support.waiting import until
 from tests.support.working import Gate, TestStage, done, until_states, working
 
 pytestmark = pytest.mark.servers
@@ -144,9 +145,11 @@ def test_a_lane_with_older_work_takes_nothing_new_before_it(database_url: str, d
     gate = Gate()
     with working(database_url, TestStage(gate), bell=bell, handover=handover) as work:
         work.until_offered(handover, SLUG)
-        taken(db, handover, *(event(str(n)) for n in range(4)))  # two slots: two are handed over, two wait
+        taken(db, handover, *(event(str(n)) for n in range(20)))  # more than it has room for: some are handed over
         gate.waiting.get(timeout=10)
+        handed_over = list(states(db).values()).count("running")
         bell.ring(SLUG)
+        until(lambda: list(states(db).values()).count("running") > handed_over, "it claims what waits")
         taken(db, handover, event("late"))
         assert states(db)["late"] == "pending"
         gate.open()
