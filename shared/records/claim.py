@@ -146,14 +146,21 @@ def claim(conn: Connection, stage: str, quotas: Sequence[Quota], kind: Kind, *, 
 
 def _with_copies(cursor: Cursor[tuple[Any, ...]], claims: Sequence[Claim]) -> list[Claim]:
     """A statement sees what was there when it began, and locks what is there now: the copy of an event that was taken
-    in meanwhile is the record's, and not yet seen. So it is read once more; without it the claim would be nobody's."""
+    in meanwhile is the record's, and not yet seen. So it is read once more; without it the claim would be nobody's.
+
+    A record that has lost its copies, by whatever hand, is nobody's and fails as `worker-lost`; its neighbours go on.
+    """
     unseen = [one for one in claims if not one.body]
     if not unseen:
         return list(claims)
     cursor.execute(_COPIES, tuple(map(list, zip(*((c.id, c.payload_no, c.sent_no) for c in unseen), strict=True))))
     copies = {row[0]: row[1:] for row in cursor.fetchall()}
     names = ("staged_seconds", "traceparent", "body", "sent_body")
-    return [one if one.body else one._replace(**dict(zip(names, copies[one.id], strict=True))) for one in claims]
+    return [
+        one if one.body else one._replace(**dict(zip(names, copies[one.id], strict=True)))
+        for one in claims
+        if one.body or one.id in copies
+    ]
 
 
 def lanes_with_work(conn: Connection, stage: str, interfaces: Sequence[str]) -> list[str]:

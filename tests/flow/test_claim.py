@@ -104,6 +104,12 @@ def test_a_newer_copy_that_comes_amid_a_claim_is_in_the_workers_hands(conn: Conn
     assert_sound(conn)
 
 
+def test_a_record_without_its_copy_holds_up_nobody(conn: Connection) -> None:
+    take_in(conn, event("A"), event("B"))
+    conn.execute("DELETE FROM payloads WHERE record_id = (SELECT id FROM records WHERE key = 'A' AND stage = 'erp')")
+    assert [one.key for one in claims(conn)] == ["B"]
+
+
 def test_the_oldest_comes_first_and_each_lane_has_its_own_slots(conn: Connection) -> None:
     store_lane(conn, "shop-2")
     for n in range(4):
